@@ -1,0 +1,117 @@
+import superjson from "superjson";
+import { SessionError } from "./session-error.ts";
+
+/**
+ * Values travel and rest as strings. What JSON carries exactly is plain JSON; anything else (Date, Map, Set, BigInt,
+ * `undefined` inside an object, NaN …) is superjson behind a mark that no JSON text starts with. superjson costs
+ * about twelve times JSON, so it is the exception that pays, not every value.
+ */
+const mark = "~";
+
+/** Deeper values are refused: recursion would otherwise be the client's to exhaust. */
+const maxDepth = 64;
+
+/** Encodes a value. Throws `INVALID_VALUE` for what neither JSON nor superjson carries: functions, symbols, instances of an app's classes, cycles. */
+export function encode(value: unknown, key?: string): string {
+  if (isExactJson(value, 0, key)) return JSON.stringify(value);
+  try {
+    return mark + superjson.stringify(value);
+  } catch (cause) {
+    throw refuse("something that superjson refuses", key, cause);
+  }
+}
+
+/** Decodes what `encode` made. Throws `INVALID_VALUE` for anything else. */
+export function decode(encoded: string, key?: string): unknown {
+  try {
+    return encoded.startsWith(mark) ? superjson.parse(encoded.slice(1)) : JSON.parse(encoded);
+  } catch (cause) {
+    throw new SessionError("INVALID_VALUE", `${subject(key)} is not text that Catnap encoded`, {
+      ...named(key),
+      cause,
+    });
+  }
+}
+
+/** The length of a string in bytes of UTF-8, without encoding it. */
+export function byteLength(text: string): number {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) continue;
+    // A surrogate pair is two units and four bytes; any other unit from U+0800 on is three.
+    bytes += unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;
+  }
+  return bytes;
+}
+
+/** Whether `JSON.parse(JSON.stringify(value))` gives the same value back. Throws for what nothing carries. */
+function isExactJson(value: unknown, depth: number, key: string | undefined): boolean {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return true;
+    case "number":
+      return Number.isFinite(value) && !Object.is(value, -0);
+    case "bigint":
+    case "undefined":
+      return false;
+    case "object":
+      return value === null || isExactObject(value, depth, key);
+    default:
+      throw refuse(`a ${typeof value}`, key);
+  }
+}
+
+function isExactObject(value: object, depth: number, key: string | undefined): boolean {
+  if (depth >= maxDepth) throw refuse(`nested deeper than ${maxDepth} levels, or refers to itself`, key);
+  if (Array.isArray(value)) return every(value, depth, key);
+  if (value instanceof Map) {
+    every([...value.keys(), ...value.values()], depth, key);
+    return false;
+  }
+  if (value instanceof Set) {
+    every([...value], depth, key);
+    return false;
+  }
+  if (isScalarObject(value)) return false;
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  // An object of another realm (a frame, a vm context) is plain when its prototype has no parent.
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    throw refuse(`an instance of ${(prototype.constructor as { name?: string }).name ?? "a class"}`, key);
+  }
+  let exact = true;
+  for (const name of Object.keys(value)) {
+    if (name === "__proto__") throw refuse("an object with a property named __proto__", key);
+    const exactProperty = isExactJson((value as Record<string, unknown>)[name], depth + 1, key);
+    exact = exact && exactProperty;
+  }
+  return exact && typeof (value as { toJSON?: unknown }).toJSON !== "function";
+}
+
+/** Looks at every item even after one is inexact, so that a later item that nothing carries is refused. */
+function every(items: readonly unknown[], depth: number, key: string | undefined): boolean {
+  let exact = true;
+  for (let i = 0; i < items.length; i++) {
+    const exactItem = isExactJson(items[i], depth + 1, key);
+    exact = exact && exactItem;
+  }
+  return exact;
+}
+
+/** The built-in objects that superjson carries whole. */
+function isScalarObject(value: object): boolean {
+  const tag = Object.prototype.toString.call(value);
+  return tag === "[object Date]" || tag === "[object RegExp]" || tag === "[object URL]" || ArrayBuffer.isView(value);
+}
+
+function refuse(what: string, key: string | undefined, cause?: unknown): SessionError {
+  return new SessionError(
+    "INVALID_VALUE",
+    `${subject(key)} is or holds ${what}, which a session cannot carry: store plain data (JSON, Date, Map, Set, BigInt) instead`,
+    { ...named(key), cause },
+  );
+}
+
+const subject = (key: string | undefined) => (key === undefined ? "The value" : `The value of "${key}"`);
+const named = (key: string | undefined) => (key === undefined ? {} : { key });

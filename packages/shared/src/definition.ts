@@ -1,0 +1,241 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { byteLength, decode, encode } from "./codec.ts";
+import type { Merge } from "./merge.ts";
+import { SessionError, type SessionIssue } from "./session-error.ts";
+
+/** Who may touch a key from the browser: `shared` reads and writes, `readonly` reads, `secret` neither. */
+export type Access = "shared" | "readonly" | "secret";
+
+/** A schema together with how its values merge; made by `value` and `counter`. */
+export interface ValueDeclaration<S extends StandardSchemaV1 = StandardSchemaV1> {
+  readonly schema: S;
+  /** Of the schema's own type, which `value` has checked; declared so that every declaration is one of the general kind. */
+  readonly merge: ((base: never, mine: never, theirs: never) => unknown) | undefined;
+}
+
+/** Keys and their schemas, bare or declared with `value` or `counter`. */
+export type Shape = Readonly<Record<string, StandardSchemaV1 | ValueDeclaration>>;
+
+type SchemaOf<T> = T extends StandardSchemaV1 ? T : T extends ValueDeclaration<infer S> ? S : never;
+
+/** How large a session may grow, in bytes of its encoded values (UTF-8). */
+export interface Limits {
+  /** One value; default 131,072. */
+  readonly valueBytes: number;
+  /** All values of a session together; default 1,048,576. */
+  readonly sessionBytes: number;
+}
+
+/** One declared key, ready to use at run time. */
+export interface Key {
+  readonly name: string;
+  readonly access: Access;
+  readonly merge: Merge<unknown> | undefined;
+  /** Validates a value; throws `INVALID_VALUE` with the schema's issues, or `LIMIT_EXCEEDED`. Gives the schema's output, encoded. */
+  encode(value: unknown): string;
+  /** A fresh copy of the schema's default, or `undefined` when it has none. */
+  fallback(): unknown;
+}
+
+/**
+ * The typed declaration of a session's values, shared by both sides. Made by `defineSession`; its type parameters are
+ * the three groups of keys.
+ */
+export interface Definition<
+  Shared extends Shape = Shape,
+  Readonly extends Shape = Shape,
+  Secret extends Shape = Shape,
+> {
+  readonly keys: ReadonlyMap<string, Key>;
+  readonly limits: Limits;
+  /** Changes when the names, the groups or the merges of the keys do: a cache made under another is not trusted. */
+  readonly fingerprint: string;
+  /** Types only; absent at run time. */
+  readonly "~types"?: { readonly shared: Shared; readonly readonly: Readonly; readonly secret: Secret };
+}
+
+// `any` alone lets every definition be assigned; the type is used as a constraint, never for a value.
+// biome-ignore lint/suspicious/noExplicitAny: see the line above
+export type AnyDefinition = Definition<any, any, any>;
+
+type Types<D extends AnyDefinition> = NonNullable<D["~types"]>;
+type Groups<D extends AnyDefinition> = Types<D>["shared"] & Types<D>["readonly"] & Types<D>["secret"];
+
+/** The side that a session is held on. */
+export type Side = "server" | "browser";
+
+/** The names that a side may read. */
+export type NameOf<D extends AnyDefinition, S extends Side> = (
+  | keyof Types<D>["shared"]
+  | keyof Types<D>["readonly"]
+  | (S extends "server" ? keyof Types<D>["secret"] : never)
+) &
+  string;
+
+/** The names that a side may write. */
+export type WritableNameOf<D extends AnyDefinition, S extends Side> = (
+  | keyof Types<D>["shared"]
+  | (S extends "server" ? keyof Types<D>["readonly"] | keyof Types<D>["secret"] : never)
+) &
+  string;
+
+/** What reading a key gives: the schema's output. */
+export type ValueOf<D extends AnyDefinition, K extends string> = StandardSchemaV1.InferOutput<SchemaOf<Groups<D>[K]>>;
+
+/** What writing a key takes: the schema's input. */
+export type InputOf<D extends AnyDefinition, K extends string> = StandardSchemaV1.InferInput<SchemaOf<Groups<D>[K]>>;
+
+/** All values that a side may read, each absent until set. */
+export type ValuesOf<D extends AnyDefinition, S extends Side> = { readonly [K in NameOf<D, S>]?: ValueOf<D, K> };
+
+/**
+ * Declares a value with options: `merge` joins concurrent changes instead of letting the last one win. A bare schema
+ * in `defineSession` is a value without options.
+ */
+export function value<S extends StandardSchemaV1>(
+  schema: S,
+  options: { merge: Merge<StandardSchemaV1.InferOutput<S>> },
+): ValueDeclaration<S> {
+  return { schema, merge: options.merge };
+}
+
+/** Declares a number that starts at 0 and of which every concurrent change counts: two tabs that add 1 make 2. */
+export function counter(): ValueDeclaration<StandardSchemaV1<number | undefined, number>> {
+  return { schema: finiteNumber, merge: (base, mine, theirs) => theirs + (mine - (base ?? 0)) };
+}
+
+const finiteNumber: StandardSchemaV1<number | undefined, number> = {
+  "~standard": {
+    version: 1,
+    vendor: "catnap",
+    validate: (input) => {
+      if (input === undefined) return { value: 0 };
+      if (typeof input === "number" && Number.isFinite(input)) return { value: input };
+      return { issues: [{ message: "a counter takes a finite number" }] };
+    },
+  },
+};
+
+const keyName = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+
+/**
+ * Declares what a session holds, once for both sides. `shared` keys: the browser reads and writes. `readonly`: the
+ * browser reads, the server writes. `secret`: never leaves the server. Schemas are those of any library that speaks
+ * Standard Schema (zod is the documented one); they validate synchronously and accept what they put out.
+ *
+ * Throws `INVALID_DEFINITION` for a name that is taken twice or is not 1 to 64 letters, digits, `_`, `-` starting with
+ * a letter, for something that is no schema, and for limits that are no positive whole numbers.
+ */
+export function defineSession<
+  const Shared extends Shape = Record<never, never>,
+  const Readonly extends Shape = Record<never, never>,
+  const Secret extends Shape = Record<never, never>,
+>(groups: {
+  shared?: Shared;
+  readonly?: Readonly;
+  secret?: Secret;
+  limits?: Partial<Limits>;
+}): Definition<Shared, Readonly, Secret> {
+  const limits: Limits = { valueBytes: 131_072, sessionBytes: 1_048_576, ...groups.limits };
+  for (const [name, bytes] of Object.entries(limits)) {
+    if (!Number.isSafeInteger(bytes) || bytes <= 0) {
+      throw invalid(`limits.${name} is ${String(bytes)}: give a positive whole number of bytes`);
+    }
+  }
+  const keys = new Map<string, Key>();
+  for (const access of ["shared", "readonly", "secret"] as const) {
+    for (const [name, declared] of Object.entries(groups[access] ?? {})) {
+      if (!keyName.test(name)) {
+        throw invalid(
+          `"${name}" cannot name a value: use 1 to 64 letters, digits, "_" or "-", starting with a letter`,
+          name,
+        );
+      }
+      if (keys.has(name)) throw invalid(`"${name}" is declared twice: a key is shared, readonly or secret`, name);
+      keys.set(name, createKey(name, access, declared, limits));
+    }
+  }
+  const described = [...keys.values()].map(({ name, access, merge }) => `${name}:${access}:${merge ? "m" : ""}`);
+  return { keys, limits, fingerprint: fingerprint(described.sort().join()) };
+}
+
+function createKey(name: string, access: Access, declared: Shape[string], limits: Limits): Key {
+  const { schema, merge } = "~standard" in declared ? { schema: declared, merge: undefined } : declared;
+  const validate = (schema as Partial<StandardSchemaV1> | undefined)?.["~standard"]?.validate;
+  if (typeof validate !== "function") {
+    throw invalid(`"${name}" has no schema: give one that speaks Standard Schema, such as z.string()`, name);
+  }
+  const check = (input: unknown) => {
+    const result = validate(input);
+    if (result instanceof Promise)
+      throw invalid(`The schema of "${name}" is asynchronous: use a synchronous one`, name);
+    return result;
+  };
+  return {
+    name,
+    access,
+    // `value` has tied the merge to the schema, whose outputs are all that it is ever given.
+    merge: merge as Merge<unknown> | undefined,
+    encode(input) {
+      const result = check(input);
+      if (result.issues) throw rejected(name, access, result.issues);
+      if (result.value === undefined) {
+        throw new SessionError("INVALID_VALUE", `"${name}" cannot be undefined: call delValue("${name}")`, {
+          key: name,
+        });
+      }
+      const encoded = encode(result.value, name);
+      if (encoded.length * 3 > limits.valueBytes && byteLength(encoded) > limits.valueBytes) {
+        throw new SessionError(
+          "LIMIT_EXCEEDED",
+          `The value of "${name}" takes ${byteLength(encoded)} bytes, more than limits.valueBytes (${limits.valueBytes}): split it, or raise the limit in defineSession`,
+          { key: name },
+        );
+      }
+      return encoded;
+    },
+    fallback() {
+      const result = check(undefined);
+      if (result.issues || result.value === undefined) return undefined;
+      // A copy: schema libraries hand out the default's inner objects themselves, which two sessions must not share.
+      return decode(encode(result.value, name), name);
+    },
+  };
+}
+
+function rejected(name: string, access: Access, found: readonly StandardSchemaV1.Issue[]): SessionError {
+  // A schema's own words may quote the value, so those about a secret stay unsaid.
+  if (access === "secret") {
+    return new SessionError("INVALID_VALUE", `The schema of "${name}" rejects the value`, { key: name });
+  }
+  const issues: SessionIssue[] = found.map(({ message, path }) => ({
+    message,
+    ...(path ? { path: path.map(pathStep) } : {}),
+  }));
+  const first = issues[0];
+  const where = first?.path?.length ? ` at ${first.path.join(".")}` : "";
+  return new SessionError(
+    "INVALID_VALUE",
+    `"${name}" rejects the value${where}: ${first?.message ?? "no reason given"}`,
+    {
+      key: name,
+      issues,
+    },
+  );
+}
+
+function pathStep(step: PropertyKey | StandardSchemaV1.PathSegment): string | number {
+  const key = typeof step === "object" ? step.key : step;
+  return typeof key === "symbol" ? String(key) : key;
+}
+
+function invalid(message: string, key?: string): SessionError {
+  return new SessionError("INVALID_DEFINITION", message, key === undefined ? {} : { key });
+}
+
+/** FNV-1a, 32 bits: tells definitions apart, protects nothing. */
+function fingerprint(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return (hash >>> 0).toString(36);
+}

@@ -1,0 +1,51 @@
+export { byteLength, decode, encode } from "./codec.ts";
+export {
+  type Access,
+  type AnyDefinition,
+  counter,
+  type Definition,
+  defineSession,
+  type InputOf,
+  type Key,
+  type Limits,
+  type NameOf,
+  type Shape,
+  type Side,
+  type ValueDeclaration,
+  type ValueOf,
+  type ValuesOf,
+  value,
+  type WritableNameOf,
+} from "./definition.ts";
+export { freezeInDevelopment } from "./freeze.ts";
+export { type Merge, merge } from "./merge.ts";
+export { applyOp, type Op } from "./patch.ts";
+export {
+  forbidden,
+  type Previous,
+  type ReportHandler,
+  Session,
+  type SessionHome,
+  type SessionState,
+  type Transaction,
+  transaction,
+} from "./session.ts";
+export {
+  isSessionError,
+  SessionError,
+  type SessionErrorCode,
+  type SessionErrorData,
+  type SessionIssue,
+} from "./session-error.ts";
+export {
+  type Answer,
+  maxOpsPerPush,
+  type Note,
+  type Push,
+  protocol,
+  type SessionFacts,
+  type SessionSnapshot,
+  type SyncFailure,
+  type SyncSuccess,
+  type WireEntry,
+} from "./wire.ts";

@@ -1,0 +1,32 @@
+import { decode } from "./codec.ts";
+import type { Key } from "./definition.ts";
+
+/**
+ * One change of one key, as it rests in an outbox and travels in a push. Values are encoded; an absent value is `null`.
+ */
+export interface Op {
+  /** Rises over all tabs of a browser: later edits have higher numbers. */
+  readonly seq: number;
+  readonly key: string;
+  /** The value set, or `null`: deleted. */
+  readonly value: string | null;
+  /** The revision of the key's entry that the change was made on; 0 when there was none. */
+  readonly base: number;
+  /** The value before, for a key with a merge: what the change was made from. */
+  readonly from?: string | null;
+}
+
+/**
+ * What a key holds after an op, given what it holds now. A key without a merge takes the op's value. A key with one
+ * takes it only when nothing came between, else the merge of both, validated: server and browser run this same
+ * function, so that the optimistic view shows what the server will decide.
+ *
+ * Throws `INVALID_VALUE` when the key's schema rejects the merged value.
+ */
+export function applyOp(key: Key, op: Op, current: string | null): string | null {
+  if (op.value === null || !key.merge || op.from === current) return op.value;
+  const theirs = current === null ? key.fallback() : decode(current, key.name);
+  if (theirs === undefined) return op.value;
+  const base = op.from == null ? key.fallback() : decode(op.from, key.name);
+  return key.encode(key.merge(base, decode(op.value, key.name), theirs));
+}

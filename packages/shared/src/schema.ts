@@ -1,0 +1,54 @@
+import { z } from "zod";
+import { SessionError } from "./session-error.ts";
+import { maxOpsPerPush, type Push } from "./wire.ts";
+
+const token = (max: number) => z.string().regex(new RegExp(`^[A-Za-z0-9_-]{8,${max}}$`));
+const whole = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const encoded = z.string().max(16_777_216);
+
+const op = z.strictObject({
+  seq: whole.min(1),
+  key: z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/),
+  value: encoded.nullable(),
+  base: whole,
+  from: encoded.nullable().optional(),
+});
+
+/** The shape of a push. Only the server checks it, so only the server pays for zod. */
+export const pushSchema = z
+  .strictObject({
+    protocol: whole,
+    identifier: token(80).nullable(),
+    profile: token(64),
+    writer: token(64),
+    ops: z.array(op).max(maxOpsPerPush),
+    upTo: whole,
+    since: whole,
+    acked: whole,
+    retire: z.array(token(64)).max(64).optional(),
+    nonce: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{43}$/)
+      .optional(),
+  })
+  .refine(({ ops, upTo }) => ops.every((one, i) => one.seq > (ops[i - 1]?.seq ?? 0) && one.seq <= upTo), {
+    message: "seqs must rise and stay within upTo",
+    path: ["ops"],
+  });
+
+/** Reads a push. Throws `BAD_PUSH` with what is wrong; the message quotes no value. */
+export function parsePush(input: unknown): Push {
+  const result = pushSchema.safeParse(input);
+  // zod's optional properties admit an explicit `undefined`, which JSON cannot carry.
+  if (result.success) return result.data as Push;
+  const issues = result.error.issues.map(({ message, path }) => ({
+    message,
+    path: path.map((step) => (typeof step === "number" ? step : String(step))),
+  }));
+  const first = issues[0];
+  throw new SessionError(
+    "BAD_PUSH",
+    `This is no push of a Catnap client: ${first?.path.join(".") || "input"}: ${first?.message ?? "malformed"}`,
+    { issues: issues.slice(0, 10) },
+  );
+}

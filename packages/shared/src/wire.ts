@@ -1,0 +1,87 @@
+import type { Op } from "./patch.ts";
+import type { SessionErrorCode } from "./session-error.ts";
+
+/** The version of the messages below. Raised whenever one of them changes its meaning or shape. */
+export const protocol = 1;
+
+/** The most ops that one push carries; a longer outbox goes home in several. */
+export const maxOpsPerPush = 1_000;
+
+/** One tab's changes on their way home, and its question for what changed elsewhere. */
+export interface Push {
+  readonly protocol: number;
+  /** The session that the ops belong to; `null` while the browser knows of none. */
+  readonly identifier: string | null;
+  readonly profile: string;
+  readonly writer: string;
+  /** All unacknowledged ops with `seq` up to `upTo`, oldest first. */
+  readonly ops: readonly Op[];
+  readonly upTo: number;
+  /** The revision that the tab knows; 0 asks for everything. */
+  readonly since: number;
+  /** The writer's highest acknowledged seq: a server that knows less has gone back in time. */
+  readonly acked: number;
+  /** Writers of this profile whose ops are all acknowledged and that will never push again. */
+  readonly retire?: readonly string[];
+  /** 256 random bits of the browser, sent while it knows of no session: first requests at once recognise each other by it. */
+  readonly nonce?: string;
+}
+
+/** What became of an op that was not simply applied. */
+export interface Note {
+  readonly key: string;
+  readonly seq: number;
+  /** `lost`: a later change stands. `merged`: both stand, joined. `rejected`: the server refused it. */
+  readonly what: "lost" | "merged" | "rejected";
+  readonly code?: SessionErrorCode;
+  readonly message?: string;
+}
+
+/** What a browser may know of its session besides the values. Times are seconds; ages count back from the answer. */
+export interface SessionFacts {
+  readonly createdAgo: number;
+  readonly accessedAgo: number;
+  readonly transactions: number;
+  readonly timeout: number;
+  /** Until the session expires if nobody touches it. */
+  readonly expiresIn: number;
+}
+
+/** What changed: an entry per key that the browser may see. */
+export interface WireEntry {
+  /** Absent: the value of the op that this push carried. */
+  readonly value?: string;
+  readonly rev: number;
+}
+
+export interface SyncSuccess {
+  readonly ok: true;
+  /** `null`: there is no session, because nobody wrote anything. */
+  readonly identifier: string | null;
+  readonly rev: number;
+  /** The writer's ops up to here are decided: applied, merged, lost or rejected. */
+  readonly acked: number;
+  readonly entries: Readonly<Record<string, WireEntry>>;
+  readonly deleted: Readonly<Record<string, number>>;
+  /** `entries` is the whole session: forget every entry that is not in it. */
+  readonly reset?: true;
+  readonly notes: readonly Note[];
+  readonly facts: SessionFacts | null;
+}
+
+/** An answer that ends the tab's session: data, not an exception, so that no app's error format can hide it. */
+export interface SyncFailure {
+  readonly ok: false;
+  readonly code: "SESSION_GONE" | "SESSION_EXPIRED" | "SESSION_REPLACED" | "PROTOCOL_MISMATCH" | "HEADERS_SENT";
+  readonly message: string;
+}
+
+export type Answer = SyncSuccess | SyncFailure;
+
+/** What a server-rendered page hands to its client: the state that the first render shows. */
+export interface SessionSnapshot {
+  readonly identifier: string | null;
+  readonly rev: number;
+  readonly entries: Readonly<Record<string, { readonly value: string; readonly rev: number }>>;
+  readonly facts: SessionFacts | null;
+}
