@@ -1,0 +1,167 @@
+import { byteLength, SessionError } from "@catnap/shared";
+import {
+  type Credentials,
+  credentialsKey,
+  firstCredentials,
+  formatCredentials,
+  readCredentials,
+  rotated,
+  withTicket,
+} from "./credentials.ts";
+import { type Draft, replay, subjectMismatch } from "./draft.ts";
+import { type AppliedPush, applyPush } from "./push.ts";
+import type { Settings } from "./settings.ts";
+import type { Commit, Entry, EntryChange, SessionRecord } from "./store.ts";
+
+/** What a request knows when it plans a commit. */
+export interface Circumstances {
+  readonly record: SessionRecord | null;
+  /** The hash of the token that the request presented. */
+  readonly hash: string | null;
+  /** A secret to hand out if this commit creates or rotates. */
+  readonly secret: string;
+  /** When the request began: its access time. */
+  readonly startedAt: number;
+  readonly now: number;
+  /** 1 unless an earlier commit of this request has counted the transaction. */
+  readonly transactions: number;
+}
+
+/** A commit ready for the store; `null` where nothing needs one. */
+export interface CommitPlan {
+  readonly commit: Commit | null;
+  /** Whether the circumstances' secret is the browser's new token. */
+  readonly issues: boolean;
+  readonly pushed: AppliedPush | null;
+}
+
+const nothing: ReadonlyMap<string, Entry> = new Map();
+
+/**
+ * Turns the changes of a request into one commit on a given record. Pure: after a conflict it is planned again on the
+ * record that the store answered with, and every read-modify-write runs again.
+ */
+export function planCommit(settings: Settings, draft: Draft, now: Circumstances): CommitPlan {
+  const { record, startedAt } = now;
+  const { wishes } = draft;
+  const entries = record?.entries ?? nothing;
+  const changes = new Map<string, EntryChange>();
+  const expect = new Map<string, number>();
+  const room = settings.definition.limits.sessionBytes;
+  const size = sizeOf(settings, entries, changes);
+  const pushed = wishes.push ? applyPush(settings.definition, entries, wishes.push.push, room - size) : null;
+  for (const [name, change] of pushed?.changes ?? []) {
+    changes.set(name, change);
+    expect.set(name, entries.get(name)?.rev ?? 0);
+  }
+  for (const change of draft.changes.values()) {
+    const { name } = change.key;
+    const current = changes.has(name) ? (changes.get(name)?.value ?? null) : (entries.get(name)?.value ?? null);
+    if (change.redo) expect.set(name, entries.get(name)?.rev ?? 0);
+    const value = replay(change, current);
+    if (value !== current) changes.set(name, { value, writer: "server", seq: 0 });
+  }
+  // A push keeps to the room that there is, op by op; whoever goes over it now is the server.
+  if (draft.changes.size > 0 && sizeOf(settings, entries, changes) > Math.max(room, size)) {
+    throw new SessionError(
+      "LIMIT_EXCEEDED",
+      `The session would hold more than limits.sessionBytes (${room}): delete values, or raise the limit in defineSession`,
+    );
+  }
+  if (wishes.subject !== undefined && record?.subject != null && record.subject !== wishes.subject)
+    throw subjectMismatch();
+
+  const known = readCredentials(entries);
+  const credentials = record ? amended(settings, draft, known, now) : created(draft, now);
+  // Watermarks and tombstones alone are no reason for a session to be.
+  const mustCreate = [...changes].some(([name, { value }]) => typeof value === "string" && !name.startsWith("~"));
+  const wished = wishes.subject !== undefined || wishes.force || wishes.tickets !== undefined;
+  if (
+    record
+      ? !wished && changes.size === 0 && credentials === known && wishes.timeoutMs === undefined
+      : !wished && !mustCreate
+  ) {
+    return { commit: null, issues: false, pushed };
+  }
+  if (credentials !== known) {
+    if (record) expect.set(credentialsKey, entries.get(credentialsKey)?.rev ?? 0);
+    changes.set(credentialsKey, { value: formatCredentials(credentials), writer: "server", seq: 0 });
+  }
+  const timeoutMs = wishes.timeoutMs ?? (record ? undefined : settings.timeoutMs);
+  return {
+    commit: {
+      now: now.now,
+      ...(record ? {} : { create: { createdAt: startedAt, endsAt: startedAt + settings.lifetimeMs } }),
+      accessedAt: startedAt,
+      transactions: now.transactions,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(wishes.subject === undefined ? {} : { subject: wishes.subject, authenticatedAt: startedAt }),
+      expect: record ? expect : new Map(),
+      changes,
+    },
+    issues: !record || rotates(draft, known, now),
+    pushed,
+  };
+}
+
+/** A token that was rotated since the request came is not rotated again: its successor is on its way to this browser. */
+function rotates(draft: Draft, known: Credentials, { hash }: Circumstances): boolean {
+  return draft.wishes.rotate === true && known.current.some(([current]) => current === hash);
+}
+
+function amended(settings: Settings, draft: Draft, known: Credentials, now: Circumstances): Credentials {
+  let credentials = known;
+  if (now.hash !== null && rotates(draft, known, now)) {
+    credentials = rotated(credentials, now.hash, now.secret, now.now, now.now + settings.graceMs);
+  }
+  for (const ticket of draft.wishes.tickets ?? []) credentials = withTicket(credentials, ticket, now.now);
+  return credentials;
+}
+
+function created(draft: Draft, { secret, startedAt }: Circumstances): Credentials {
+  let credentials = firstCredentials(secret, startedAt, draft.wishes.push?.push.nonce);
+  for (const ticket of draft.wishes.tickets ?? []) credentials = withTicket(credentials, ticket, startedAt);
+  return credentials;
+}
+
+/** The bytes of all values of the app, as they will be. Cheap where it cannot matter: a string is at most three bytes a unit. */
+function sizeOf(
+  settings: Settings,
+  entries: ReadonlyMap<string, Entry>,
+  changes: ReadonlyMap<string, EntryChange>,
+): number {
+  const values: string[] = [];
+  for (const [name, { value }] of entries)
+    if (value !== null && !changes.has(name) && !name.startsWith("~")) values.push(value);
+  for (const [name, { value }] of changes) if (value != null && !name.startsWith("~")) values.push(value);
+  const units = values.reduce((sum, value) => sum + value.length, 0);
+  return units * 3 <= settings.definition.limits.sessionBytes
+    ? units
+    : values.reduce((sum, value) => sum + byteLength(value), 0);
+}
+
+/** The record as the commit leaves it, for what the same request reads next. */
+export function committed(
+  identifier: string,
+  record: SessionRecord | null,
+  commit: Commit,
+  rev: number,
+): SessionRecord {
+  const entries = new Map(record?.entries);
+  for (const [name, { value, writer, seq }] of commit.changes) {
+    if (value === undefined) entries.delete(name);
+    else entries.set(name, { value, rev, writer, seq });
+  }
+  return {
+    identifier,
+    rev,
+    createdAt: record?.createdAt ?? commit.create?.createdAt ?? commit.accessedAt,
+    endsAt: record?.endsAt ?? commit.create?.endsAt ?? commit.accessedAt,
+    accessedAt: Math.max(record?.accessedAt ?? 0, commit.accessedAt),
+    timeoutMs: commit.timeoutMs ?? record?.timeoutMs ?? 0,
+    transactions: (record?.transactions ?? 0) + commit.transactions,
+    subject: commit.subject ?? record?.subject ?? null,
+    authenticatedAt: commit.authenticatedAt ?? record?.authenticatedAt ?? null,
+    entries,
+  };
+}

@@ -1,0 +1,89 @@
+import { type Answer, type Key, type Push, SessionError } from "@catnap/shared";
+
+/** One key's change on its way from a procedure to the store. Values are encoded, `null` is absent. */
+export interface Change {
+  readonly key: Key;
+  readonly value: string | null;
+  /** What the change was made from; matters only with `redo`. */
+  readonly from: string | null;
+  /** Makes the change again on another value than `from`. `null`: a blind write, which wins whatever is there. */
+  readonly redo: ((current: string | null) => string | null) | null;
+}
+
+/** What the change leaves behind on `current`. */
+export function replay({ value, from, redo }: Change, current: string | null): string | null {
+  return redo === null || current === from ? value : redo(current);
+}
+
+/** A change after a change, as one. */
+function chain(first: Change, next: Change): Change {
+  const { redo } = first;
+  const value = replay(next, first.value);
+  if (next.redo === null || redo === null) return { ...next, value, from: first.from, redo: null };
+  return { ...first, value, redo: (current) => replay(next, redo(current)) };
+}
+
+/** What a call wants of its session beyond values. */
+export interface Wishes {
+  timeoutMs?: number;
+  subject?: string;
+  rotate?: true;
+  invalidate?: true;
+  /** Commit although nothing changed. */
+  force?: true;
+  tickets?: readonly string[];
+  push?: PendingPush;
+}
+
+/** A push on its way into a commit, and the answer once it is there. */
+export interface PendingPush {
+  readonly push: Push;
+  answer: Answer | null;
+}
+
+/**
+ * The changes that a procedure call has made and not yet handed over, or that a request has collected from the calls that
+ * succeeded. Dropping it takes everything back.
+ */
+export class Draft {
+  changes: ReadonlyMap<string, Change> = new Map();
+  wishes: Wishes = {};
+
+  put(change: Change): void {
+    this.#take([change]);
+  }
+
+  /** Takes in what another call did, after what is here already; when that throws, nothing was taken. */
+  absorb(other: Draft): void {
+    const { subject } = this.wishes;
+    if (subject !== undefined && other.wishes.subject !== undefined && other.wishes.subject !== subject) {
+      throw subjectMismatch();
+    }
+    if (this.wishes.push && other.wishes.push) {
+      throw new SessionError("BAD_PUSH", "One request carries one push: send session.sync once per batch");
+    }
+    this.#take(other.changes.values());
+    const tickets = [...(this.wishes.tickets ?? []), ...(other.wishes.tickets ?? [])];
+    this.wishes = { ...this.wishes, ...other.wishes, ...(tickets.length > 0 ? { tickets } : {}) };
+  }
+
+  #take(changes: Iterable<Change>): void {
+    const next = new Map(this.changes);
+    for (const change of changes) {
+      const earlier = next.get(change.key.name);
+      next.set(change.key.name, earlier ? chain(earlier, change) : change);
+    }
+    this.changes = next;
+  }
+
+  get isEmpty(): boolean {
+    return this.changes.size === 0 && Object.keys(this.wishes).length === 0;
+  }
+}
+
+export function subjectMismatch(): SessionError {
+  return new SessionError(
+    "SUBJECT_MISMATCH",
+    "The session belongs to another subject: call invalidate() and log in during the next transaction",
+  );
+}

@@ -1,0 +1,205 @@
+import {
+  type AnyDefinition,
+  applyOp,
+  decode,
+  freezeInDevelopment,
+  type Key,
+  type Previous,
+  type Push,
+  SessionError,
+  type SessionHome,
+  type SessionState,
+  type Transaction,
+} from "@catnap/shared";
+import { mintSecret } from "./credentials.ts";
+import { Draft, type PendingPush, subjectMismatch } from "./draft.ts";
+
+/** What a fork needs of the request that it belongs to. */
+export interface ForkOrigin {
+  readonly definition: AnyDefinition;
+  readonly previous: Previous;
+  readonly tickets: boolean;
+  state(): SessionState;
+  /** Mints the identifier of a session that has no record yet. */
+  identify(): string;
+  subject(): string | null;
+  now(): number;
+  /** The encoded value that the request holds: what calls before this one handed over, else the record's. */
+  current(name: string): string | null;
+  names(): Iterable<string>;
+  /** Throws when the response cannot carry a new cookie any more. */
+  assertCookie(what: string): void;
+  /** Takes a call's changes over and commits them. */
+  commit(draft: Draft): Promise<void>;
+}
+
+/**
+ * The session as one procedure call holds it: the request's, with this call's own changes on top. Nobody else sees them
+ * until the call has succeeded; when it throws, they are dropped with the fork.
+ */
+export class Fork implements SessionHome {
+  readonly side = "server";
+  readonly decoded = new Map<string, unknown>();
+  readonly #origin: ForkOrigin;
+  readonly #sleep: (fork: Fork) => Promise<void>;
+  #draft = new Draft();
+  #ended = false;
+
+  /** `sleep` is what sleeping does: a call's own fork commits. */
+  constructor(origin: ForkOrigin, sleep: (fork: Fork) => Promise<void> = (fork) => fork.save()) {
+    this.#origin = origin;
+    this.#sleep = sleep;
+  }
+
+  get definition(): AnyDefinition {
+    return this.#origin.definition;
+  }
+
+  /** Hands the changes over and starts anew. */
+  take(): Draft {
+    const draft = this.#draft;
+    this.#draft = new Draft();
+    return draft;
+  }
+
+  state(): SessionState {
+    const state = this.#origin.state();
+    const { timeoutMs } = this.#draft.wishes;
+    const identifier = state.identifier ?? this.#origin.identify();
+    if (timeoutMs === undefined) return { ...state, identifier };
+    return { ...state, identifier, timeoutMs, expiresAt: Math.min(state.expiresAt, this.now() + timeoutMs) };
+  }
+
+  now(): number {
+    return this.#origin.now();
+  }
+
+  read(key: Key): unknown {
+    const encoded = this.#encoded(key.name);
+    if (encoded === null) return undefined;
+    const known = this.decoded.get(key.name);
+    if (known !== undefined) return known;
+    const value = freezeInDevelopment(decode(encoded, key.name));
+    this.decoded.set(key.name, value);
+    return value;
+  }
+
+  names(): string[] {
+    this.#assertLive();
+    const names = new Set([...this.#origin.names(), ...this.#draft.changes.keys()]);
+    return [...names].filter((name) => this.#encoded(name) !== null);
+  }
+
+  write(key: Key, encoded: string | null): void {
+    const from = this.#encoded(key.name);
+    if (from === encoded) return;
+    const redo = key.merge
+      ? (current: string | null) => applyOp(key, { seq: 0, key: key.name, value: encoded, base: 0, from }, current)
+      : null;
+    this.#draft.put({ key, value: encoded, from, redo });
+    this.decoded.delete(key.name);
+  }
+
+  update(key: Key, change: (current: unknown) => unknown): unknown {
+    const redo = (current: string | null) =>
+      key.encode(change(current === null ? key.fallback() : freezeInDevelopment(decode(current, key.name))));
+    const from = this.#encoded(key.name);
+    this.#draft.put({ key, value: redo(from), from, redo });
+    this.decoded.delete(key.name);
+    return this.read(key);
+  }
+
+  isDirty(): boolean {
+    return !this.#draft.isEmpty;
+  }
+
+  setDirty(dirty: boolean): void {
+    this.#assertLive();
+    const { force: _, ...wishes } = this.#draft.wishes;
+    this.#draft.wishes = dirty ? { ...wishes, force: true } : wishes;
+  }
+
+  setTimeout(seconds: number): void {
+    this.#wish({ timeoutMs: seconds * 1000 });
+  }
+
+  async invalidate(): Promise<void> {
+    this.#origin.assertCookie("invalidate");
+    this.#wish({ invalidate: true });
+    this.#ended = true;
+    this.decoded.clear();
+  }
+
+  awake(): void {
+    // The request has loaded the record before it made this fork.
+  }
+
+  sleep(_trans: Transaction): Promise<void> {
+    return this.#sleep(this);
+  }
+
+  async save(): Promise<void> {
+    await this.#origin.commit(this.take());
+    this.decoded.clear();
+  }
+
+  rotate(): void {
+    this.#origin.assertCookie("rotate");
+    this.#wish({ rotate: true });
+  }
+
+  login(subject: string): void {
+    if (typeof subject !== "string" || subject === "" || subject.length > 256) {
+      throw new SessionError("INVALID_OPTION", "login takes the subject's identifier: a string of 1 to 256 characters");
+    }
+    const bound = this.subject();
+    if (bound !== null && bound !== subject) throw subjectMismatch();
+    this.#origin.assertCookie("login");
+    this.#wish({ rotate: true, subject });
+  }
+
+  /** Takes a tab's push along; its answer is there once the changes are committed. */
+  push(push: Push): void {
+    this.#wish({ push: { push, answer: null } });
+  }
+
+  get pendingPush(): PendingPush | undefined {
+    return this.#draft.wishes.push;
+  }
+
+  subject(): string | null {
+    this.#assertLive();
+    return this.#draft.wishes.subject ?? this.#origin.subject();
+  }
+
+  previous(): Previous {
+    return this.#origin.previous;
+  }
+
+  async ticketUrl(url: string): Promise<string> {
+    if (!this.#origin.tickets) {
+      throw new SessionError("TICKETS_DISABLED", "sessionEncode needs createSessions({ tickets: true })");
+    }
+    const secret = mintSecret();
+    this.#wish({ tickets: [...(this.#draft.wishes.tickets ?? []), secret] });
+    const [, path = "", hash = ""] = /^([^#]*)(#.*)?$/s.exec(url) ?? [];
+    return `${path}${path.includes("?") ? "&" : "?"}_SID_=${this.state().identifier}.${secret}${hash}`;
+  }
+
+  #wish(wishes: Draft["wishes"]): void {
+    this.#assertLive();
+    Object.assign(this.#draft.wishes, wishes);
+  }
+
+  #encoded(name: string): string | null {
+    this.#assertLive();
+    const change = this.#draft.changes.get(name);
+    return change ? change.value : this.#origin.current(name);
+  }
+
+  #assertLive(): void {
+    if (this.#ended) {
+      throw new SessionError("SESSION_GONE", "This session was invalidated: the next transaction starts a new one");
+    }
+  }
+}

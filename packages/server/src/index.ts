@@ -1,0 +1,21 @@
+export type { WakeOptions } from "./carrier.ts";
+export type { SessionMiddleware } from "./middleware.ts";
+export type { RequestSession } from "./request-session.ts";
+export type { RouterInfo, SessionProcedure, SessionRouterRecord } from "./router.ts";
+export { createSessions, type Sessions } from "./sessions.ts";
+export type { CookieOptions, SessionEvent, SessionHooks, SessionsOptions } from "./settings.ts";
+export {
+  type Commit,
+  type Entry,
+  type EntryChange,
+  expiresAt,
+  type Page,
+  type Query,
+  type SessionInfo,
+  type SessionRecord,
+  type SessionStore,
+  type StoreKey,
+  type Touch,
+  type Unsubscribe,
+  type WriteResult,
+} from "./store.ts";

@@ -1,0 +1,249 @@
+import { counter, defineSession, merge, type Op, value } from "@catnap/shared";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { push } from "../test/pushes.ts";
+import { committed } from "./commit-plan.ts";
+import { answerPush, applyPush, screenPush } from "./push.ts";
+import type { SessionRecord } from "./store.ts";
+
+const shop = defineSession({
+  shared: {
+    note: z.string().max(10),
+    clicks: counter(),
+    tags: value(z.array(z.string()).default([]), { merge: merge.union }),
+  },
+  readonly: { user: z.string() },
+  secret: { seed: z.string() },
+});
+
+const empty: SessionRecord = {
+  identifier: "i".repeat(22),
+  rev: 0,
+  createdAt: 0,
+  endsAt: 1e15,
+  accessedAt: 0,
+  timeoutMs: 1e12,
+  transactions: 0,
+  subject: null,
+  authenticatedAt: null,
+  entries: new Map(),
+};
+
+/** A server with one session and no store. */
+function createServer() {
+  let record = empty;
+  return {
+    get record() {
+      return record;
+    },
+    restore(older: SessionRecord) {
+      record = older;
+    },
+    push(parts: Parameters<typeof push>[0]) {
+      const sent = push({ identifier: record.identifier, ...parts });
+      const outcome = applyPush(shop, record.entries, sent, 1_000);
+      if (outcome.changes.size > 0) {
+        const commit = { now: 0, accessedAt: 0, transactions: 1, expect: new Map(), changes: outcome.changes };
+        record = committed(record.identifier, record, commit, record.rev + 1);
+      }
+      return answerPush(shop, record, sent, outcome, 0);
+    },
+    value: (name: string) => JSON.parse(record.entries.get(name)?.value ?? "null") as unknown,
+  };
+}
+
+const set = (seq: number, key: string, next: unknown, base = 0, from?: unknown): Op => ({
+  seq,
+  key,
+  value: JSON.stringify(next),
+  base,
+  ...(from === undefined ? {} : { from: from === null ? null : JSON.stringify(from) }),
+});
+
+test("an op takes effect once, however often its push arrives", () => {
+  const server = createServer();
+  const ops = [set(1, "clicks", 1, 0, null), set(2, "clicks", 2, 0, 1)];
+  expect(server.push({ ops }).acked).toBe(2);
+  const again = server.push({ ops });
+  expect([server.value("clicks"), again.acked, again.rev]).toEqual([2, 2, 1]);
+  // A push that was longer by the time it was repeated: only what is new counts.
+  server.push({ ops: [...ops, set(3, "clicks", 3, 0, 2)] });
+  expect(server.value("clicks")).toBe(3);
+});
+
+test("any order, repetition and delay of pushes leaves every increment counted once", () => {
+  const writers = ["a", "b", "c"].map((name, i) => ({ writer: `writer-${name}`, profile: `profile-${i % 2}` }));
+  const delivery = fc.record({ writer: fc.nat(2), upTo: fc.integer({ min: 1, max: 6 }) });
+  fc.assert(
+    fc.property(fc.array(delivery, { maxLength: 40 }), (deliveries) => {
+      const server = createServer();
+      const all = writers.map((_, i) => ({ writer: i, upTo: 6 }));
+      for (const { writer, upTo } of [...deliveries, ...all]) {
+        const ops = Array.from({ length: upTo }, (_, i) => set(i + 1, "clicks", i + 1, 0, i === 0 ? null : i));
+        server.push({ ...writers[writer], ops });
+      }
+      expect(server.value("clicks")).toBe(18);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("between tabs of one profile the later edit stands, in whatever order they arrive", () => {
+  const [early, late] = [set(4, "note", "early"), set(9, "note", "late")];
+  for (const order of [
+    [early, late],
+    [late, early],
+  ]) {
+    const server = createServer();
+    for (const op of order) server.push({ writer: `writer-${op.seq}`, ops: [op] });
+    expect(server.value("note")).toBe("late");
+  }
+});
+
+test("between devices the last to arrive stands", () => {
+  const server = createServer();
+  server.push({ profile: "profile-a", ops: [set(9, "note", "first")] });
+  server.push({ profile: "profile-b", ops: [set(1, "note", "second")] });
+  expect(server.value("note")).toBe("second");
+});
+
+test("a conflict on a key with a merge joins both changes and says so", () => {
+  const server = createServer();
+  server.push({ ops: [set(1, "tags", ["a"], 0, null)] });
+  const answer = server.push({ profile: "profile-2", writer: "writer-2", ops: [set(1, "tags", ["b"], 0, null)] });
+  expect(server.value("tags")).toEqual(["a", "b"]);
+  expect(answer.notes).toEqual([{ key: "tags", seq: 1, what: "merged" }]);
+});
+
+test("one poison value is rejected alone and does not hold up the rest", () => {
+  const server = createServer();
+  const answer = server.push({
+    ops: [
+      set(1, "note", "longer than ten characters"),
+      { seq: 2, key: "tags", value: "not json", base: 0, from: null },
+      set(3, "user", "mallory"),
+      set(4, "seed", "mallory"),
+      set(5, "unknown", 1),
+      set(6, "clicks", 1, 0, null),
+    ],
+  });
+  expect(answer.acked).toBe(6);
+  expect(answer.notes.map(({ key, what, code }) => [key, what, code])).toEqual([
+    ["note", "rejected", "INVALID_VALUE"],
+    ["tags", "rejected", "INVALID_VALUE"],
+    ["user", "rejected", "FORBIDDEN_KEY"],
+    ["seed", "rejected", "FORBIDDEN_KEY"],
+    ["unknown", "rejected", "UNKNOWN_KEY"],
+  ]);
+  expect([server.value("clicks"), server.value("user"), server.value("seed")]).toEqual([1, null, null]);
+});
+
+test("a push that would overfill the session is rejected where it does not fit", () => {
+  const server = createServer();
+  const long = "x".repeat(600);
+  const answer = server.push({ ops: [set(1, "tags", [long], 0, null), set(2, "tags", [long, `${long}y`], 0, [long])] });
+  expect(answer.notes).toMatchObject([{ key: "tags", seq: 2, what: "rejected", code: "LIMIT_EXCEEDED" }]);
+  expect(server.value("tags")).toEqual([long]);
+});
+
+describe("watermarks", () => {
+  test("after a writer retired, its late pushes change nothing", () => {
+    const server = createServer();
+    const late = { writer: "writer-old", ops: [set(3, "clicks", 1, 0, null)] };
+    server.push(late);
+    server.push({ writer: "writer-new", ops: [set(4, "clicks", 2, 1, 1)], retire: ["writer-old"] });
+    const answer = server.push(late);
+    expect(server.value("clicks")).toBe(2);
+    expect(answer.notes).toEqual([{ key: "clicks", seq: 3, what: "lost" }]);
+  });
+
+  test("a new writer after a retirement loses nothing, since its numbers are higher", () => {
+    const server = createServer();
+    server.push({ writer: "writer-old", ops: [set(3, "clicks", 1, 0, null)] });
+    server.push({ writer: "writer-new", ops: [set(4, "clicks", 2, 1, 1)], retire: ["writer-old"] });
+    server.push({ writer: "writer-3", ops: [set(5, "clicks", 1, 0, null)] });
+    expect(server.value("clicks")).toBe(3);
+  });
+
+  test("are capped in number, and what was dropped still cannot be applied twice", () => {
+    const server = createServer();
+    const first = { writer: "writer-000", ops: [set(1, "clicks", 1, 0, null)] };
+    server.push(first);
+    for (let i = 1; i < 50; i++) {
+      server.push({ writer: `writer-${String(i).padStart(3, "0")}`, ops: [set(i + 1, "clicks", i + 1, i, i)] });
+    }
+    server.push(first);
+    expect(server.value("clicks")).toBe(50);
+    const marks = server.record.entries.get("~sync:profile-1")?.value ?? "";
+    expect(Object.keys((JSON.parse(marks) as { w: object }).w).length).toBeLessThanOrEqual(32);
+  });
+
+  test("of a hostile number of profiles are capped too", () => {
+    const server = createServer();
+    for (let i = 0; i < 100; i++) {
+      const base = server.record.entries.get("note")?.rev ?? 0;
+      server.push({ profile: `profile-${i}`, ops: [set(1, "note", `${i}`, base)] });
+    }
+    const rows = [...server.record.entries.keys()].filter((name) => name.startsWith("~"));
+    expect(rows.length).toBeLessThanOrEqual(17);
+    server.push({ profile: "profile-0", ops: [set(1, "note", "again")] });
+    expect(server.value("note")).toBe("99");
+  });
+});
+
+describe("the answer", () => {
+  test("carries what changed since, no secret, and no echo of what the push itself set", () => {
+    const server = createServer();
+    server.push({ profile: "profile-2", ops: [set(1, "clicks", 1, 0, null)] });
+    const answer = server.push({ ops: [set(1, "note", "mine")], since: 0 });
+    expect(answer.entries).toEqual({ clicks: { value: "1", rev: 1 }, note: { rev: 2 } });
+    expect(server.push({ since: 1 }).entries).toEqual({ note: { value: '"mine"', rev: 2 } });
+    expect(server.push({ since: 2 }).entries).toEqual({});
+  });
+
+  test("tells of deleted keys by their revision, so that a stale tab cannot resurrect them", () => {
+    const server = createServer();
+    server.push({ ops: [set(1, "note", "x")] });
+    server.push({ ops: [{ seq: 2, key: "note", value: null, base: 1 }] });
+    expect(server.push({ since: 1 }).deleted).toEqual({ note: 2 });
+  });
+
+  test("is a reset when the server has gone back in time, and the tab's ops count again", () => {
+    const server = createServer();
+    const backup = server.record;
+    server.push({ ops: [set(1, "clicks", 1, 0, null)] });
+    server.restore(backup);
+    const byRevision = server.push({ since: 1 });
+    expect(byRevision).toMatchObject({ reset: true, rev: 0 });
+    const byWatermark = server.push({ acked: 1, ops: [set(2, "clicks", 2, 1, 1)] });
+    expect(byWatermark.reset).toBe(true);
+    expect(server.value("clicks")).toBe(1);
+  });
+});
+
+describe("before anything is read or applied", () => {
+  const record = { ...empty, rev: 1 };
+  const screen = (
+    live: SessionRecord | null,
+    previous: "none" | "unknown" | "expired",
+    parts: Parameters<typeof push>[0],
+  ) => screenPush(shop, live, previous, push(parts), 0);
+
+  test("the identifier is checked", () => {
+    const foreign = { identifier: "x".repeat(22), ops: [set(1, "note", "theirs")] };
+    expect(screen(record, "none", foreign)).toMatchObject({ ok: false, code: "SESSION_REPLACED" });
+    expect(screen(null, "unknown", foreign)).toMatchObject({ ok: false, code: "SESSION_GONE" });
+    expect(screen(null, "expired", foreign)).toMatchObject({ ok: false, code: "SESSION_EXPIRED" });
+    expect(screen(record, "none", { identifier: record.identifier })).toBeNull();
+  });
+
+  test("the protocol is checked", () => {
+    expect(screen(record, "none", { protocol: 0 })).toMatchObject({ ok: false, code: "PROTOCOL_MISMATCH" });
+  });
+
+  test("a tab that knows of no session learns which it has, and nothing of its push is applied", () => {
+    const answer = screen(record, "none", { ops: [set(1, "note", "early")] });
+    expect(answer).toMatchObject({ ok: true, identifier: record.identifier, acked: 0 });
+  });
+});

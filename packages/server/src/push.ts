@@ -1,0 +1,232 @@
+import {
+  type Answer,
+  type AnyDefinition,
+  applyOp,
+  byteLength,
+  decode,
+  isSessionError,
+  type Key,
+  type Note,
+  type Op,
+  type Previous,
+  type Push,
+  protocol,
+  type SessionFacts,
+  type SyncFailure,
+  type SyncSuccess,
+  type WireEntry,
+} from "@catnap/shared";
+import { identifierOf } from "./credentials.ts";
+import type { Entry, EntryChange, SessionRecord } from "./store.ts";
+import { expiresAt } from "./store.ts";
+
+/** Entries under this prefix hold, for one browser profile each, how far its writers' ops are decided. */
+const marksPrefix = "~sync:";
+/** Present once a profile's marks had to go: from then on an unknown profile is not taken for a new one. */
+const evictedKey = "~evicted";
+const maxWriters = 32;
+const maxProfiles = 16;
+
+/** The watermarks of one browser profile. */
+interface Marks {
+  /** Ops of forgotten writers went at most this far. */
+  readonly floor: number;
+  /** By writer: every op up to here is decided. */
+  readonly writers: Readonly<Record<string, number>>;
+}
+
+/** What a push does to a session: pure, so that a conflict in the store only means to do it again. */
+export interface AppliedPush {
+  readonly changes: ReadonlyMap<string, EntryChange>;
+  readonly notes: readonly Note[];
+  readonly acked: number;
+  /** The tab claims acknowledgements that the session does not know of: the store has gone back in time. */
+  readonly wentBack: boolean;
+}
+
+/**
+ * Applies a push to the entries of a session. Ops up to the writer's watermark are skipped, so that a push may arrive
+ * any number of times, through any tab; the rest are applied in order, and the watermark rises in the same commit.
+ * `room` is how many bytes the session may still grow.
+ */
+export function applyPush(
+  definition: AnyDefinition,
+  entries: ReadonlyMap<string, Entry>,
+  push: Push,
+  room: number,
+): AppliedPush {
+  const marksKey = marksPrefix + push.profile;
+  const marksEntry = entries.get(marksKey);
+  const marks = readMarks(marksEntry);
+  const known = marks.writers[push.writer];
+  const watermark = known ?? 0;
+  const changes = new Map<string, EntryChange>();
+  const notes: Note[] = [];
+  let left = room;
+  // Without a watermark, an op may have been applied before the watermark was dropped: then only its base can tell.
+  const dubious = (op: Op) =>
+    known === undefined && (op.seq <= marks.floor || (marksEntry === undefined && entries.has(evictedKey)));
+  const pending = push.ops.filter((op) => op.seq > watermark);
+
+  for (const op of pending) {
+    const key = definition.keys.get(op.key);
+    const stored = entries.get(op.key);
+    if (key?.access !== "shared") {
+      const code = key ? "FORBIDDEN_KEY" : "UNKNOWN_KEY";
+      notes.push({ key: op.key, seq: op.seq, what: "rejected", code, message: `"${op.key}" is not a shared key` });
+      continue;
+    }
+    if (dubious(op) && (stored?.rev ?? 0) !== op.base) {
+      notes.push({ key: op.key, seq: op.seq, what: "lost" });
+      continue;
+    }
+    const current = changes.get(op.key) ?? stored;
+    // Between tabs of one profile the later edit stands, in whatever order they arrive.
+    if (!key.merge && current && current.seq > op.seq && current.writer.startsWith(`${push.profile}/`)) continue;
+    try {
+      const before = current?.value ?? null;
+      const next = decide(key, op, before);
+      const growth = byteLength(next ?? "") - byteLength(before ?? "");
+      if (growth > left) {
+        const message = `"${op.key}" does not fit: the session is full (limits.sessionBytes)`;
+        notes.push({ key: op.key, seq: op.seq, what: "rejected", code: "LIMIT_EXCEEDED", message });
+        continue;
+      }
+      left -= growth;
+      changes.set(op.key, { value: next, writer: `${push.profile}/${push.writer}`, seq: op.seq });
+      if (key.merge && op.value !== null && op.from !== before)
+        notes.push({ key: op.key, seq: op.seq, what: "merged" });
+    } catch (error) {
+      // One poison value is refused alone; anything that is no refusal is the server's own failure.
+      if (!isSessionError(error)) throw error;
+      notes.push({ key: op.key, seq: op.seq, what: "rejected", code: error.code, message: error.message });
+    }
+  }
+
+  const acked = pending.length > 0 ? Math.max(watermark, push.upTo) : watermark;
+  const next = nextMarks(marks, push, pending.length > 0 ? acked : null);
+  if (next)
+    changes.set(marksKey, { value: JSON.stringify({ f: next.floor, w: next.writers }), writer: "server", seq: 0 });
+  if (next && !marksEntry) evictProfiles(entries, changes);
+  return { changes, notes, acked, wentBack: watermark < push.acked };
+}
+
+/** The value after an op, validated: what a browser sends is checked as if nobody had checked it before. */
+function decide(key: Key, op: Op, current: string | null): string | null {
+  if (op.value === null) return null;
+  const value = key.encode(decode(op.value, key.name));
+  return applyOp(key, { ...op, value }, current);
+}
+
+function nextMarks(marks: Marks, push: Push, reached: number | null): Marks | null {
+  const writers = { ...marks.writers };
+  if (reached !== null) writers[push.writer] = reached;
+  let { floor } = marks;
+  const drop = (writer: string) => {
+    floor = Math.max(floor, writers[writer] ?? 0);
+    delete writers[writer];
+  };
+  const retired = (push.retire ?? []).filter((writer) => writer !== push.writer && Object.hasOwn(writers, writer));
+  for (const writer of retired) drop(writer);
+  const surplus = Object.keys(writers).length - maxWriters;
+  if (surplus > 0) {
+    const oldestFirst = Object.keys(writers)
+      .filter((writer) => writer !== push.writer)
+      .sort((a, b) => (writers[a] ?? 0) - (writers[b] ?? 0));
+    for (const writer of oldestFirst.slice(0, surplus)) drop(writer);
+  }
+  return reached === null && retired.length === 0 ? null : { floor, writers };
+}
+
+/** Makes room for one more profile: the marks that were written longest ago go, and a sign stays. */
+function evictProfiles(entries: ReadonlyMap<string, Entry>, changes: Map<string, EntryChange>): void {
+  const profiles = [...entries].filter(([name]) => name.startsWith(marksPrefix));
+  if (profiles.length < maxProfiles) return;
+  profiles.sort(([, a], [, b]) => a.rev - b.rev);
+  for (const [name] of profiles.slice(0, profiles.length - maxProfiles + 1)) {
+    changes.set(name, { value: undefined, writer: "server", seq: 0 });
+  }
+  changes.set(evictedKey, { value: "1", writer: "server", seq: 0 });
+}
+
+function readMarks(entry: Entry | undefined): Marks {
+  if (entry?.value == null) return { floor: 0, writers: {} };
+  const { f, w } = JSON.parse(entry.value) as { f: number; w: Record<string, number> };
+  return { floor: f, writers: Object.assign(Object.create(null) as Record<string, number>, w) };
+}
+
+/**
+ * Answers a push that must not be applied to the session at hand: one of another protocol, of another session, or one
+ * whose tab does not know yet which session it has. `null`: apply it. Asked before anything of the push is read.
+ */
+export function screenPush(
+  definition: AnyDefinition,
+  record: SessionRecord | null,
+  previous: Previous,
+  push: Push,
+  now: number,
+): Answer | null {
+  if (push.protocol !== protocol) {
+    return failure("PROTOCOL_MISMATCH", `This server speaks protocol ${protocol}: reload the page to get its client`);
+  }
+  if (push.identifier === null) {
+    if (!record || (push.nonce !== undefined && identifierOf(push.nonce) === record.identifier)) return null;
+    // The cookie names a session that the tab has not met: it learns of it, binds its ops to it, and pushes again.
+    return answerPush(definition, record, { ...push, ops: [] }, { notes: [], acked: 0, wentBack: false }, now);
+  }
+  if (record?.identifier === push.identifier) return null;
+  if (record) return failure("SESSION_REPLACED", "The browser has another session now: nothing was applied");
+  if (previous === "expired") return failure("SESSION_EXPIRED", "The session has expired: nothing was applied");
+  return failure("SESSION_GONE", "The session has ended: nothing was applied");
+}
+
+function failure(code: SyncFailure["code"], message: string): SyncFailure {
+  return { ok: false, code, message };
+}
+
+/** The answer to a push, from the record as it stands after the commit. */
+export function answerPush(
+  definition: AnyDefinition,
+  record: SessionRecord,
+  push: Push,
+  outcome: Pick<AppliedPush, "notes" | "acked" | "wentBack">,
+  now: number,
+): SyncSuccess {
+  const reset = outcome.wentBack || push.since > record.rev;
+  const sent = new Map(push.ops.map((op) => [op.key, op.value]));
+  const entries: Record<string, WireEntry> = {};
+  const deleted: Record<string, number> = {};
+  for (const [name, { value, rev, writer, seq }] of record.entries) {
+    const key = definition.keys.get(name);
+    if (!key || key.access === "secret" || (rev <= push.since && !reset)) continue;
+    if (value === null) {
+      if (!reset) deleted[name] = rev;
+      continue;
+    }
+    const echo =
+      writer === `${push.profile}/${push.writer}` && sent.get(name) === value && push.ops.some((op) => op.seq === seq);
+    entries[name] = echo ? { rev } : { value, rev };
+  }
+  return {
+    ok: true,
+    identifier: record.identifier,
+    rev: record.rev,
+    acked: outcome.acked,
+    entries,
+    deleted,
+    ...(reset ? { reset } : {}),
+    notes: outcome.notes,
+    facts: factsOf(record, now),
+  };
+}
+
+/** What a browser may know of its session besides the values. */
+export function factsOf(record: SessionRecord, now: number): SessionFacts {
+  return {
+    createdAgo: (now - record.createdAt) / 1000,
+    accessedAgo: (now - record.accessedAt) / 1000,
+    transactions: record.transactions,
+    timeout: record.timeoutMs / 1000,
+    expiresIn: (expiresAt(record) - now) / 1000,
+  };
+}

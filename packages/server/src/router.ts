@@ -1,0 +1,168 @@
+import {
+  type AnyDefinition,
+  forbidden,
+  type InputOf,
+  type Key,
+  type NameOf,
+  type Session,
+  SessionError,
+  type SyncFailure,
+  type SyncSuccess,
+  type ValueOf,
+  type ValuesOf,
+  type WritableNameOf,
+} from "@catnap/shared";
+import { parsePush } from "@catnap/shared/schema";
+import type { TRPCMutationProcedure, TRPCQueryProcedure } from "@trpc/server";
+import { forks } from "./middleware.ts";
+
+/** What the browser may be told of the session itself. Times are epoch milliseconds, the timeout seconds. */
+export interface RouterInfo {
+  readonly identifier: string;
+  readonly isNew: boolean;
+  readonly isExpired: boolean;
+  readonly numTransactions: number;
+  readonly creationTime: number;
+  readonly lastAccessTime: number;
+  readonly timeout: number;
+  readonly subject: string | null;
+}
+
+type Query<I, O> = TRPCQueryProcedure<{ input: I; output: O; meta: unknown; errorShape: unknown }>;
+type Mutation<I, O> = TRPCMutationProcedure<{ input: I; output: O; meta: unknown; errorShape: unknown }>;
+
+/** One member per key, so that the value's type follows the key. */
+type KeyAndValue<D extends AnyDefinition> = {
+  [N in WritableNameOf<D, "browser">]: { key: N; value: InputOf<D, N> };
+}[WritableNameOf<D, "browser">];
+
+/** One value, of the type of whichever key was asked for. */
+type AnyValue<D extends AnyDefinition> = { [N in NameOf<D, "browser">]: ValueOf<D, N> }[NameOf<D, "browser">];
+
+/**
+ * The procedures of `sessions.router`. A `type`, since tRPC takes no interface for a record; written out, so that the
+ * app's types cost the same with a thousand keys as with ten.
+ */
+export type SessionRouterRecord<D extends AnyDefinition> = {
+  /** All values that were set and that a browser may read. */
+  values: Query<void, ValuesOf<D, "browser">>;
+  /** One value, or its default. `NO_SUCH_VALUE` when there is neither. */
+  value: Query<{ key: NameOf<D, "browser"> }, AnyValue<D>>;
+  /** Writes one value of a `shared` key. */
+  setValue: Mutation<KeyAndValue<D>, { ok: true }>;
+  /** Removes one value of a `shared` key. */
+  delValue: Mutation<{ key: WritableNameOf<D, "browser"> }, { ok: true }>;
+  /** Pushes a tab's changes and pulls what changed elsewhere: the protocol of `createSessionClient`. */
+  sync: Mutation<unknown, SyncSuccess | SyncFailure>;
+  info: Query<void, RouterInfo>;
+  /** Ends the session of that identifier, if it is the caller's own. */
+  invalidate: Mutation<{ identifier: string }, { ok: true }>;
+};
+
+/** The methods of a tRPC procedure builder that the router calls, whatever the builder's own types. */
+interface Builder {
+  input(parse: (raw: unknown) => unknown): Builder;
+  query(resolve: (options: { ctx: Record<string, unknown>; input: never }) => unknown): unknown;
+  mutation(resolve: (options: { ctx: Record<string, unknown>; input: never }) => unknown): unknown;
+}
+
+/** The context that a builder's resolvers get, read off its shape: tRPC's builder types change their arity between minors. */
+// biome-ignore-start lint/suspicious/noExplicitAny: inference through somebody else's function types; nothing of these types survives
+type ContextOf<P> = P extends { query: (resolve: infer R) => any }
+  ? R extends (options: infer O) => any
+    ? O extends { ctx: infer C }
+      ? C
+      : never
+    : never
+  : never;
+// biome-ignore-end lint/suspicious/noExplicitAny: end of that inference
+
+/** `P`, or a type whose name tells what is missing. */
+export type SessionProcedure<P, D extends AnyDefinition, K extends string> =
+  ContextOf<P> extends { [N in K]: Session<D> }
+    ? P
+    : { error: "use sessions.middleware on this procedure first"; got: ContextOf<P> };
+
+/** Builds the record on the app's own procedure, so that transformer, error shape and middleware are the app's. */
+export function createRouter<D extends AnyDefinition>(
+  definition: D,
+  contextKey: string,
+  procedure: unknown,
+): SessionRouterRecord<D> {
+  const builder = procedure as Builder;
+  const sessionOf = (ctx: Record<string, unknown>) => ctx[contextKey] as Session<AnyDefinition>;
+  const record = {
+    values: builder.query(({ ctx }) =>
+      Object.fromEntries([...sessionOf(ctx)].filter(([name]) => definition.keys.get(name)?.access !== "secret")),
+    ),
+    value: builder
+      .input((raw) => readable(definition, raw))
+      .query(({ ctx, input }: { ctx: Record<string, unknown>; input: Key }) => sessionOf(ctx).value(input.name)),
+    setValue: builder
+      .input((raw) => ({ key: writable(definition, raw), value: (raw as { value?: unknown }).value }))
+      .mutation(({ ctx, input }: { ctx: Record<string, unknown>; input: { key: Key; value: unknown } }) => {
+        sessionOf(ctx).setValue(input.key.name, input.value);
+        return { ok: true };
+      }),
+    delValue: builder
+      .input((raw) => writable(definition, raw))
+      .mutation(({ ctx, input }: { ctx: Record<string, unknown>; input: Key }) => {
+        sessionOf(ctx).delValue(input.name);
+        return { ok: true };
+      }),
+    sync: builder
+      .input(parsePush)
+      .mutation(({ ctx, input }: { ctx: Record<string, unknown>; input: ReturnType<typeof parsePush> }) => {
+        // The middleware puts the answer in the place of this, once it is committed.
+        forks.get(sessionOf(ctx))?.push(input);
+        return null;
+      }),
+    info: builder.query(({ ctx }): RouterInfo => {
+      const session = sessionOf(ctx);
+      return {
+        identifier: session.identifier(),
+        isNew: session.isNew(),
+        isExpired: session.isExpired(),
+        numTransactions: session.numTransactions(),
+        creationTime: session.creationTime(),
+        lastAccessTime: session.lastAccessTime(),
+        timeout: session.timeout(),
+        subject: session.subject(),
+      };
+    }),
+    invalidate: builder
+      .input((raw) => {
+        const { identifier } = asObject(raw);
+        if (typeof identifier === "string") return identifier;
+        throw new SessionError("BAD_PUSH", "invalidate takes { identifier }, the session's own");
+      })
+      .mutation(async ({ ctx, input }: { ctx: Record<string, unknown>; input: string }) => {
+        const session = sessionOf(ctx);
+        if (session.identifier() === input) await session.invalidate();
+        return { ok: true };
+      }),
+  };
+  // Built through the app's builder, whose types are not ours to name; the tests call every procedure through a typed client.
+  return record as unknown as SessionRouterRecord<D>;
+}
+
+function asObject(raw: unknown): Record<string, unknown> {
+  return typeof raw === "object" && raw !== null ? (raw as Record<string, unknown>) : {};
+}
+
+function readable(definition: AnyDefinition, raw: unknown): Key {
+  const { key: name } = asObject(raw);
+  const key = typeof name === "string" ? definition.keys.get(name) : undefined;
+  if (!key) {
+    const named = typeof name === "string" ? { key: name.slice(0, 80) } : {};
+    throw new SessionError("UNKNOWN_KEY", "The definition has no such key: pass { key } with one of its names", named);
+  }
+  if (key.access === "secret") throw forbidden(key, "stays on the server");
+  return key;
+}
+
+function writable(definition: AnyDefinition, raw: unknown): Key {
+  const key = readable(definition, raw);
+  if (key.access === "readonly") throw forbidden(key, "is written by the server alone");
+  return key;
+}

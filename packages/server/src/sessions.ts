@@ -1,0 +1,149 @@
+import { type AnyDefinition, Session, SessionError, type SessionErrorData, type SessionSnapshot } from "@catnap/shared";
+import { carry, type WakeOptions } from "./carrier.ts";
+import { Fork } from "./fork.ts";
+import { createMiddleware, type SessionMiddleware } from "./middleware.ts";
+import { RequestSession } from "./request-session.ts";
+import { createRouter, type SessionProcedure, type SessionRouterRecord } from "./router.ts";
+import { invalid, type SessionsOptions, settle } from "./settings.ts";
+import type { SessionInfo, SessionRecord } from "./store.ts";
+import { Sweeper } from "./sweeper.ts";
+import { Touches } from "./touches.ts";
+
+/** The server's side of a definition: what `createSessions` returns. */
+export interface Sessions<D extends AnyDefinition, K extends string = "session"> {
+  /**
+   * Starts a request's transaction, for the app's `createContext`: `{ session: sessions.wake(opts) }`. Takes the options of
+   * tRPC's standalone, Express, Fastify or fetch adapter as they come. Parses the cookie; reads nothing yet.
+   */
+  wake(options: WakeOptions): RequestSession<D>;
+  /** For the app's procedures: turns what `wake` put into the context into the `Session`. Use it before other middleware. */
+  readonly middleware: SessionMiddleware<D, K>;
+  /** The session's procedures, built on the app's own procedure, for the app's router. */
+  router<P>(options: { procedure: P & SessionProcedure<P, D, K> }): SessionRouterRecord<D>;
+  /**
+   * One transaction outside tRPC: hands the request's session to `handler`, commits when it returns, and adds the cookie to
+   * its response. When it throws, nothing is committed.
+   */
+  run(request: Request, handler: (session: Session<D>) => Response | Promise<Response>): Promise<Response>;
+  /** The state for a server-rendered page's `initialSnapshot`; no secret values. */
+  snapshot(request: Request): Promise<SessionSnapshot>;
+  /** For the app's error formatter: what lets the browser know a `SessionError` again, as `data.session`. */
+  errorData(error: unknown): { session: SessionErrorData | null };
+  /** The sessions of a subject, without their values. */
+  list(query: { subject: string }): Promise<SessionInfo[]>;
+  /** Ends a session by its public identifier; says whether there was one. */
+  revoke(identifier: string): Promise<boolean>;
+  /** Ends all sessions of a subject but `except` (an identifier); says how many. A missing subject is an error, never everybody. */
+  revokeAll(query: { subject: string; except?: string }): Promise<number>;
+  /** Removes expired sessions now, after their `expiring` hooks; says how many. */
+  sweep(): Promise<number>;
+  /** Writes what waits and stops the timers and the store. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes the server's side of a definition: sessions that awake with a request and sleep before its answer.
+ *
+ * Throws `INVALID_OPTION` for an option that is missing, weak, or contradicts another.
+ */
+export function createSessions<D extends AnyDefinition, const K extends string = "session">(
+  options: SessionsOptions<D, K>,
+): Sessions<D, K> {
+  const settings = settle(options, Session);
+  const { store, report, clock } = settings;
+  const touches = new Touches(store, settings.touchIntervalMs, (error) => report({ kind: "background", error }));
+  const sweeper = new Sweeper(settings, expiring);
+  const contextKey = settings.contextKey as K;
+
+  async function expiring(record: SessionRecord): Promise<void> {
+    const request = RequestSession.over(settings, touches, record);
+    const session = new settings.Session(new Fork(request));
+    await settings.hooks?.expiring?.(session);
+    await session.expiring();
+  }
+
+  async function list({ subject }: { subject: string }): Promise<SessionInfo[]> {
+    if (typeof subject !== "string" || subject === "") {
+      throw invalid("subject is missing: name whose sessions you mean; nothing was done");
+    }
+    const found: SessionInfo[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await store.find({ subject, limit: 100, ...(cursor === undefined ? {} : { cursor }) });
+      found.push(...page.items.filter((info) => info.expiresAt > clock()));
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    return found;
+  }
+
+  async function revoke(identifier: string): Promise<boolean> {
+    touches.forget(identifier);
+    return store.delete(identifier);
+  }
+
+  async function revokeAll({ subject, except }: { subject: string; except?: string }): Promise<number> {
+    let ended = 0;
+    // Until a look finds none: a session that was bound to the subject during the walk is ended as well.
+    for (;;) {
+      const left = (await list({ subject })).filter(({ identifier }) => identifier !== except);
+      if (left.length === 0) return ended;
+      for (const { identifier } of left) if (await revoke(identifier)) ended++;
+    }
+  }
+
+  const plain = async (request: Request) => {
+    const cookies: string[] = [];
+    const carrier = carry({
+      headers: request.headers,
+      url: request.url,
+      setCookie: (cookie) => void cookies.push(cookie),
+    });
+    const awake = new RequestSession<D>(settings, touches, carrier, undefined, new URL(request.url).pathname);
+    await awake.open();
+    return { awake, cookies };
+  };
+
+  return {
+    wake(from) {
+      const reason = from.info?.calls.map(({ path }) => path).join() ?? "request";
+      return new RequestSession<D>(settings, touches, carry(from), from.info, reason);
+    },
+    middleware: createMiddleware<D, K>(contextKey, (candidate) => candidate instanceof RequestSession),
+    router: ({ procedure }) => createRouter(options.definition, contextKey, procedure),
+    async run(request, handler) {
+      const { awake, cookies } = await plain(request);
+      if (!["GET", "HEAD", "OPTIONS"].includes(request.method)) awake.guard();
+      const call = awake.call();
+      try {
+        // The settings' class is the app's own, made for this definition.
+        const response = await handler(call.session as unknown as Session<D>);
+        await call.succeed();
+        return withCookies(response, cookies);
+      } finally {
+        call.fail();
+      }
+    },
+    async snapshot(request) {
+      const { awake } = await plain(request);
+      return awake.snapshot();
+    },
+    errorData: (error) => ({ session: SessionError.from(error)?.toJSON() ?? null }),
+    list,
+    revoke,
+    revokeAll,
+    sweep: () => sweeper.sweep(),
+    async close() {
+      sweeper.stop();
+      await touches.flush();
+      await store.close();
+    },
+  };
+}
+
+/** Adds the cookies to a response whose own headers may be immutable. */
+function withCookies(response: Response, cookies: readonly string[]): Response {
+  if (cookies.length === 0) return response;
+  const answer = new Response(response.body, response);
+  for (const cookie of cookies) answer.headers.append("set-cookie", cookie);
+  return answer;
+}

@@ -1,0 +1,193 @@
+import type { AnyDefinition, Session, SessionHome, Transaction } from "@catnap/shared";
+import { SessionError } from "@catnap/shared";
+import type { CookieSettings } from "./cookie.ts";
+import type { SessionStore } from "./store.ts";
+
+/** Something that an operator wants to know and no request can be told. */
+export type SessionEvent =
+  /** A rotated token was used after its grace: it was stolen, or a copy of the browser's profile is in use. */
+  | { readonly kind: "reuse"; readonly identifier: string }
+  /** Work in the background failed: writing access times, or sweeping. It is tried again. */
+  | { readonly kind: "background"; readonly error: unknown };
+
+/** Functions called at the turns of a session's life, as an alternative to a subclass. They may be asynchronous. */
+export interface SessionHooks<D extends AnyDefinition> {
+  awake?(session: Session<D>, trans: Transaction): void | Promise<void>;
+  respond?(session: Session<D>, trans: Transaction): void | Promise<void>;
+  sleep?(session: Session<D>, trans: Transaction): void | Promise<void>;
+  expiring?(session: Session<D>): void | Promise<void>;
+}
+
+export interface CookieOptions {
+  /** Default `__Host-catnap`, or `catnap` where a `domain`, a `path` or an insecure cookie rules the prefix out. */
+  readonly name?: string;
+  /** Default `lax`. `none` is for a page of another site, which then must be listed in `origins`. */
+  readonly sameSite?: "strict" | "lax" | "none";
+  /** Shares the session with the sub-domains. Default: this host alone. */
+  readonly domain?: string;
+  /** Default `/`. */
+  readonly path?: string;
+  /** `false` is accepted only while every one of `origins` is plain HTTP on this machine; then it is the default. */
+  readonly secure?: boolean;
+}
+
+/** What `createSessions` takes. Times are seconds. */
+export interface SessionsOptions<D extends AnyDefinition, K extends string = "session"> {
+  readonly definition: D;
+  readonly store: SessionStore;
+  /** Ends a session that nobody used for so long; default 3,600. */
+  readonly timeout?: number;
+  /** Ends a session this long after its creation, however busy; default 1,209,600 (14 days). */
+  readonly lifetime?: number;
+  /** A token older than this is rotated; default 86,400 (a day). */
+  readonly renewal?: number;
+  /** How long requests in flight may use a rotated token; default 60, at most 300. */
+  readonly grace?: number;
+  /** How long an access that changed nothing may wait before it is written; default 60, never more than a tenth of the timeout. */
+  readonly touchInterval?: number;
+  /** How often expired sessions are swept; default 300; 0: never, the app calls `sweep()`. */
+  readonly sweepInterval?: number;
+  /** The origins of the pages that may change sessions, besides the server's own. Behind a proxy that rewrites `Host`: the server's own too. */
+  readonly origins?: readonly string[];
+  readonly cookie?: CookieOptions;
+  /** The name of the session in the app's tRPC context; default `session`. */
+  readonly contextKey?: K;
+  /** Lets `sessionEncode` hand a session over through a URL; default false. */
+  readonly tickets?: boolean;
+  readonly hooks?: SessionHooks<D>;
+  /** The app's own subclass of `Session`. */
+  readonly session?: new (
+    home: SessionHome,
+  ) => Session<D>;
+  /** Is told of events that no request can be told of; default: a line on standard error. */
+  readonly report?: (event: SessionEvent) => void;
+  /** Epoch milliseconds; for tests. Default `Date.now`. */
+  readonly clock?: () => number;
+}
+
+/** The options, checked, with their defaults, in milliseconds. */
+export interface Settings {
+  readonly definition: AnyDefinition;
+  readonly store: SessionStore;
+  readonly timeoutMs: number;
+  readonly lifetimeMs: number;
+  readonly renewalMs: number;
+  readonly graceMs: number;
+  readonly touchIntervalMs: number;
+  readonly sweepIntervalMs: number;
+  readonly origins: ReadonlySet<string>;
+  readonly cookie: CookieSettings;
+  readonly contextKey: string;
+  readonly tickets: boolean;
+  readonly hooks: SessionHooks<AnyDefinition> | undefined;
+  readonly Session: new (home: SessionHome) => Session;
+  /** Whether anybody listens to the turns of a session's life. */
+  readonly hasLife: boolean;
+  readonly report: (event: SessionEvent) => void;
+  readonly clock: () => number;
+}
+
+/** Checks the options of `createSessions`. Throws `INVALID_OPTION` for one that is missing, weak, or contradicts another. */
+export function settle<D extends AnyDefinition, K extends string>(
+  options: SessionsOptions<D, K>,
+  Base: new (home: SessionHome) => Session,
+): Settings {
+  if (!(options?.definition?.keys instanceof Map))
+    throw invalid("definition is missing: pass what defineSession returned");
+  const { store } = options;
+  if (typeof store?.read !== "function" || typeof store.write !== "function") {
+    throw invalid("store is missing: pass memoryStore(), sqliteStore(path) or another SessionStore");
+  }
+  const timeout = seconds("timeout", options.timeout ?? 3_600);
+  const lifetime = seconds("lifetime", options.lifetime ?? 14 * 86_400);
+  const renewal = seconds("renewal", options.renewal ?? 86_400);
+  const grace = seconds("grace", options.grace ?? 60, 0);
+  const touchInterval = seconds("touchInterval", options.touchInterval ?? 60, 0);
+  const sweepInterval = seconds("sweepInterval", options.sweepInterval ?? 300, 0);
+  if (timeout > lifetime) throw invalid(`timeout (${timeout}) is longer than lifetime (${lifetime}): shorten it`);
+  if (grace > 300)
+    throw invalid(`grace is ${grace}: a rotated token that is good for more than 300 seconds is a second password`);
+  if (grace >= renewal)
+    throw invalid(`grace (${grace}) is not shorter than renewal (${renewal}): a token would never retire`);
+  const contextKey = options.contextKey ?? "session";
+  if (contextKey === "") throw invalid("contextKey is empty: name the property of your tRPC context");
+  const origins = checkOrigins(options.origins ?? []);
+  // The home hands every session of these settings to the app's own class; the type parameter is lost inside.
+  const SessionClass = (options.session ?? Base) as new (home: SessionHome) => Session;
+  return {
+    definition: options.definition,
+    store,
+    timeoutMs: timeout * 1000,
+    lifetimeMs: lifetime * 1000,
+    renewalMs: renewal * 1000,
+    graceMs: grace * 1000,
+    touchIntervalMs: Math.min(touchInterval, timeout / 10) * 1000,
+    sweepIntervalMs: sweepInterval * 1000,
+    origins,
+    cookie: settleCookie(options.cookie ?? {}, origins),
+    contextKey,
+    tickets: options.tickets ?? false,
+    hooks: options.hooks as SessionHooks<AnyDefinition> | undefined,
+    Session: SessionClass,
+    hasLife: options.hooks !== undefined || options.session !== undefined,
+    report: options.report ?? reportToStandardError,
+    clock: options.clock ?? Date.now,
+  };
+}
+
+function settleCookie(cookie: CookieOptions, origins: ReadonlySet<string>): CookieSettings {
+  const local = origins.size > 0 && [...origins].every(isLocal);
+  const secure = cookie.secure ?? !local;
+  if (!secure && !local) {
+    throw invalid(
+      "cookie.secure is false, but origins are not all http://localhost: a token must not travel in the clear",
+    );
+  }
+  const { sameSite = "lax", domain, path = "/" } = cookie;
+  if (sameSite === "none" && !secure) throw invalid('cookie.sameSite "none" needs a secure cookie');
+  const canPrefix = secure && domain === undefined && path === "/";
+  const name = cookie.name ?? (canPrefix ? "__Host-catnap" : "catnap");
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name))
+    throw invalid(`cookie.name "${name}" is not 1 to 64 letters, digits, "_", "-"`);
+  if (name.startsWith("__Host-") && !canPrefix) {
+    throw invalid('cookie.name starts with "__Host-", which rules out domain, another path, and an insecure cookie');
+  }
+  if (name.startsWith("__Secure-") && !secure)
+    throw invalid('cookie.name starts with "__Secure-", which needs a secure cookie');
+  return { name, attributes: { httpOnly: true, secure, sameSite, path, ...(domain === undefined ? {} : { domain }) } };
+}
+
+function checkOrigins(origins: readonly string[]): ReadonlySet<string> {
+  for (const origin of origins) {
+    if (origin.includes("*") || !URL.canParse(origin) || new URL(origin).origin !== origin) {
+      throw invalid(
+        `origins has "${origin}": write scheme, host and port of one origin, such as "https://shop.example"`,
+      );
+    }
+  }
+  return new Set(origins);
+}
+
+function isLocal(origin: string): boolean {
+  const { protocol, hostname } = new URL(origin);
+  return protocol === "http:" && (hostname === "localhost" || hostname === "127.0.0.1" || hostname === "[::1]");
+}
+
+function seconds(name: string, value: number, least = Number.MIN_VALUE): number {
+  if (typeof value === "number" && Number.isFinite(value) && value >= least) return value;
+  throw invalid(
+    `${name} is ${String(value)}: give a finite number of seconds${least === 0 ? ", 0 or more" : " above 0"}`,
+  );
+}
+
+export function invalid(message: string): SessionError {
+  return new SessionError("INVALID_OPTION", message);
+}
+
+function reportToStandardError(event: SessionEvent): void {
+  const text =
+    event.kind === "reuse"
+      ? `a rotated token of session ${event.identifier} was used after its grace`
+      : `work in the background failed: ${event.error instanceof Error ? event.error.message : String(event.error)}`;
+  console.error(`catnap: ${text}`);
+}

@@ -1,0 +1,145 @@
+/**
+ * The store contract: what `createSessions` asks of the place where sessions rest. A store only stores. Expiry, merging,
+ * rotation and masking are decided before a commit reaches it; `storeLaws` of `catnap/testing` holds a store to every
+ * sentence below.
+ */
+
+/**
+ * A session's identifier. Keying by it rather than by the token means that a rotation moves nothing, that all of a
+ * session lies in one place of a cluster, and that a session can be ended by whoever knows its public name. The tokens'
+ * hashes are entries of the record and are checked by the reader.
+ */
+export type StoreKey = string;
+
+/** One key of a session as it rests. */
+export interface Entry {
+  /** The encoded value; `null` is a tombstone: deleted, and remembered so that tabs learn of it. */
+  readonly value: string | null;
+  /** The revision that last wrote the entry. */
+  readonly rev: number;
+  /** Who last wrote it: `server`, or `profile/writer` of a tab. */
+  readonly writer: string;
+  /** The writer's number of that write; 0 for the server. */
+  readonly seq: number;
+}
+
+/** A session as it rests. Times are epoch milliseconds. Immutable: a later write makes another record. */
+export interface SessionRecord {
+  readonly identifier: StoreKey;
+  /** Rises by one with every commit; the first commit makes 1. */
+  readonly rev: number;
+  readonly createdAt: number;
+  /** The end that no access postpones. */
+  readonly endsAt: number;
+  readonly accessedAt: number;
+  readonly timeoutMs: number;
+  readonly transactions: number;
+  readonly subject: string | null;
+  readonly authenticatedAt: number | null;
+  /**
+   * The app's values, and Catnap's own entries, whose names start with `~` (hashes of tokens, watermarks of writers).
+   */
+  readonly entries: ReadonlyMap<string, Entry>;
+}
+
+/** When the session expires: at its absolute end, or when its idle timeout has passed. */
+export function expiresAt(record: Pick<SessionRecord, "endsAt" | "accessedAt" | "timeoutMs">): number {
+  return Math.min(record.endsAt, record.accessedAt + record.timeoutMs);
+}
+
+/** What a commit does to one entry. */
+export interface EntryChange {
+  /** The encoded value; `null` leaves a tombstone; `undefined` removes the entry without a trace. */
+  readonly value: string | null | undefined;
+  readonly writer: string;
+  readonly seq: number;
+}
+
+/** What one sleep sends to the store, applied as a whole or not at all. */
+export interface Commit {
+  /** The writer's clock; the session must expire later than this. */
+  readonly now: number;
+  /** Makes the session. Without it a commit never creates, revives or re-keys one; with it, a key that is taken, even by an expired session, refuses. */
+  readonly create?: { readonly createdAt: number; readonly endsAt: number };
+  /** The record takes the later of this and what it has. */
+  readonly accessedAt: number;
+  /** Added to the record's count. */
+  readonly transactions: number;
+  /** Absent: stays as it is. A creating commit carries it. */
+  readonly timeoutMs?: number;
+  readonly subject?: string;
+  readonly authenticatedAt?: number;
+  /** Entry revisions that must still hold, by key; 0: the entry must be absent (a tombstone has its own revision). */
+  readonly expect: ReadonlyMap<string, number>;
+  readonly changes: ReadonlyMap<string, EntryChange>;
+}
+
+/**
+ * `ok`: the whole commit is in, at `rev`, and every later read by anyone sees it. Not `ok`: nothing was written, and
+ * `record` is the session as it stands, so that the writer can try again without another read; `null` when it is dead.
+ */
+export type WriteResult =
+  | { readonly ok: true; readonly rev: number }
+  | { readonly ok: false; readonly record: SessionRecord | null };
+
+/** A session was used without being changed. */
+export interface Touch {
+  readonly key: StoreKey;
+  readonly accessedAt: number;
+  readonly transactions: number;
+}
+
+/** What may be told of a session without its values. Times are epoch milliseconds. */
+export interface SessionInfo {
+  readonly identifier: StoreKey;
+  readonly subject: string | null;
+  readonly createdAt: number;
+  readonly accessedAt: number;
+  readonly expiresAt: number;
+  readonly authenticatedAt: number | null;
+  readonly transactions: number;
+}
+
+export interface Query {
+  /** Only this subject's sessions. */
+  readonly subject?: string;
+  /** Only sessions that expire at or before this time; without it, expired ones that were not swept yet are among the rest. */
+  readonly expiredAt?: number;
+  readonly cursor?: string;
+  readonly limit: number;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Pass it on for the next page; absent: this was the last. */
+  readonly cursor?: string;
+}
+
+export type Unsubscribe = () => void;
+
+/**
+ * The contract. A method that cannot reach the store rejects with `STORE_UNAVAILABLE`, one that finds it unusable
+ * (corrupt, read-only, of a newer version) with `STORE_UNUSABLE`; neither leaves half a write.
+ */
+export interface SessionStore {
+  /** The record as the last commit left it, expired or not; `null` when there is none. */
+  read(key: StoreKey): Promise<SessionRecord | null>;
+  /**
+   * One atomic step: writes `changes`, sets the other fields and raises the revision, if and only if the session lives
+   * at `commit.now` (or is created) and every expectation holds. Writers of unrelated keys never refuse each other, and
+   * the bytes moved are those of the changes, not of the session.
+   */
+  write(key: StoreKey, commit: Commit): Promise<WriteResult>;
+  /** Raises access times (never lowers one) and adds to the counts; skips sessions that are gone or expired at that access. Changes no revision. */
+  touch(touches: readonly Touch[]): Promise<void>;
+  /** Ends a session and says whether it was there. With `ifExpiredAt`, only when it has expired by then. Deleting an absent one does nothing. */
+  delete(key: StoreKey, ifExpiredAt?: number): Promise<boolean>;
+  /** Pages through sessions in the order of their identifiers; each that exists throughout the walk comes exactly once. */
+  find(query: Query): Promise<Page<SessionInfo>>;
+  /** Removes sessions that expired at or before `now`, at most `limit` of them, and says how many. One that was touched meanwhile stays. */
+  sweep(now: number, limit: number): Promise<number>;
+  /** Calls back with the revision after every commit to the session by anyone, and with 0 when it ends. */
+  watch?(key: StoreKey, listener: (rev: number) => void): Unsubscribe;
+  /** Ends what the store opened itself. Calls after it reject with `STORE_UNAVAILABLE`. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,67 @@
+import type { Settings } from "./settings.ts";
+import type { SessionRecord } from "./store.ts";
+
+/** Sessions that one step removes: small, so that sweeping never holds up requests for long. */
+const stepSize = 200;
+
+/** Removes expired sessions from time to time. Nobody depends on it: expiry is enforced on every read and write. */
+export class Sweeper {
+  readonly #settings: Settings;
+  readonly #expiring: (record: SessionRecord) => Promise<void>;
+  readonly #timer: NodeJS.Timeout | null;
+  #sweeping: Promise<number> | null = null;
+
+  constructor(settings: Settings, expiring: (record: SessionRecord) => Promise<void>) {
+    this.#settings = settings;
+    this.#expiring = expiring;
+    const { sweepIntervalMs, report } = settings;
+    const tick = () => void this.sweep().catch((error: unknown) => report({ kind: "background", error }));
+    this.#timer = sweepIntervalMs > 0 ? setInterval(tick, sweepIntervalMs).unref() : null;
+  }
+
+  stop(): void {
+    if (this.#timer) clearInterval(this.#timer);
+  }
+
+  /** Sweeps until nothing is left; a sweep under way is joined, not doubled. */
+  sweep(): Promise<number> {
+    this.#sweeping ??= (this.#settings.hasLife ? this.#sweepOneByOne() : this.#sweepInBulk()).finally(() => {
+      this.#sweeping = null;
+    });
+    return this.#sweeping;
+  }
+
+  async #sweepInBulk(): Promise<number> {
+    const { store, clock } = this.#settings;
+    let total = 0;
+    for (;;) {
+      const removed = await store.sweep(clock(), stepSize);
+      total += removed;
+      if (removed < stepSize) return total;
+    }
+  }
+
+  /** Where somebody listens to `expiring`, each session is read and told before it goes. */
+  async #sweepOneByOne(): Promise<number> {
+    const { store, clock, report } = this.#settings;
+    const now = clock();
+    let total = 0;
+    let cursor: string | undefined;
+    do {
+      const page = await store.find({ expiredAt: now, limit: stepSize, ...(cursor === undefined ? {} : { cursor }) });
+      for (const { identifier } of page.items) {
+        const record = await store.read(identifier);
+        if (!record) continue;
+        try {
+          await this.#expiring(record);
+        } catch (error) {
+          // The hook is the app's; a session that has expired goes all the same.
+          report({ kind: "background", error });
+        }
+        if (await store.delete(identifier, now)) total++;
+      }
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    return total;
+  }
+}
