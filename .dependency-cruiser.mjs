@@ -1,0 +1,107 @@
+// The arrows between the layers: react → client → shared ← server, testing → all of them, catnap → all,
+// and nobody → catnap but apps, e2e and bench. Type-only imports count.
+// Tests stand beside their source, but may reach further than it, though never to the built package.
+
+const tests = "\\.test(-d)?\\.tsx?$|^packages/[^/]+/test/";
+
+/** What `layer` may not import: every private layer but the `allowed` ones. */
+function arrow(/** @type {string} */ layer, /** @type {string[]} */ ...allowed) {
+  const forbidden = ["shared", "server", "client", "react", "testing"].filter(
+    (other) => other !== layer && !allowed.includes(other),
+  );
+  return {
+    name: `arrow-${layer}`,
+    comment: `${layer} may import ${allowed.join(", ") || "no other layer"}.`,
+    severity: "error",
+    from: { path: `^packages/${layer}/src/`, pathNot: tests },
+    to: { path: `^(packages/|@catnap/)(${forbidden.join("|")})(/|$)` },
+  };
+}
+
+/** @type {import("dependency-cruiser").IConfiguration} */
+export default {
+  forbidden: [
+    arrow("shared"),
+    arrow("server", "shared"),
+    arrow("client", "shared"),
+    arrow("react", "client", "shared"),
+    {
+      name: "nobody-imports-catnap",
+      comment: "The published package is the end of the line: only apps, e2e and bench use it.",
+      severity: "error",
+      from: { path: "^packages/", pathNot: "^packages/catnap/" },
+      to: { path: "^(packages/catnap|catnap)(/|$)" },
+    },
+    {
+      name: "users-import-catnap-only",
+      comment: "Apps, e2e and bench see what a user sees: catnap, not its layers.",
+      severity: "error",
+      from: { path: "^(apps|e2e|bench)/" },
+      to: { path: "^(packages/(?!catnap/)|packages/catnap/src/|@catnap/(shared|server|client|react|testing))" },
+    },
+    {
+      name: "zod-in-schema-only",
+      comment: "One import of zod outweighs the whole browser bundle: only shared/src/schema.ts has it.",
+      severity: "error",
+      from: { path: "^packages/", pathNot: ["^packages/shared/src/schema\\.ts$", tests] },
+      to: { path: "(^|/)node_modules/zod/|^zod(/|$)" },
+    },
+    {
+      name: "no-schema-in-browser",
+      comment: "shared/src/schema.ts carries zod, so nothing that a browser loads imports it, not even shared's entry.",
+      severity: "error",
+      from: {
+        path: "^packages/(shared|client|react)/src/|^packages/catnap/src/(index|client|react)\\.ts$",
+        pathNot: tests,
+      },
+      to: { path: "^packages/shared/src/schema\\.ts$|^@catnap/shared/schema$" },
+    },
+    {
+      name: "runs-anywhere",
+      comment: "shared, client and react know no Node.",
+      severity: "error",
+      from: { path: "^packages/(shared|client|react)/src/", pathNot: tests },
+      to: { dependencyTypes: ["core"] },
+    },
+    {
+      name: "no-react-below-react",
+      comment: "React is in the react layer alone (and in catnap/react).",
+      severity: "error",
+      from: { path: "^packages/(shared|server|client)/src/", pathNot: tests },
+      to: { path: "(^|/)node_modules/(@types/)?react(-dom)?/|^react(-dom)?(/|$)" },
+    },
+    {
+      name: "no-trpc-in-browser",
+      comment: "What a browser loads has no tRPC of ours: users bring their client.",
+      severity: "error",
+      from: { path: "^packages/(shared|client|react)/src/", pathNot: tests },
+      to: { path: "(^|/)node_modules/@trpc/|^@trpc/", dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "no-circles",
+      comment: "Two modules that import each other are one module in two files.",
+      severity: "error",
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: "resolves",
+      comment: "An import that leads nowhere.",
+      severity: "error",
+      from: { path: "^packages/" },
+      to: { couldNotResolve: true, pathNot: "^node:" },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "(^|/)(dist|coverage|test-results|playwright-report)/" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.base.json" },
+    combinedDependencies: true,
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["types", "import", "default"],
+      extensions: [".ts", ".tsx", ".d.ts", ".mjs", ".js"],
+    },
+  },
+};
