@@ -36,16 +36,16 @@ const base64url = (bytes: number) => randomBytes(bytes).toString("base64url");
 const sha256 = (purpose: string, text: string) => createHash("sha256").update(purpose).update(text);
 
 /** The hash that a store keeps of a secret. Tickets are hashed apart from tokens, so that neither passes for the other. */
-export const hashToken = (secret: string) => sha256("", secret).digest("base64url");
+export const hashToken = (secret: string): string => sha256("", secret).digest("base64url");
 const hashTicket = (secret: string) => sha256("ticket:", secret).digest("base64url");
 
 /** 128 random bits, public. */
-export const mintIdentifier = () => base64url(16);
+export const mintIdentifier = (): string => base64url(16);
 /** 256 random bits, secret. */
-export const mintSecret = () => base64url(32);
+export const mintSecret = (): string => base64url(32);
 
 /** The identifier of the session that a browser's nonce starts; tells nothing of the nonce. */
-export const identifierOf = (nonce: string) => sha256("identifier:", nonce).digest("base64url").slice(0, 32);
+export const identifierOf = (nonce: string): string => sha256("identifier:", nonce).digest("base64url").slice(0, 32);
 
 const part = "([A-Za-z0-9_-]{22,80})\\.([A-Za-z0-9_-]{43})";
 const tokenPattern = new RegExp(`^${part}$`);
@@ -57,7 +57,7 @@ export function parseToken(text: string): Token | null {
   return identifier !== undefined && secret !== undefined ? { identifier, secret } : null;
 }
 
-export const formatToken = ({ identifier, secret }: Token) => `${identifier}.${secret}`;
+export const formatToken = ({ identifier, secret }: Token): string => `${identifier}.${secret}`;
 
 /** The credentials of a new session: one token, and the claim of the browser's nonce. */
 export function firstCredentials(secret: string, now: number, nonce?: string): Credentials {

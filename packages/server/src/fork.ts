@@ -39,7 +39,7 @@ export interface ForkOrigin {
  */
 export class Fork implements SessionHome {
   readonly side = "server";
-  readonly decoded = new Map<string, unknown>();
+  readonly decoded: Map<string, unknown> = new Map();
   readonly #origin: ForkOrigin;
   readonly #sleep: (fork: Fork) => Promise<void>;
   #draft = new Draft();

@@ -54,7 +54,7 @@ type MiddlewareResult =
   | { readonly ok: false; readonly error: TRPCError };
 
 /** The fork behind a session that a procedure holds; for the router's own procedures. */
-export const forks = new WeakMap<Session, Fork>();
+export const forks: WeakMap<Session, Fork> = new WeakMap();
 
 /**
  * Gives every procedure call a fork of the request's session, and commits what the calls that succeeded have changed before

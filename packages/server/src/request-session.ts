@@ -108,7 +108,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     this.#mintedSecret = secret;
   }
 
-  get definition() {
+  get definition(): AnyDefinition {
     return this.#settings.definition;
   }
 

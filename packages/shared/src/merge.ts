@@ -46,7 +46,9 @@ function fields<V extends object>(base: V | undefined, mine: V, theirs: V): V {
  * stay, removed lines go, and a line that both changed is merged by its fields. A line that one removed while the
  * other changed it stays changed: losing an edit is worse than keeping a line.
  */
-function byId<K extends string>(id: K) {
+function byId<K extends string>(
+  id: K,
+): <V extends readonly { readonly [P in K]: unknown }[]>(base: V | undefined, mine: V, theirs: V) => V {
   return <V extends readonly { readonly [P in K]: unknown }[]>(base: V | undefined, mine: V, theirs: V): V => {
     type Item = V[number];
     const index = (items: readonly Item[]) => new Map(items.map((item) => [encode(item[id]), item]));
@@ -66,4 +68,9 @@ function byId<K extends string>(id: K) {
 }
 
 /** The built-in merges, for `value(schema, { merge })`. */
-export const merge = { union, max, fields, byId };
+export const merge: {
+  readonly union: typeof union;
+  readonly max: typeof max;
+  readonly fields: typeof fields;
+  readonly byId: typeof byId;
+} = { union, max, fields, byId };

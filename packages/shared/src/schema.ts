@@ -15,7 +15,7 @@ const op = z.strictObject({
 });
 
 /** The shape of a push. Only the server checks it, so only the server pays for zod. */
-export const pushSchema = z
+const pushSchema = z
   .strictObject({
     protocol: whole,
     identifier: token(80).nullable(),

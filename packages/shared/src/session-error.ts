@@ -74,8 +74,6 @@ export class SessionError extends Error {
   readonly code: SessionErrorCode;
   readonly key?: string;
   readonly issues?: readonly SessionIssue[];
-  /** Two copies of the package still know each other's errors by this. */
-  readonly [brand] = true;
 
   constructor(
     code: SessionErrorCode,
@@ -120,10 +118,13 @@ export class SessionError extends Error {
   }
 }
 
+// Two copies of the package still know each other's errors by this.
+Object.defineProperty(SessionError.prototype, brand, { value: true });
+
 /** Whether `error` is a `SessionError`, and, when a `code` is given, one of that code. */
 export function isSessionError(error: unknown, code?: SessionErrorCode): error is SessionError {
   if (typeof error !== "object" || error === null || !(brand in error)) return false;
-  return code === undefined || (error as SessionError).code === code;
+  return code === undefined || (error as { code?: unknown }).code === code;
 }
 
 function isSessionErrorData(data: unknown): data is SessionErrorData {

@@ -1,0 +1,183 @@
+import { SessionError } from "@catnap/shared";
+import {
+  type Commit,
+  type Entry,
+  expiresAt,
+  type SessionInfo,
+  type SessionRecord,
+  type SessionStore,
+  type StoreKey,
+} from "../store.ts";
+
+export interface MemoryStoreOptions {
+  /** How many sessions to hold, 100,000 by default. One more, and the session that was not read or written for longest is dropped. */
+  maxSessions?: number;
+}
+
+type Listener = (rev: number) => void;
+
+/**
+ * Keeps sessions in this process: gone when it ends, unknown to any other. For tests, development and servers that may
+ * forget. Throws `INVALID_OPTION` unless `maxSessions` is a whole number from 1.
+ */
+export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
+  const { maxSessions = 100_000 } = options;
+  if (!Number.isSafeInteger(maxSessions) || maxSessions < 1) {
+    throw new SessionError("INVALID_OPTION", "memoryStore: maxSessions must be a whole number from 1");
+  }
+
+  /** In the order of last use, because a Map keeps the order of insertion: the first is the next to be dropped. */
+  const records = new Map<StoreKey, SessionRecord>();
+  const listeners = new Map<StoreKey, Set<Listener>>();
+  let closed = false;
+
+  function assertOpen() {
+    if (closed) throw new SessionError("STORE_UNAVAILABLE", "This memoryStore is closed: make another one");
+  }
+
+  function keep(record: SessionRecord) {
+    records.delete(record.identifier);
+    records.set(record.identifier, record);
+  }
+
+  function end(key: StoreKey) {
+    if (records.delete(key)) tell(key, 0);
+  }
+
+  /** Each listener has a microtask of its own: one that throws harms neither the writer nor its neighbours. */
+  function tell(key: StoreKey, rev: number) {
+    for (const listener of listeners.get(key) ?? []) queueMicrotask(() => listener(rev));
+  }
+
+  return {
+    async read(key) {
+      assertOpen();
+      const record = records.get(key);
+      if (record === undefined) return null;
+      keep(record);
+      return record;
+    },
+
+    async write(key, commit) {
+      assertOpen();
+      const present = records.get(key);
+      const alive = present !== undefined && expiresAt(present) > commit.now;
+      const allowed = commit.create === undefined ? alive : present === undefined;
+      if (!allowed || !holds(commit, present)) return { ok: false, record: alive ? present : null };
+      const record = apply(key, commit, present);
+      keep(record);
+      if (records.size > maxSessions) {
+        const [oldest] = records.keys();
+        if (oldest !== undefined) end(oldest);
+      }
+      tell(key, record.rev);
+      return { ok: true, rev: record.rev };
+    },
+
+    async touch(touches) {
+      assertOpen();
+      for (const { key, accessedAt, transactions } of touches) {
+        const record = records.get(key);
+        if (record === undefined || expiresAt(record) <= accessedAt) continue;
+        keep({
+          ...record,
+          accessedAt: Math.max(record.accessedAt, accessedAt),
+          transactions: record.transactions + transactions,
+        });
+      }
+    },
+
+    async delete(key, ifExpiredAt) {
+      assertOpen();
+      const record = records.get(key);
+      if (record === undefined) return false;
+      if (ifExpiredAt !== undefined && expiresAt(record) > ifExpiredAt) return false;
+      end(key);
+      return true;
+    },
+
+    async find({ subject, expiredAt, cursor = "", limit }) {
+      assertOpen();
+      const found: SessionRecord[] = [];
+      for (const record of records.values()) {
+        if (record.identifier <= cursor) continue;
+        if (subject !== undefined && record.subject !== subject) continue;
+        if (expiredAt !== undefined && expiresAt(record) > expiredAt) continue;
+        found.push(record);
+      }
+      found.sort((a, b) => (a.identifier < b.identifier ? -1 : 1));
+      const items = found.slice(0, limit).map(toInfo);
+      const last = items.at(-1);
+      return found.length > limit && last !== undefined ? { items, cursor: last.identifier } : { items };
+    },
+
+    async sweep(now, limit) {
+      assertOpen();
+      let swept = 0;
+      for (const record of records.values()) {
+        if (swept >= limit) break;
+        if (expiresAt(record) > now) continue;
+        end(record.identifier);
+        swept++;
+      }
+      return swept;
+    },
+
+    watch(key, listener) {
+      assertOpen();
+      const watching = listeners.get(key) ?? new Set();
+      listeners.set(key, watching);
+      // Wrapped, so that a function that watches twice is called twice and leaves one by one.
+      const own: Listener = (rev) => listener(rev);
+      watching.add(own);
+      return () => {
+        watching.delete(own);
+        if (watching.size === 0 && listeners.get(key) === watching) listeners.delete(key);
+      };
+    },
+
+    async close() {
+      closed = true;
+      records.clear();
+      listeners.clear();
+    },
+  };
+}
+
+function holds(commit: Commit, present: SessionRecord | undefined): boolean {
+  for (const [key, rev] of commit.expect) {
+    if ((present?.entries.get(key)?.rev ?? 0) !== rev) return false;
+  }
+  return true;
+}
+
+/** Copies the map of entries, never a value, so that readers keep the snapshot that they have. */
+function apply(key: StoreKey, commit: Commit, present: SessionRecord | undefined): SessionRecord {
+  const rev = (present?.rev ?? 0) + 1;
+  const entries = new Map<string, Entry>();
+  // A third cheaper than handing the map to the constructor, which asks its iterator: 10 µs for 100 entries.
+  present?.entries.forEach((entry, name) => {
+    entries.set(name, entry);
+  });
+  for (const [name, { value, writer, seq }] of commit.changes) {
+    if (value === undefined) entries.delete(name);
+    else entries.set(name, { value, rev, writer, seq });
+  }
+  return {
+    identifier: key,
+    rev,
+    createdAt: present?.createdAt ?? commit.create?.createdAt ?? commit.now,
+    endsAt: present?.endsAt ?? commit.create?.endsAt ?? commit.now,
+    accessedAt: Math.max(present?.accessedAt ?? commit.accessedAt, commit.accessedAt),
+    timeoutMs: commit.timeoutMs ?? present?.timeoutMs ?? 0,
+    transactions: (present?.transactions ?? 0) + commit.transactions,
+    subject: commit.subject ?? present?.subject ?? null,
+    authenticatedAt: commit.authenticatedAt ?? present?.authenticatedAt ?? null,
+    entries,
+  };
+}
+
+function toInfo(record: SessionRecord): SessionInfo {
+  const { identifier, subject, createdAt, accessedAt, authenticatedAt, transactions } = record;
+  return { identifier, subject, createdAt, accessedAt, expiresAt: expiresAt(record), authenticatedAt, transactions };
+}

@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { parsePush } from "./schema.ts";
+import { protocol, type Push } from "./wire.ts";
+
+/**
+ * What crosses the wire, by protocol. When this test fails, the messages have changed: raise `protocol` in wire.ts,
+ * think what an old tab and a new server (and the reverse) make of each other, and add the new hash.
+ */
+const pinned: Record<number, string> = {
+  1: "d8128aba21c3eadb",
+};
+
+test("the messages are those of their protocol", () => {
+  const read = (file: string) => readFileSync(new URL(file, import.meta.url), "utf8");
+  const op = /export interface Op \{[\s\S]*?\n\}/.exec(read("./patch.ts"))?.[0] ?? "";
+  const schema = read("./schema.ts").split("/** Reads a push.")[0] ?? "";
+  const declared = (read("./wire.ts") + op + schema).replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "").replace(/\s+/g, " ");
+  expect(createHash("sha256").update(declared).digest("hex").slice(0, 16)).toBe(pinned[protocol]);
+});
+
+describe("parsePush refuses", () => {
+  const good: Push = {
+    protocol,
+    identifier: "i".repeat(22),
+    profile: "profile-1",
+    writer: "writer-1",
+    ops: [{ seq: 1, key: "note", value: '"x"', base: 0 }],
+    upTo: 1,
+    since: 0,
+    acked: 0,
+  };
+  const op = good.ops[0];
+  const many = Array.from({ length: 10_000 }, (_, i) => ({ ...op, seq: i + 1 }));
+  const cases: Record<string, unknown> = {
+    nothing: undefined,
+    "a string": "push",
+    "10,000 ops": { ...good, ops: many, upTo: 10_000 },
+    "falling seqs": { ...good, ops: [{ ...op, seq: 2 }, op], upTo: 2 },
+    "a seq that comes twice": { ...good, ops: [op, op] },
+    "an op beyond upTo": { ...good, upTo: 0 },
+    "a seq of 0": { ...good, ops: [{ ...op, seq: 0 }] },
+    "a fractional revision": { ...good, since: 0.5 },
+    "a key named __proto__": { ...good, ops: [{ ...op, key: "__proto__" }] },
+    "a reserved key": { ...good, ops: [{ ...op, key: "~tokens" }] },
+    "a value that is not encoded": { ...good, ops: [{ ...op, value: { a: 1 } }] },
+    "an identifier of another alphabet": { ...good, identifier: "../../etc/passwd-and-more" },
+    "a nonce that is too short to be secret": { ...good, nonce: "short" },
+    "a field that it does not know": { ...good, admin: true },
+    "a field that is missing": { ...good, writer: undefined },
+  };
+  for (const [name, input] of Object.entries(cases)) {
+    test(name, () => expect(() => parsePush(input)).toThrow(expect.objectContaining({ code: "BAD_PUSH" })));
+  }
+
+  test("and quotes no value in its error", () => {
+    const canary = { ...good, ops: [{ ...op, value: { canary: "canary-value" } }], nonce: "canary-value" };
+    try {
+      parsePush(canary);
+      expect.unreachable();
+    } catch (error) {
+      expect(JSON.stringify(error)).not.toContain("canary-value");
+    }
+  });
+
+  test("but takes what a client sends", () => {
+    expect(parsePush(good)).toEqual(good);
+    expect(parsePush({ ...good, identifier: null, nonce: "n".repeat(43), retire: ["writer-0"] })).toBeTruthy();
+  });
+});

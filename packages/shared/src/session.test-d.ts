@@ -1,0 +1,51 @@
+import { expectTypeOf } from "vitest";
+import { z } from "zod";
+import { counter, defineSession, merge, type Session, value } from "./index.ts";
+
+const shop = defineSession({
+  shared: {
+    theme: z.enum(["light", "dark"]).default("light"),
+    cart: value(z.array(z.object({ sku: z.string(), count: z.number() })).default([]), { merge: merge.byId("sku") }),
+    tags: value(z.set(z.string()), { merge: merge.union }),
+    latest: value(z.date(), { merge: merge.max }),
+    profile: value(z.object({ name: z.string(), city: z.string().optional() }), { merge: merge.fields }),
+    own: value(z.string(), { merge: (base, mine, theirs) => `${base ?? ""}${mine}${theirs}` }),
+    visits: counter(),
+  },
+  readonly: { user: z.object({ id: z.string(), name: z.string() }) },
+  secret: { csrfSeed: z.string() },
+});
+
+declare const server: Session<typeof shop>;
+declare const browser: Session<typeof shop, "browser">;
+
+expectTypeOf(server.value("theme")).toEqualTypeOf<"light" | "dark">();
+expectTypeOf(browser.value("tags")).toEqualTypeOf<Set<string>>();
+expectTypeOf(server.value("csrfSeed")).toEqualTypeOf<string>();
+expectTypeOf(browser.value("user", null)).toEqualTypeOf<{ id: string; name: string } | null>();
+expectTypeOf(browser.values()).toHaveProperty("theme").toEqualTypeOf<"light" | "dark" | undefined>();
+expectTypeOf(browser.values()).not.toHaveProperty("csrfSeed");
+expectTypeOf(browser.update("visits", (n) => n + 1)).toEqualTypeOf<number>();
+browser.setValue("cart", [{ sku: "a", count: 1 }]);
+for (const [name] of browser) expectTypeOf(name).toExtend<"theme" | "cart" | "tags" | "latest" | "profile" | "own" | "visits" | "user">();
+
+// @ts-expect-error an unknown name
+server.value("thema");
+// @ts-expect-error a wrong value
+server.setValue("theme", "blue");
+// @ts-expect-error the value of another key
+server.setValue("theme", 1);
+// @ts-expect-error a readonly key, in the browser
+browser.setValue("user", { id: "1", name: "Ann" });
+// @ts-expect-error a secret key, in the browser
+browser.value("csrfSeed");
+// @ts-expect-error a secret key, in the browser
+browser.delValue("csrfSeed");
+// @ts-expect-error the fallback of another type is kept apart
+const _theme: "light" | "dark" = server.value("theme", 1);
+// @ts-expect-error a merge of another type than the schema's
+value(z.number(), { merge: merge.union });
+// @ts-expect-error byId needs items with that field
+value(z.array(z.object({ id: z.string() })), { merge: merge.byId("sku") });
+// @ts-expect-error no schema
+defineSession({ shared: { a: "string" } });
