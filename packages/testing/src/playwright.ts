@@ -1,0 +1,134 @@
+import type { AnyDefinition, InputOf, NameOf, Session, ValueOf, WritableNameOf } from "@catnap/shared";
+import type { Sessions } from "@catnap/server";
+import { expect as baseExpect, test as baseTest, type BrowserContext, type Page } from "@playwright/test";
+
+/** What `sessionTest` needs: the app's `createSessions`, over the store of the server under test. */
+export interface SessionTestOptions<D extends AnyDefinition> {
+  /**
+   * Sessions over the same store as the server under test: the same SQLite file, the same database. With a memory store
+   * the test must run in the server's process.
+   */
+  readonly sessions: Pick<Sessions<D, string>, "run">;
+}
+
+/** The session of the test's browser, seen and changed from the server's side. */
+export interface SessionHandle<D extends AnyDefinition> {
+  /** Writes values, `readonly` and `secret` ones too, and gives the browser the cookie of a new session if it has none. */
+  seed(values: { readonly [K in WritableNameOf<D, "server">]?: InputOf<D, K> }): Promise<void>;
+  /** What the server holds, or its default; `undefined` when it has neither. */
+  value<K extends NameOf<D, "server">>(name: K): Promise<ValueOf<D, K> | undefined>;
+  /** Logs in without the app's own pages. */
+  login(subject: string): Promise<void>;
+  /** Does anything else with the server's session, in one transaction. */
+  run<T>(action: (session: Session<D>) => T | Promise<T>): Promise<T>;
+  /** Puts the tab to sleep, as when the user switches to another, and resolves when its last push was answered. */
+  sleep(page: Page): Promise<void>;
+  /** Kills the tab's renderer: no event fires in the page. Chromium only. */
+  kill(page: Page): Promise<void>;
+  /** Cuts the browser's network, or gives it back. */
+  offline(cut: boolean): Promise<void>;
+}
+
+interface SessionFixtures<D extends AnyDefinition> {
+  session: SessionHandle<D>;
+}
+
+/**
+ * A Playwright `test` with the fixture `session`: seeds and reads the session of the test's browser on the server, logs
+ * in without the UI, puts the tab to sleep, kills it, cuts the network.
+ */
+export function sessionTest<D extends AnyDefinition>({
+  sessions,
+}: SessionTestOptions<D>): ReturnType<typeof baseTest.extend<SessionFixtures<D>>> {
+  return baseTest.extend<SessionFixtures<D>>({
+    session: async ({ context, baseURL }, use) => {
+      if (!baseURL) throw new Error("The session fixture needs `use: { baseURL }` in playwright.config: the cookie is set there");
+      await use(createHandle(sessions, context, baseURL));
+    },
+  });
+}
+
+function createHandle<D extends AnyDefinition>(
+  sessions: SessionTestOptions<D>["sessions"],
+  context: BrowserContext,
+  baseURL: string,
+): SessionHandle<D> {
+  const run = async <T>(action: (session: Session<D>) => T | Promise<T>): Promise<T> => {
+    const cookies = await context.cookies(baseURL);
+    const cookie = cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
+    let result: { value: T } | undefined;
+    const response = await sessions.run(new Request(baseURL, { headers: { cookie } }), async (session) => {
+      result = { value: await action(session) };
+      return new Response();
+    });
+    for (const header of response.headers.getSetCookie()) await take(context, baseURL, header);
+    if (!result) throw new Error("sessions.run did not call its handler");
+    return result.value;
+  };
+  return {
+    run,
+    seed: (values) =>
+      run((session) => {
+        // The type of `values` ties each name to its input; entries lose it.
+        for (const [name, value] of Object.entries(values)) session.setValue(name as never, value as never);
+      }),
+    value: (name) => run((session) => session.value(name, undefined)),
+    login: (subject) => run((session) => session.login(subject)),
+    async sleep(page) {
+      const answered = page.waitForResponse((response) => response.url().includes(".sync"), { timeout: 2_000 });
+      await page.evaluate(() => {
+        Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+      });
+      // A clean session has nothing to send.
+      await answered.catch(() => undefined);
+    },
+    async kill(page) {
+      const devtools = await context.newCDPSession(page);
+      const crashed = page.waitForEvent("crash");
+      await Promise.all([crashed, devtools.send("Page.crash").catch(() => undefined)]);
+    },
+    offline: (cut) => context.setOffline(cut),
+  };
+}
+
+async function take(context: BrowserContext, url: string, header: string): Promise<void> {
+  const [pair = "", ...attributes] = header.split(";").map((part) => part.trim());
+  const at = pair.indexOf("=");
+  const [name, value] = [pair.slice(0, at), pair.slice(at + 1)];
+  const attribute = (wanted: string) => attributes.find((one) => one.toLowerCase().startsWith(wanted));
+  const maxAge = Number(attribute("max-age=")?.slice(8));
+  if (maxAge === 0) return context.clearCookies({ name });
+  await context.addCookies([
+    { name, value, url, httpOnly: true, secure: attribute("secure") !== undefined, expires: Date.now() / 1000 + maxAge },
+  ]);
+}
+
+/** Playwright's `expect` with `toHaveValue(name, value)` for a session: waits until the server holds it. */
+export const expect: ReturnType<
+  typeof baseExpect.extend<{
+    toHaveValue(
+      session: SessionHandle<AnyDefinition>,
+      name: string,
+      expected: unknown,
+    ): Promise<{ pass: boolean; message: () => string }>;
+  }>
+> = baseExpect.extend({
+  async toHaveValue(session: SessionHandle<AnyDefinition>, name: string, expected: unknown) {
+    let actual: unknown;
+    const check = () =>
+      baseExpect
+        .poll(async () => {
+          actual = await session.value(name as never);
+          return actual;
+        })
+        .toEqual(expected);
+    const pass = await check().then(
+      () => true,
+      () => false,
+    );
+    const message = () =>
+      `The server's session holds ${this.utils.printReceived(actual)} under "${name}", expected ${this.utils.printExpected(expected)}`;
+    return { pass, message };
+  },
+});
