@@ -1,0 +1,88 @@
+import {
+  type AnyDefinition,
+  decode,
+  freezeInDevelopment,
+  type NameOf,
+  Session,
+  type SessionSnapshot,
+  type ValueOf,
+} from "@catnap/shared";
+import type { Replica } from "./replica.ts";
+import type { Status, Tab } from "./tab.ts";
+
+/** A session held by a browser tab: reads are synchronous, writes optimistic, and what is dirty goes home at sleep. Made by `createSessionClient`. */
+export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Session<D, "browser"> {
+  readonly #tab: Tab;
+  readonly #replica: Replica;
+  readonly #listeners: Set<() => void>;
+  readonly #fallbacks = new Map<string, unknown>();
+  readonly #initial = new Map<string, unknown>();
+  readonly #stop: AbortController;
+
+  constructor(tab: Tab, replica: Replica, listeners: Set<() => void>, stop: AbortController) {
+    super(tab);
+    this.#tab = tab;
+    this.#replica = replica;
+    this.#listeners = listeners;
+    this.#stop = stop;
+  }
+
+  /**
+   * Calls `listener` after the value changed, whoever changed it; `null` stands for any value. At most once for each
+   * write of this tab, and once for all that an answer or a sibling tab brings. Gives the function that ends it.
+   */
+  subscribe(name: NameOf<D, "browser"> | null, listener: () => void): () => void {
+    return this.#replica.memory.subscribe(name, listener);
+  }
+
+  /** What the session is doing and whether changes wait; the same object until something differs. */
+  status(): Status {
+    return this.#tab.status();
+  }
+
+  /** Calls `listener` after the status changed. Gives the function that ends it. */
+  subscribeStatus(listener: () => void): () => void {
+    const own = () => listener();
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
+  }
+
+  /** Takes the state that the server rendered into the page. An older one than the tab has is ignored. */
+  hydrate(snapshot: SessionSnapshot): void {
+    for (const [name, { value }] of Object.entries(snapshot.entries)) {
+      if (this.#replica.memory.key(name)) this.#initial.set(name, freezeInDevelopment(decode(value, name)));
+    }
+    this.#replica.hydrate(snapshot);
+  }
+
+  /** The value or its default, `undefined` when it has neither; the same object until it changes. For bindings of view libraries. */
+  peek<K extends NameOf<D, "browser">>(name: K): ValueOf<D, K> | undefined {
+    // The home's values are of the type that the key's schema puts out.
+    return (this.#present(name) ?? this.#fallback(name)) as ValueOf<D, K> | undefined;
+  }
+
+  /** What the server rendered for the key, whatever happened since: what hydration must show. */
+  initial<K extends NameOf<D, "browser">>(name: K): ValueOf<D, K> | undefined {
+    return (this.#initial.get(name) ?? this.#fallback(name)) as ValueOf<D, K> | undefined;
+  }
+
+  #present(name: string): unknown {
+    const { memory } = this.#replica;
+    const key = memory.key(name);
+    return memory.decoded.get(name) ?? (key && memory.read(key));
+  }
+
+  /** The default, the same object each time: a view library compares by identity. */
+  #fallback(name: string): unknown {
+    if (!this.#fallbacks.has(name)) {
+      this.#fallbacks.set(name, freezeInDevelopment(this.#replica.memory.key(name)?.fallback()));
+    }
+    return this.#fallbacks.get(name);
+  }
+
+  /** Ends timers, listeners, the channel and the connection. What is unsent stays on disk for the next page. */
+  close(): void {
+    this.#stop.abort();
+    this.#tab.close();
+  }
+}

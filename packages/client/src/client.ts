@@ -1,0 +1,118 @@
+import type { AnyDefinition, Note, SessionSnapshot } from "@catnap/shared";
+import { ClientSession } from "./client-session.ts";
+import { Disk } from "./disk.ts";
+import { type Page, watchPage } from "./lifecycle.ts";
+import { Marks } from "./marks.ts";
+import { call } from "./memory.ts";
+import { Post, type SessionProcedures, type Transformer } from "./post.ts";
+import { Replica } from "./replica.ts";
+import { Shelf } from "./shelf.ts";
+import { type Expired, Tab } from "./tab.ts";
+import type { Channel } from "./tabs.ts";
+
+/** What a client uses of its browser. Each is replaceable, for tests and for browsers that lack it. */
+export interface Surroundings {
+  readonly now: () => number;
+  /** From 0 to 1, for the jitter of retries. */
+  readonly random: () => number;
+  /** So many random bytes as base64url. */
+  readonly id: (bytes: number) => string;
+  readonly fetch: typeof fetch;
+  readonly indexedDB: IDBFactory | undefined;
+  readonly localStorage: Pick<Storage, "getItem" | "setItem"> | undefined;
+  readonly channel: ((name: string) => Channel) | undefined;
+  /** `undefined`: the session awakes and sleeps only when told. */
+  readonly page: Page | undefined;
+}
+
+/** Options of `createSessionClient`. */
+export interface SessionClientOptions<D extends AnyDefinition> {
+  readonly definition: D;
+  /** The session's part of the app's tRPC client. */
+  readonly trpc: SessionProcedures;
+  /** Where that part is served, such as `/trpc/session`: the last push of a closing tab goes there directly. */
+  readonly url: string;
+  /** The transformer of the app's tRPC, when it has one. */
+  readonly transformer?: Transformer;
+  /** Seconds without a write after which the session sleeps by itself; default 1. */
+  readonly idle?: number;
+  /** Names the database; default `catnap`. Two clients of one origin need two names. */
+  readonly name?: string;
+  /** The state that the server rendered into the page. */
+  readonly initialSnapshot?: SessionSnapshot;
+  /** Called when a change of this browser was not simply applied. */
+  readonly onConflict?: (note: Note) => void;
+  /** Called when the session ended while changes were unsent. */
+  readonly onExpired?: (event: Expired) => void;
+  /** Parts of the browser to replace, for tests. */
+  readonly surroundings?: Partial<Surroundings>;
+}
+
+/**
+ * Makes the tab's session. It reads from memory at once, awakes by itself when the page is shown, focused or online
+ * again, and sleeps when the page goes or after `idle` seconds without a write. On a server it is inert: it shows the
+ * snapshot and the defaults.
+ */
+export function createSessionClient<D extends AnyDefinition>(options: SessionClientOptions<D>): ClientSession<D> {
+  const { definition, trpc, url, transformer, name = "catnap", idle = 1 } = options;
+  const { now, random, id, indexedDB, localStorage, channel, page, ...rest } = {
+    ...browser(),
+    ...options.surroundings,
+  };
+  const listeners = new Set<() => void>();
+  const stop = new AbortController();
+  const marks = new Marks(localStorage, name);
+  // The disk reports to the tab, which is made after it.
+  const disk = new Disk(indexedDB, name, () => tab.pulse());
+  const shelf = new Shelf(disk, marks, definition, id);
+  const replica = new Replica(definition, shelf.fresh(), id, now);
+  const tab: Tab = new Tab({
+    definition,
+    replica,
+    marks,
+    shelf,
+    now,
+    random,
+    post: new Post(trpc, url, transformer, rest.fetch),
+    idleMs: idle * 1000,
+    openChannel: () => channel?.(`catnap:${name}`),
+    onConflict: options.onConflict,
+    onExpired: options.onExpired,
+    onStatus: () => listeners.forEach(call),
+  });
+  const session = new ClientSession<D>(tab, replica, listeners, stop);
+  if (options.initialSnapshot) session.hydrate(options.initialSnapshot);
+  if (page) {
+    const awake = (reason: string) =>
+      void Promise.resolve(session.awake({ side: "browser", reason })).catch(() => undefined);
+    watchPage(page, awake, () => tab.depart(), stop.signal);
+  }
+  return session;
+}
+
+function browser(): Surroundings {
+  const inPage = typeof document !== "undefined";
+  return {
+    now: Date.now,
+    random: Math.random,
+    id: (bytes) =>
+      btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(bytes))))
+        .replace(/\+/g, "-")
+        .replace(/\//g, "_")
+        .replace(/=+$/, ""),
+    fetch: (...request) => fetch(...request),
+    indexedDB: inPage ? globalThis.indexedDB : undefined,
+    localStorage: inPage ? storage() : undefined,
+    channel: inPage && typeof BroadcastChannel !== "undefined" ? (name) => new BroadcastChannel(name) : undefined,
+    page: inPage ? { document, window } : undefined,
+  };
+}
+
+/** Where cookies are blocked, merely naming it throws. */
+function storage(): Storage | undefined {
+  try {
+    return globalThis.localStorage;
+  } catch {
+    return undefined;
+  }
+}

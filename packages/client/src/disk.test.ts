@@ -1,0 +1,182 @@
+import { IDBDatabase, IDBObjectStore } from "fake-indexeddb";
+import { afterEach, expect, test } from "vitest";
+import { type Browser, createWorld, shop, until } from "../test/world.ts";
+import { Disk } from "./disk.ts";
+
+const browsers: Browser[] = [];
+const open = () => {
+  const world = createWorld();
+  const browser = world.browser();
+  browsers.push(browser);
+  return { world, browser };
+};
+afterEach(() => {
+  for (const browser of browsers.splice(0)) browser.closeAll();
+});
+
+const opRows = async (browser: Browser) => [...(await browser.rows()).keys()].filter((name) => name.startsWith("op:"));
+
+test("a write before awake is kept and leaves what the disk holds under other keys", async () => {
+  const { world, browser } = open();
+  const a = browser.tab();
+  a.session.setValue("theme", "dark");
+  a.session.update("visits", (n) => n + 5);
+  await a.session.awake();
+  await a.session.sleep();
+  a.kill();
+  world.fate = () => "lost";
+  const b = browser.tab();
+  b.session.setValue("note", "early");
+  b.session.update("visits", (n) => n + 1);
+  await b.session.awake();
+  expect(b.session.value("theme")).toBe("dark");
+  expect(b.session.value("note")).toBe("early");
+  expect(b.session.value("visits")).toBe(6);
+  world.fate = () => "ok";
+  await b.session.sleep();
+  expect((await browser.server()).entries).toMatchObject({ theme: { value: '"dark"' }, visits: { value: "6" } });
+});
+
+test("a write is on disk one microtask later, without awake", async () => {
+  const { world, browser } = open();
+  world.fate = () => "lost";
+  const { session } = browser.tab();
+  session.setValue("note", "x");
+  await until(async () => (await opRows(browser)).length === 1);
+  expect(world.requests).toHaveLength(0);
+});
+
+test("a dead tab's outbox goes home under its own name, once, and its writer is retired", async () => {
+  const { world, browser } = open();
+  const a = browser.tab();
+  await a.session.awake();
+  a.session.setValue("note", "from the dead");
+  await a.session.sleep();
+  a.session.update("visits", (n) => n + 1);
+  await Promise.resolve();
+  world.fate = () => "answer lost";
+  await expect(a.session.sleep()).rejects.toMatchObject({ code: "UNREACHABLE" });
+  a.session.update("visits", (n) => n + 1);
+  await until(async () => (await opRows(browser)).length === 2);
+  a.kill();
+  world.fate = () => "ok";
+  const b = browser.tab();
+  await b.session.awake();
+  expect(b.session.value("visits")).toBe(2);
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "2" } });
+  await until(async () => (await opRows(browser)).length === 0);
+  expect(world.requests.at(-1)?.body).toMatch(/"retire":\["[\w-]+"\]/);
+  expect(b.session.status()).toMatchObject({ state: "synced", pending: 0 });
+});
+
+test("rows of keys that the browser may no longer write are dropped, with a note", async () => {
+  const { world, browser } = open();
+  const a = browser.tab();
+  await a.session.awake();
+  world.fate = () => "lost";
+  a.session.setValue("note", "x");
+  await until(async () => (await opRows(browser)).length === 1);
+  a.kill();
+  world.fate = () => "ok";
+  const keys = new Map([...shop.keys].filter(([name]) => name !== "note"));
+  const b = browser.tab({ definition: { ...shop, keys, fingerprint: "another" } });
+  await b.session.awake();
+  expect(b.notes).toEqual([expect.objectContaining({ key: "note", what: "rejected" })]);
+  await until(async () => (await opRows(browser)).length === 0);
+});
+
+test("a cache made under another definition is fetched anew", async () => {
+  const { world, browser } = open();
+  const a = browser.tab();
+  a.session.setValue("note", "x");
+  await a.session.awake();
+  await a.session.sleep();
+  a.kill();
+  const b = browser.tab({ definition: { ...shop, fingerprint: "another" } });
+  await b.session.awake();
+  expect(b.session.value("note")).toBe("x");
+  expect(world.requests.at(-1)?.body).toContain('"since":0');
+});
+
+const broken: Record<string, (browser: Browser) => IDBFactory | undefined> = {
+  missing: () => undefined,
+  refused: () =>
+    ({
+      open: () => {
+        throw new DOMException("denied", "SecurityError");
+      },
+    }) as never,
+  failing: () =>
+    ({
+      open() {
+        const request = { onerror: () => {}, error: new DOMException("no", "UnknownError") };
+        setTimeout(() => request.onerror());
+        return request;
+      },
+    }) as never,
+  hanging: () => ({ open: () => ({}) }) as never,
+};
+test.each(Object.keys(broken))("with a disk that is %s the session works from memory and says so", async (kind) => {
+  const { browser } = open();
+  const { session } = browser.tab({ surroundings: { indexedDB: broken[kind]?.(browser) } });
+  const began = Date.now();
+  await session.awake();
+  session.setValue("note", "x");
+  await session.sleep();
+  expect(Date.now() - began).toBeLessThan(1000);
+  expect((await browser.server()).entries).toMatchObject({ note: { value: '"x"' } });
+  expect(session.status().storage).toBe(kind === "hanging" ? "opening" : "memory");
+  if (kind === "hanging") await until(() => session.status().storage === "memory");
+});
+
+test("a full disk makes it memory; when there is room again, everything unsent is written", async () => {
+  const { world, browser } = open();
+  const { session } = browser.tab();
+  await session.awake();
+  world.fate = () => "lost";
+  const { put } = IDBObjectStore.prototype;
+  IDBObjectStore.prototype.put = () => {
+    throw new DOMException("full", "QuotaExceededError");
+  };
+  try {
+    session.setValue("note", "x");
+    await until(() => session.status().storage === "memory");
+    expect(session.value("note")).toBe("x");
+  } finally {
+    IDBObjectStore.prototype.put = put;
+  }
+  session.setValue("theme", "dark");
+  await until(() => session.status().storage === "disk");
+  expect(await opRows(browser)).toHaveLength(2);
+});
+
+test("a connection that was lost without an event is opened anew, once", async () => {
+  const { browser } = open();
+  const disk = new Disk(browser.indexedDB, browser.name, () => {});
+  await disk.write([["a", 1]], []);
+  const { transaction } = IDBDatabase.prototype;
+  let failures = 0;
+  IDBDatabase.prototype.transaction = function (...args) {
+    if (failures++ === 0) throw new DOMException("closing", "InvalidStateError");
+    return transaction.apply(this, args);
+  };
+  try {
+    expect(await disk.read()).toEqual([["a", 1]]);
+  } finally {
+    IDBDatabase.prototype.transaction = transaction;
+  }
+  disk.close();
+});
+
+test("another tab may delete the database while this one has it open", async () => {
+  const { browser } = open();
+  const { session } = browser.tab();
+  await session.awake();
+  await new Promise<void>((resolve, reject) => {
+    const request = browser.indexedDB.deleteDatabase(browser.name);
+    request.onsuccess = () => resolve();
+    request.onblocked = () => reject(new Error("blocked"));
+  });
+  session.setValue("note", "x");
+  await until(async () => (await opRows(browser)).length === 1);
+});

@@ -1,0 +1,140 @@
+import { entries, promisifyRequest, type UseStore } from "idb-keyval";
+
+const table = "catnap";
+/** How long a database may take to open before the tab says that it works from memory; it goes on waiting. */
+const hardMs = 2_500;
+
+/** Where the tab's unsent changes are: safe on `disk`, in `memory` alone, or not known yet. */
+export type StorageState = "disk" | "memory" | "opening";
+
+/**
+ * The tab's one table. Nothing here throws at once; a promise that rejects means that the disk failed, and the state
+ * says so until something succeeds again.
+ */
+export class Disk {
+  storage: StorageState;
+  readonly #factory: IDBFactory | undefined;
+  readonly #name: string;
+  readonly #changed: () => void;
+  #db: IDBDatabase | undefined;
+  #opening: Promise<IDBDatabase> | undefined;
+
+  constructor(factory: IDBFactory | undefined, name: string, changed: () => void) {
+    this.#factory = factory;
+    this.#name = name;
+    this.#changed = changed;
+    this.storage = factory ? "opening" : "memory";
+  }
+
+  /** All rows, in one read. */
+  read(): Promise<[string, unknown][]> {
+    return this.#guard(entries<string, unknown>(this.#use));
+  }
+
+  /** Puts and deletes in one transaction, started at once when the database is open, and committed without waiting. */
+  write(puts: readonly (readonly [string, unknown])[], deletes: readonly string[]): Promise<void> {
+    return this.#change((store) => {
+      for (const name of deletes) store.delete(name);
+      for (const [name, row] of puts) store.put(row, name);
+      store.transaction.commit?.();
+    });
+  }
+
+  /** The row of this name, made of `fresh` when it is absent: tabs that start at once agree on it. */
+  async claim<T>(name: string, fresh: T): Promise<T> {
+    let row = fresh;
+    await this.#change((store) => {
+      const request: IDBRequest<T | undefined> = store.get(name);
+      request.onsuccess = () => {
+        if (request.result === undefined) store.put(fresh, name);
+        else row = request.result;
+      };
+    });
+    return row;
+  }
+
+  /** One pass over all rows, in one transaction: `next` gives a row's new content, or `undefined` to delete it. */
+  rewrite(next: (name: string, row: unknown) => unknown): Promise<void> {
+    return this.#change((store) => {
+      const request = store.openCursor();
+      request.onsuccess = () => {
+        const cursor = request.result;
+        if (!cursor) return;
+        const row = next(String(cursor.key), cursor.value);
+        if (row === undefined) cursor.delete();
+        else if (row !== cursor.value) cursor.update(row);
+        cursor.continue();
+      };
+    });
+  }
+
+  close(): void {
+    this.#db?.close();
+    this.#db = this.#opening = undefined;
+  }
+
+  #change(work: (store: IDBObjectStore) => void): Promise<void> {
+    return this.#guard(
+      this.#use("readwrite", (store) => {
+        const done = promisifyRequest(store.transaction);
+        work(store);
+        return done;
+      }),
+    );
+  }
+
+  /** idb-keyval's hook, with what its own store lacks: synchronous when open, and one retry on a lost connection. */
+  readonly #use: UseStore = async (mode, callback) => {
+    const run = (db: IDBDatabase) => callback(db.transaction(table, mode).objectStore(table));
+    try {
+      return await run(this.#db ?? (await this.#open()));
+    } catch (error) {
+      const { name } = error as { name?: string };
+      // iOS closes connections without an event; Safari loses the database process.
+      if (!this.#db || (name !== "InvalidStateError" && name !== "UnknownError")) throw error;
+      this.close();
+      return run(await this.#open());
+    }
+  };
+
+  #open(): Promise<IDBDatabase> {
+    this.#opening ??= new Promise<IDBDatabase>((resolve, reject) => {
+      // Without a factory this throws, which rejects.
+      const request = (this.#factory as IDBFactory).open(this.#name);
+      const timer = setTimeout(() => this.#set("memory"), hardMs);
+      request.onupgradeneeded = () => void request.result.createObjectStore(table);
+      request.onerror = () => {
+        clearTimeout(timer);
+        reject(request.error);
+      };
+      request.onsuccess = () => {
+        clearTimeout(timer);
+        const db = request.result;
+        // Another tab that deletes the database must not wait for this one.
+        db.onclose = db.onversionchange = () => this.close();
+        this.#db = db;
+        resolve(db);
+      };
+    }).catch((error: unknown) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  async #guard<T>(work: Promise<T>): Promise<T> {
+    try {
+      const result = await work;
+      this.#set("disk");
+      return result;
+    } catch (error) {
+      this.#set("memory");
+      throw error;
+    }
+  }
+
+  #set(storage: StorageState): void {
+    this.storage = storage;
+    this.#changed();
+  }
+}

@@ -1,0 +1,133 @@
+import type { Note } from "@catnap/shared";
+import type { Pending } from "./memory.ts";
+import { rowName } from "./outbox.ts";
+import type { Replica } from "./replica.ts";
+import type { Shelf } from "./shelf.ts";
+
+/** How long the first awake waits for the disk before it goes on without; what the disk says later still counts. */
+const softMs = 150;
+
+/** What the keeper tells of: ops that became frozen, notes for the app, a status that may have changed. */
+export interface KeeperEvents {
+  frozen(ops: readonly Pending[]): void;
+  /** Ops of other page loads were found on disk. */
+  found(): void;
+  note(note: Note): void;
+  pulse(): void;
+}
+
+/** Keeps the replica and the disk in step. */
+export class Keeper {
+  readonly #replica: Replica;
+  readonly #shelf: Shelf;
+  readonly #events: KeeperEvents;
+  #loaded = false;
+  #waited = false;
+  #loading: Promise<void> | undefined;
+  /** The read under way. */
+  #reading: object | undefined;
+  #willFlush = false;
+
+  constructor(replica: Replica, shelf: Shelf, events: KeeperEvents) {
+    this.#replica = replica;
+    this.#shelf = shelf;
+    this.#events = events;
+  }
+
+  /** Whether the disk was waited for: only then are profile and seqs settled enough to be sent. */
+  get ready(): boolean {
+    return this.#waited;
+  }
+
+  /** Reads the disk, unless that was done, and waits for it only so long. */
+  async load(): Promise<void> {
+    this.#loading ??= this.#read();
+    if (this.#waited) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, softMs);
+    });
+    await Promise.race([this.#loading, patience]);
+    clearTimeout(timer);
+    this.#waited = true;
+    this.flush();
+  }
+
+  /** Lets the next `load` read again, unless a read is under way. */
+  refresh(): void {
+    if (!this.#reading) this.forget();
+  }
+
+  /** Lets the next `load` read again; a read under way counts no more, since it may bring back what was wiped. */
+  forget(): void {
+    this.#loading = this.#reading = undefined;
+    this.#waited = false;
+  }
+
+  /** Reads once more without waiting: what rests on disk for the session that has come back. */
+  readAgain(): void {
+    this.#loading = this.#read();
+  }
+
+  /** Whether a flush at the end of the task is due for the first time in this task. */
+  soon(): boolean {
+    if (this.#willFlush) return false;
+    this.#willFlush = true;
+    queueMicrotask(() => {
+      this.flush();
+      // A disk that was never asked is asked, so that the change becomes safe; one that failed is tried again.
+      if (!this.#loaded) void this.load();
+    });
+    return true;
+  }
+
+  /** Freezes what is new and writes to disk what is not there yet, in one transaction that is begun at once. */
+  flush(): void {
+    this.#willFlush = false;
+    if (!this.#waited) return;
+    const { outbox } = this.#replica;
+    const fresh = [...outbox.own.values()].filter((op) => !outbox.isFrozen(op));
+    if (fresh.length > 0) {
+      outbox.freeze(fresh);
+      this.#events.frozen(fresh);
+    }
+    this.save();
+  }
+
+  /** Saves what is not on disk, with the snapshot or without it, in one transaction; no transaction for nothing. */
+  save(snapshot = false, deletes: readonly string[] = []): void {
+    if (!this.#loaded) return;
+    const { fresh, stale, done, failed } = this.#replica.outbox.takeUnsaved();
+    const puts: (readonly [string, unknown])[] = fresh.map((op) => this.#replica.row(op));
+    if (snapshot) puts.push(this.#shelf.cacheRow(this.#replica.cache()));
+    if (puts.length + stale.length + deletes.length === 0) return;
+    void this.#shelf
+      .write(puts, [...stale, ...deletes])
+      .then(done, failed)
+      .then(() => this.#events.pulse());
+  }
+
+  async #read(): Promise<void> {
+    const before = new Set(this.#replica.memory.all());
+    const reading = {};
+    this.#reading = reading;
+    try {
+      const rows = await this.#shelf.read();
+      if (this.#reading !== reading) return;
+      const unusable = this.#replica.merge(rows, before);
+      this.#loaded = true;
+      for (const { op } of unusable) {
+        this.#events.note({ key: op.key, seq: op.seq, what: "rejected", code: "FORBIDDEN_KEY" });
+      }
+      const names = unusable.map(({ writer, op }) => rowName({ ...op, writer }));
+      if (this.#waited) this.save(false, names);
+      else if (names.length > 0) void this.#shelf.write([], names).catch(() => undefined);
+    } catch {
+      // Works from memory; the next write or awake tries again.
+      if (this.#reading === reading) this.#loading = undefined;
+    }
+    if (this.#reading === reading) this.#reading = undefined;
+    this.#events.pulse();
+    if (this.#replica.outbox.others.size > 0) this.#events.found();
+  }
+}

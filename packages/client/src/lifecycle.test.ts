@@ -1,0 +1,205 @@
+import type { Push } from "@catnap/shared";
+import superjson from "superjson";
+import { afterEach, expect, test, vi } from "vitest";
+import { type Browser, createWorld, k, until } from "../test/world.ts";
+
+const browsers: Browser[] = [];
+const open = () => {
+  const world = createWorld();
+  const browser = world.browser();
+  browsers.push(browser);
+  return { world, browser };
+};
+afterEach(() => {
+  vi.useRealTimers();
+  for (const browser of browsers.splice(0)) browser.closeAll();
+});
+
+test("a page that goes sends what is unsent, synchronously, once, beside the app's links", async () => {
+  const { world, browser } = open();
+  const { session, page } = browser.tab();
+  await session.awake();
+  session.setValue("note", "last words");
+  const before = world.requests.length;
+  page.leave();
+  expect(world.requests.slice(before)).toEqual([expect.objectContaining({ path: "session.sync", keepalive: true })]);
+  await until(() => session.status().pending === 0);
+  expect((await browser.server()).entries).toMatchObject({ note: { value: '"last words"' } });
+  page.hide();
+  expect(world.requests).toHaveLength(before + 1);
+});
+
+test("what the closing push and an ordinary one both carry takes effect once", async () => {
+  const { world, browser } = open();
+  const { session, page } = browser.tab();
+  await session.awake();
+  let release = () => {};
+  world.gate = new Promise((resolve) => {
+    release = resolve;
+  });
+  session.update("visits", (n) => n + 1);
+  const sent = session.sleep();
+  await until(() => world.requests.at(-1)?.body.includes("visits") === true);
+  page.leave();
+  release();
+  await sent;
+  await until(() => session.status().pending === 0);
+  expect(world.requests.filter(({ keepalive }) => keepalive)).toHaveLength(1);
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "1" } });
+  expect(session.value("visits")).toBe(1);
+});
+
+test("a clean page that goes sends nothing", async () => {
+  const { world, browser } = open();
+  const { session, page } = browser.tab();
+  await session.awake();
+  const before = world.requests.length;
+  page.leave();
+  expect(world.requests).toHaveLength(before);
+  expect(session.status().state).toBe("asleep");
+});
+
+test("the closing push takes at most 48 KiB: the oldest ops that fit; the rest stays on disk", async () => {
+  const { world, browser } = open();
+  const { session, page } = browser.tab();
+  await session.awake();
+  for (let i = 0; i < 100; i++) session.setValue(k(i), '"é'.repeat(500));
+  page.leave();
+  const { body } = world.requests.at(-1) as { body: string };
+  expect(Buffer.byteLength(body)).toBeLessThanOrEqual(49_152);
+  const { ops, upTo } = superjson.parse<Push>(body);
+  expect(ops.map(({ key }) => key)).toEqual(ops.map((_, i) => `k${i}`));
+  expect(ops.length).toBeGreaterThan(5);
+  expect(upTo).toBe(ops.at(-1)?.seq);
+  const size = (end: number) => Buffer.byteLength(superjson.stringify(ops.slice(0, end)));
+  expect(49_152 - Buffer.byteLength(body)).toBeLessThan(4 * (size(2) - size(1)));
+  await until(
+    async () => [...(await browser.rows()).keys()].filter((name) => name.startsWith("op:")).length === 100 - ops.length,
+  );
+});
+
+test("the tab sleeps by itself after a second without a write", async () => {
+  const { world, browser } = open();
+  const { session } = browser.tab();
+  await session.awake();
+  const before = world.requests.length;
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  session.setValue("note", "a");
+  await Promise.resolve();
+  vi.advanceTimersByTime(900);
+  session.setValue("note", "b");
+  await Promise.resolve();
+  vi.advanceTimersByTime(900);
+  expect(world.requests).toHaveLength(before);
+  vi.advanceTimersByTime(100);
+  vi.useRealTimers();
+  await until(() => session.status().pending === 0);
+  expect(world.requests).toHaveLength(before + 1);
+});
+
+test("while the server is away it is asked less and less often; coming online asks at once", async () => {
+  const { world, browser } = open();
+  const { session, page } = browser.tab();
+  await session.awake();
+  world.fate = () => "lost";
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  session.setValue("note", "x");
+  await Promise.resolve();
+  const gaps: number[] = [];
+  for (let waited = 0, seen = world.requests.length; gaps.length < 10; waited += 250) {
+    await vi.advanceTimersByTimeAsync(250);
+    for (let i = 0; i < 50; i++) await Promise.resolve();
+    if (world.requests.length === seen) continue;
+    seen = world.requests.length;
+    gaps.push(waited + 250);
+    waited = -250;
+  }
+  expect(gaps).toEqual([1000, 500, 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000]);
+  expect(session.status().state).toBe("offline");
+  world.fate = () => "ok";
+  const before = world.requests.length;
+  page.fire("online");
+  vi.useRealTimers();
+  await until(() => session.status().state === "synced");
+  expect(world.requests.length).toBe(before + 1);
+});
+
+test("what the server refuses for good is not sent again by itself", async () => {
+  const { world, browser } = open();
+  let calls = 0;
+  const refuse = async () => {
+    calls++;
+    throw Object.assign(new Error("bad"), {
+      data: { httpStatus: 400, session: { code: "BAD_PUSH", message: "malformed" } },
+    });
+  };
+  const { session } = browser.tab({ trpc: { sync: { mutate: refuse }, invalidate: { mutate: refuse } } });
+  await session.awake();
+  calls = 0;
+  session.setValue("note", "x");
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  await expect(session.sleep()).rejects.toMatchObject({ code: "BAD_PUSH" });
+  await vi.advanceTimersByTimeAsync(600_000);
+  expect(calls).toBe(1);
+  expect(world.requests).toHaveLength(0);
+});
+
+test("Retry-After is obeyed", async () => {
+  const { browser } = open();
+  let calls = 0;
+  const busy = async () => {
+    calls++;
+    const headers = new Headers({ "retry-after": "30" });
+    throw Object.assign(new Error("busy"), { meta: { response: { status: 503, headers } } });
+  };
+  const { session } = browser.tab({ trpc: { sync: { mutate: busy }, invalidate: { mutate: busy } } });
+  await session.awake();
+  calls = 0;
+  session.setValue("note", "x");
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  await expect(session.sleep()).rejects.toMatchObject({ code: "UNREACHABLE" });
+  await vi.advanceTimersByTimeAsync(29_000);
+  expect(calls).toBe(1);
+  await vi.advanceTimersByTimeAsync(1_500);
+  expect(calls).toBe(2);
+});
+
+test("a link that streams is bypassed when the cookie is due", async () => {
+  const { world, browser } = open();
+  const streamed = async () => ({ ok: false, code: "HEADERS_SENT", message: "too late" }) as const;
+  const { session } = browser.tab({ trpc: { sync: { mutate: streamed }, invalidate: { mutate: streamed } } });
+  session.setValue("note", "x");
+  await session.awake();
+  await session.sleep();
+  expect(world.requests.every(({ keepalive }) => !keepalive)).toBe(true);
+  expect((await browser.server()).entries).toMatchObject({ note: { value: '"x"' } });
+});
+
+test("close ends listeners, timers and the channel", async () => {
+  const { world, browser } = open();
+  const { session, page } = browser.tab();
+  await session.awake();
+  session.setValue("note", "x");
+  session.close();
+  const before = world.requests.length;
+  page.leave();
+  page.fire("focus");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(world.requests).toHaveLength(before);
+});
+
+test("on a server it is inert: it shows the snapshot and the defaults", () => {
+  const { world, browser } = open();
+  const entries = { note: { value: '"hello"', rev: 3 } };
+  const { session } = browser.tab({
+    initialSnapshot: { identifier: "i".repeat(22), rev: 3, entries, facts: null },
+    surroundings: { indexedDB: undefined, localStorage: undefined, channel: undefined, page: undefined },
+  });
+  expect([session.value("note"), session.value("theme"), session.identifier()]).toEqual([
+    "hello",
+    "light",
+    "i".repeat(22),
+  ]);
+  expect(session.status()).toBe(session.status());
+  expect(world.requests).toHaveLength(0);
+});

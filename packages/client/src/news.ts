@@ -1,0 +1,18 @@
+import type { SessionState } from "@catnap/shared";
+import type { BaseEntry } from "./memory.ts";
+
+/** What a session knows of itself, in absolute times. */
+export type Facts = Omit<SessionState, "identifier">;
+
+/** News of the server's state, from an answer or from the sibling tab that got it. */
+export interface News {
+  /** The revision that the entries are the difference to. */
+  readonly since: number;
+  readonly rev: number;
+  readonly entries: readonly (readonly [string, BaseEntry])[];
+  readonly reset: boolean;
+  /** Whose ops are decided, and up to which. */
+  readonly writer: string;
+  readonly acked: number;
+  readonly facts: Facts | null;
+}

@@ -1,0 +1,81 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { createWorld, type Fate, type Tab, until } from "../test/world.ts";
+
+type Step =
+  | { readonly do: "count" | "add" | "sleep" | "awake" | "leave" | "kill"; readonly tab: number }
+  | { readonly do: "fate"; readonly fate: Fate };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("count" as const), tab: fc.nat(2) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("add" as const), tab: fc.nat(2) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constantFrom("sleep" as const, "awake" as const, "leave" as const), tab: fc.nat(2) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("kill" as const), tab: fc.nat(2) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("fate" as const),
+      fate: fc.constantFrom<Fate>("ok", "lost", "answer lost"),
+    }),
+  },
+);
+
+test("whatever is lost, doubled or killed, every change that was on disk is in the store once, and all tabs agree", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      const world = createWorld();
+      const browser = world.browser();
+      const tabs: Tab[] = [browser.tab(), browser.tab(), browser.tab()];
+      // The session exists: before it does, an outbox may end in whichever session comes first.
+      tabs[0]?.session.setValue("note", "start");
+      await tabs[0]?.session.awake();
+      await tabs[0]?.session.sleep();
+      await Promise.all(tabs.map(({ session }) => session.awake()));
+      let [counted, added] = [0, 0];
+      for (const one of steps) {
+        if (one.do === "fate") {
+          world.fate = () => one.fate;
+          continue;
+        }
+        const tab = tabs[one.tab] as Tab;
+        if (one.do === "count") tab.session.update("visits", (n) => n + Math.sign(++counted));
+        if (one.do === "add") tab.session.update("cart", (lines) => [...lines, { sku: `sku${added++}`, qty: 1 }]);
+        if (one.do === "sleep") await tab.session.sleep().catch(() => undefined);
+        if (one.do === "awake") await tab.session.awake();
+        if (one.do === "leave") tab.page.leave();
+        if (one.do === "kill") {
+          // On disk first: what a tab has not written when its process dies is lost with it.
+          await until(async () => tab.session.status().pending === 0 || (await stored(browser)));
+          tab.kill();
+          tabs[one.tab] = browser.tab();
+        }
+        await Promise.resolve();
+      }
+      world.fate = () => "ok";
+      for (const { session } of tabs) await session.awake();
+      const views = () => tabs.map(({ session }) => [session.value("visits"), session.value("cart").length]);
+      const truth = async () => {
+        const { entries } = await browser.server();
+        const lines = JSON.parse(entries.cart?.value ?? "[]") as unknown[];
+        return [Number(entries.visits?.value ?? 0), lines.length];
+      };
+      for (let patience = 200; patience > 0; patience--) {
+        if (tabs.every(({ session }) => session.status().state === "synced")) break;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(await truth()).toEqual([counted, added]);
+      expect(views()).toEqual(tabs.map(() => [counted, added]));
+      browser.closeAll();
+    }),
+    { numRuns: Number(process.env.CATNAP_RUNS ?? 40) },
+  );
+}, 120_000);
+
+async function stored(browser: ReturnType<ReturnType<typeof createWorld>["browser"]>): Promise<boolean> {
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  return (await browser.rows()).size > 0;
+}

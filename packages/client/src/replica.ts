@@ -1,0 +1,211 @@
+import {
+  type AnyDefinition,
+  decode,
+  maxOpsPerPush,
+  type Push,
+  protocol,
+  type SessionFacts,
+  type SessionSnapshot,
+  type SyncSuccess,
+} from "@catnap/shared";
+import { type BaseEntry, Memory, type Pending } from "./memory.ts";
+import type { Facts, News } from "./news.ts";
+import { isWritable, type OpRow, Outbox, rowName } from "./outbox.ts";
+import type { CacheRow, ProfileRow, Rows } from "./shelf.ts";
+
+/** What the tab knows of one session, without any I/O: the server's entries, the ops on top, and whose they are. */
+export class Replica {
+  readonly memory: Memory;
+  readonly outbox: Outbox;
+  identifier: string | null = null;
+  rev = 0;
+  facts: Facts;
+  profile: ProfileRow;
+  writer: string;
+  /** Other page loads whose ops are all acknowledged and that will never push again. */
+  readonly retired: Set<string> = new Set();
+  /** Whether a push has left: from then on the server may know profile, nonce and seqs, and they stay. */
+  spoke = false;
+  /** The disk holds ops of another session, which go out only if that one comes back. */
+  parked = false;
+  /** The page was rendered without a session: one that the disk holds is shown only when the server names it. */
+  #blank = false;
+  /** The writer's highest acknowledged seq. */
+  #acked = 0;
+  readonly #definition: AnyDefinition;
+  readonly #id: (bytes: number) => string;
+  readonly #now: () => number;
+
+  constructor(definition: AnyDefinition, profile: ProfileRow, id: (bytes: number) => string, now: () => number) {
+    this.#definition = definition;
+    this.#id = id;
+    this.#now = now;
+    this.memory = new Memory(definition);
+    this.outbox = new Outbox(this.memory);
+    this.profile = profile;
+    this.writer = id(8);
+    this.facts = this.#unknown();
+  }
+
+  /** Takes the state that the server rendered into the page, unless the tab knows better. */
+  hydrate(snapshot: SessionSnapshot): void {
+    const { identifier, rev, facts } = snapshot;
+    if (this.identifier === null && !this.spoke) {
+      this.identifier = identifier;
+      this.#blank = identifier === null;
+    }
+    if (identifier === null || identifier !== this.identifier || rev <= this.rev) return;
+    const entries = Object.entries(snapshot.entries);
+    this.apply({ ...nothing, rev, entries, reset: true, facts: facts && toFacts(facts, this.#now()) });
+  }
+
+  /**
+   * Takes in what the disk holds: the cache unless the tab is ahead of it, and the ops of other page loads. Gives the
+   * rows of ops that the definition no longer lets the browser write.
+   */
+  merge({ cache, profile, ops }: Rows, before: ReadonlySet<Pending>): OpRow[] {
+    const { memory, outbox } = this;
+    if (!this.spoke) this.profile = profile;
+    if (this.identifier === null && !this.#blank && cache?.identifier) this.adopt(cache.identifier);
+    this.parked = ops.some(({ identifier }) => identifier !== null && identifier !== this.identifier);
+    const rows = ops.filter(
+      ({ identifier, writer }) => writer !== this.writer && (identifier === null || identifier === this.identifier),
+    );
+    const [usable, unusable] = [true, false].map((wanted) =>
+      rows.filter(({ op }) => isWritable(this.#definition, op.key) === wanted),
+    ) as [OpRow[], OpRow[]];
+    outbox.clock = Math.max(outbox.clock, cache?.clock ?? 0);
+    // What was heard from siblings before the read began is on disk by now, or acknowledged.
+    memory.remove((op) => op.writer !== this.writer && before.has(op));
+    outbox.adopt(usable);
+    outbox.renumber();
+    const entries = cache?.identifier === this.identifier && cache.rev > this.rev ? cache : undefined;
+    this.apply({ ...nothing, ...entries, reset: entries !== undefined, rev: entries?.rev ?? this.rev });
+    return unusable;
+  }
+
+  /** The record of the snapshot, without the definition's fingerprint. */
+  cache(): Omit<CacheRow, "fingerprint"> {
+    const { identifier, rev, facts, memory, outbox } = this;
+    return { identifier, rev, facts, clock: outbox.clock, entries: [...memory.base] };
+  }
+
+  /** An op's row, bound to the session as of now. */
+  row({ writer, ...op }: Pending): readonly [string, OpRow] {
+    const profile = this.outbox.others.get(writer)?.profile ?? this.profile.profile;
+    return [rowName({ ...op, writer }), { identifier: this.identifier, profile, writer, op }];
+  }
+
+  /** The push of a writer's ops, as many of the oldest as one may carry. Freezes them. */
+  push(profile: string, writer: string, pending: readonly Pending[]): Push {
+    const own = writer === this.writer;
+    const sent = pending.slice(0, maxOpsPerPush);
+    const retire = [...this.retired].slice(0, 64);
+    this.outbox.freeze(sent);
+    this.spoke = true;
+    return {
+      protocol,
+      identifier: this.identifier,
+      profile,
+      writer,
+      ops: sent.map(({ writer: _, ...op }) => op),
+      upTo: sent.at(-1)?.seq ?? 0,
+      since: this.rev,
+      acked: own ? this.#acked : 0,
+      ...(own && retire.length > 0 ? { retire } : {}),
+      ...(this.identifier === null ? { nonce: this.profile.nonce } : {}),
+    };
+  }
+
+  /** Whether a push is one of this session, as it is now. */
+  isOwn({ identifier, nonce }: Push): boolean {
+    return identifier === this.identifier && (nonce === undefined || nonce === this.profile.nonce);
+  }
+
+  /** What an answer to `push` tells, with the values that it left out since the push carried them. */
+  news(push: Push, answer: SyncSuccess): News {
+    const carried = new Map(push.ops.map(({ key, value }) => [key, value]));
+    const entries: [string, BaseEntry][] = Object.entries(answer.entries).map(([name, { value, rev }]) => [
+      name,
+      { value: value ?? carried.get(name) ?? null, rev },
+    ]);
+    for (const [name, rev] of Object.entries(answer.deleted)) entries.push([name, { value: null, rev }]);
+    return {
+      since: push.since,
+      rev: answer.rev,
+      entries,
+      reset: answer.reset === true,
+      writer: push.writer,
+      acked: answer.acked,
+      facts: answer.facts && toFacts(answer.facts, this.#now()),
+    };
+  }
+
+  /** Takes news in, in one step: entries, acknowledged ops, then each subscriber once. Older news than what is known is ignored. */
+  apply(news: News): void {
+    // What was decided by an older revision is part of every newer one.
+    this.outbox.acknowledge(news.writer, news.acked);
+    if (news.rev >= this.rev || news.reset) this.#advance(news);
+    this.memory.settle();
+  }
+
+  #advance(news: News): void {
+    if (news.reset) this.memory.clearBase();
+    for (const [name, entry] of news.entries) this.memory.setBase(name, entry);
+    // A server that went back in time knows less than we were told: then that is what it knows.
+    if (news.writer === this.writer) this.#acked = news.reset ? news.acked : Math.max(this.#acked, news.acked);
+    this.rev = news.rev;
+    this.facts = news.facts ?? this.facts;
+  }
+
+  /** From no session to one: ops made without belong to it from here on, and their rows are written anew. */
+  adopt(identifier: string): void {
+    this.identifier = identifier;
+    this.#blank = false;
+    this.rev = 0;
+    this.outbox.saved.clear();
+  }
+
+  /** Forgets the session and becomes another writer. The ops are gone from memory, not from disk. */
+  reset(expiresAt: number = Number.POSITIVE_INFINITY): void {
+    this.identifier = null;
+    this.spoke = false;
+    this.rev = this.#acked = 0;
+    this.writer = this.#id(8);
+    this.profile = { ...this.profile, nonce: this.#id(32) };
+    this.facts = { ...this.#unknown(), expiresAt };
+    this.#blank = false;
+    this.retired.clear();
+    this.memory.clearBase();
+    this.outbox.clear();
+    this.memory.settle();
+  }
+
+  /** The latest unacknowledged change of each key, decoded. */
+  unsent(): { key: string; value: unknown }[] {
+    const latest = new Map<string, Pending>();
+    for (const op of this.memory.all()) latest.set(op.key, op);
+    return [...latest.values()].map(({ key, value }) => ({
+      key,
+      value: value === null ? undefined : decode(value, key),
+    }));
+  }
+
+  #unknown(): Facts {
+    const now = this.#now();
+    return { createdAt: now, accessedAt: now, transactions: 0, timeoutMs: 0, expiresAt: Number.POSITIVE_INFINITY };
+  }
+}
+
+const nothing: News = { since: 0, rev: 0, entries: [], reset: false, writer: "", acked: 0, facts: null };
+
+/** Ages, counted back from the answer by the server's clock, as times of this browser's. */
+function toFacts(facts: SessionFacts, now: number): Facts {
+  return {
+    createdAt: now - facts.createdAgo * 1000,
+    accessedAt: now - facts.accessedAgo * 1000,
+    transactions: facts.transactions,
+    timeoutMs: facts.timeout * 1000,
+    expiresAt: now + facts.expiresIn * 1000,
+  };
+}

@@ -1,0 +1,190 @@
+import { type Answer, type Note, type Push, SessionError, type SyncFailure } from "@catnap/shared";
+import type { Keeper } from "./keeper.ts";
+import type { Marks } from "./marks.ts";
+import type { Pending } from "./memory.ts";
+import { failure, type Post } from "./post.ts";
+import type { Replica } from "./replica.ts";
+import type { Tabs } from "./tabs.ts";
+
+/** What the synchroniser works with. */
+export interface SyncParts {
+  readonly replica: Replica;
+  readonly keeper: Keeper;
+  readonly tabs: Tabs;
+  readonly post: Post;
+  readonly marks: Marks;
+  /** From 0 to 1. */
+  readonly random: () => number;
+}
+
+/** What the synchroniser tells its tab. */
+export interface SyncEvents {
+  note(note: Note): void;
+  /** The server has ended the session. Comes before the call that found it out rejects. */
+  ended(code: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED"): void;
+  pulse(): void;
+}
+
+/** The way to the server: one push in flight, its answer taken in, and when to try again. */
+export class Sync {
+  /** Failures since the last success. */
+  failures = 0;
+  /** The server has declared the session expired, and there is no other since. */
+  expired = false;
+  /** A push is due although nothing changed: `setDirty()`. */
+  forced = false;
+  readonly #parts: SyncParts;
+  readonly #events: SyncEvents;
+  #flight: Promise<void> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+  /** The last seq of a closing push: the second event of one departure sends nothing. */
+  #lastSent = 0;
+
+  constructor(parts: SyncParts, events: SyncEvents) {
+    this.#parts = parts;
+    this.#events = events;
+  }
+
+  get flying(): boolean {
+    return this.#flight !== undefined;
+  }
+
+  /** The next failure is the first again. */
+  refresh(): void {
+    this.failures = this.#lastSent = 0;
+  }
+
+  /** One round trip per writer with ops: pushes and pulls. Whoever asks while one is under way shares it. */
+  round(): Promise<void> {
+    this.#cancel();
+    this.#flight ??= this.#run().finally(() => {
+      this.#flight = undefined;
+      this.#events.pulse();
+    });
+    this.#events.pulse();
+    return this.#flight;
+  }
+
+  /** A round that begins after this call. */
+  async nextRound(): Promise<void> {
+    await this.#flight?.catch(() => undefined);
+    await this.round();
+  }
+
+  /** A round nobody waits for: the status tells what becomes of it. */
+  attempt(): void {
+    void this.round().catch(() => undefined);
+  }
+
+  /** Makes a round after so long without another call. */
+  later(ms: number): void {
+    this.#cancel();
+    if (!this.#closed) this.#timer = setTimeout(() => this.attempt(), ms);
+  }
+
+  /** Like `later`, but while the server is away the backoff decides, not the next key stroke. */
+  idle(ms: number): void {
+    if (this.failures === 0 || this.#timer === undefined) this.later(ms);
+  }
+
+  /** Sends what the server has not acknowledged, once: synchronously, since the page may be gone in a moment. */
+  sendLast(): void {
+    const { replica, keeper, post, marks } = this.#parts;
+    const ops = [...replica.outbox.own.values()];
+    const last = ops.at(-1)?.seq ?? 0;
+    if (!keeper.ready || last <= this.#lastSent || marks.list("end").length > 0) return;
+    this.#lastSent = last;
+    const sent = post.sendLast(replica.push(replica.profile.profile, replica.writer, ops));
+    // It may never be answered; the next awake finds out what became of it.
+    sent?.answer.then((answer) => this.#take(sent.push, answer)).catch(() => undefined);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancel();
+  }
+
+  #cancel(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  async #run(): Promise<void> {
+    const { post, marks, replica, keeper } = this.#parts;
+    await keeper.load();
+    try {
+      // First of all: the cookie still names a session that is to die, and a pull would bring its values back.
+      for (const identifier of marks.list("end")) {
+        await post.invalidate(identifier);
+        marks.remove("end", identifier);
+      }
+      // Dead tabs' ops are older than ours. Those of a living sibling do no harm twice; that it lives is never certain.
+      for (const [writer, { profile, ops }] of replica.outbox.others) await this.#exchange(profile, writer, ops);
+      const { forced } = this;
+      await this.#exchange(replica.profile.profile, replica.writer, [...replica.outbox.own.values()]);
+      if (forced) this.forced = false;
+      this.failures = 0;
+      // What came meanwhile, or did not fit.
+      if (replica.outbox.own.size > 0 && this.#timer === undefined) this.later(0);
+    } catch (thrown) {
+      const { error, retryMs } = failure(thrown);
+      if (error.code === "SESSION_EXPIRED" || this.#closed) throw error;
+      this.failures++;
+      // Full jitter, so that a server that comes back does not meet everybody at once.
+      const backoff = this.#parts.random() * Math.min(60_000, 500 * 2 ** (this.failures - 1));
+      if (retryMs !== null) this.later(Math.max(retryMs, backoff));
+      throw error;
+    }
+  }
+
+  async #exchange(profile: string, writer: string, ops: readonly Pending[]): Promise<void> {
+    const { replica, post, tabs } = this.#parts;
+    const push = replica.push(profile, writer, ops);
+    this.#take(push, await post.send(push));
+    for (const retired of push.retire ?? []) replica.retired.delete(retired);
+    const own = writer === replica.writer;
+    const left = own ? [...replica.outbox.own.values()] : (replica.outbox.others.get(writer)?.ops ?? []);
+    const first = push.ops[0]?.seq;
+    if (first !== undefined && left[0]?.seq === first && replica.isOwn(push)) {
+      throw new SessionError("CONFLICT", "The server took none of the changes: they are kept and sent again");
+    }
+    if (own) return;
+    if (left.length > 0) await this.#exchange(profile, writer, left);
+    else if (profile === replica.profile.profile && !tabs.alive.has(writer)) replica.retired.add(writer);
+  }
+
+  /** Takes an answer in. Throws when it ends the session, or asks for what this client cannot. */
+  #take(push: Push, answer: Answer): void {
+    const { replica, marks, keeper, tabs } = this.#parts;
+    // The tab has moved on to another session since: nothing of this one may be shown.
+    if (!replica.isOwn(push) || this.#closed) return;
+    if (!answer.ok) this.#refused(answer.code, answer.message);
+    if (push.identifier === null && answer.identifier !== null) {
+      if (marks.list("end").includes(answer.identifier)) return;
+      marks.remove("dead", answer.identifier);
+      replica.adopt(answer.identifier);
+      this.expired = false;
+      if (replica.parked) keeper.readAgain();
+    } else if (answer.identifier !== push.identifier) {
+      this.#refused("SESSION_REPLACED", "The browser holds another session now");
+    }
+    const news = replica.news(push, answer);
+    const quiet = news.rev === replica.rev && !news.reset && news.entries.length === 0 && push.ops.length === 0;
+    replica.apply(news);
+    keeper.save(!quiet);
+    if (!quiet) tabs.tell({ kind: "synced", news });
+    for (const note of answer.notes) this.#events.note(note);
+    this.#events.pulse();
+  }
+
+  #refused(code: SyncFailure["code"], message: string): never {
+    if (code === "SESSION_EXPIRED" || code === "SESSION_GONE" || code === "SESSION_REPLACED") {
+      this.expired = code === "SESSION_EXPIRED";
+      this.#events.ended(code);
+      // The browser may hold another session by now; after an expiry, the next awake or write finds out.
+      if (!this.expired) this.later(0);
+    }
+    throw new SessionError(code, message);
+  }
+}

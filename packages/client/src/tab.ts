@@ -1,0 +1,241 @@
+import {
+  type AnyDefinition,
+  type Key,
+  type Note,
+  SessionError,
+  type SessionHome,
+  type SessionState,
+} from "@catnap/shared";
+import type { StorageState } from "./disk.ts";
+import { Keeper } from "./keeper.ts";
+import type { Marks } from "./marks.ts";
+import { call } from "./memory.ts";
+import type { Post } from "./post.ts";
+import type { Replica } from "./replica.ts";
+import type { Shelf } from "./shelf.ts";
+import { Sync } from "./sync.ts";
+import { type Channel, Tabs } from "./tabs.ts";
+
+/** What a tab's session is doing, and whether its changes are safe. A new object only when something differs. */
+export interface Status {
+  /** `asleep` before the first awake and while the page is hidden; `synced`: nothing is pending; `offline`: the last try to reach the server failed. */
+  readonly state: "asleep" | "synced" | "dirty" | "syncing" | "offline" | "expired";
+  /** Changes of this browser that the server has not acknowledged, as far as this tab knows. */
+  readonly pending: number;
+  /** Where they wait: safe on `disk`, in `memory` alone, or not known yet. */
+  readonly storage: StorageState;
+}
+
+/** A session ended with changes that never went home: the app decides what becomes of them. */
+export interface Expired {
+  readonly code: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED";
+  /** The latest unsent change of each key; a `value` of `undefined` is a deletion. */
+  readonly unsent: readonly { readonly key: string; readonly value: unknown }[];
+}
+
+/** What a tab works with; `createSessionClient` puts it together. */
+export interface TabParts {
+  readonly definition: AnyDefinition;
+  readonly replica: Replica;
+  readonly post: Post;
+  readonly marks: Marks;
+  readonly shelf: Shelf;
+  readonly idleMs: number;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly openChannel: () => Channel | undefined;
+  readonly onConflict: ((note: Note) => void) | undefined;
+  readonly onExpired: ((event: Expired) => void) | undefined;
+  readonly onStatus: () => void;
+}
+
+/** The browser's home of a session: the tab's memory, its outbox, and the way to the server. */
+export class Tab implements SessionHome {
+  readonly side = "browser";
+  readonly definition: AnyDefinition;
+  readonly decoded: ReadonlyMap<string, unknown>;
+  readonly #parts: TabParts;
+  readonly #replica: Replica;
+  readonly #keeper: Keeper;
+  readonly #tabs: Tabs;
+  readonly #sync: Sync;
+  #status: Status;
+  #awake = false;
+
+  constructor(parts: TabParts) {
+    const { replica, shelf } = parts;
+    this.#parts = parts;
+    this.#replica = replica;
+    this.definition = parts.definition;
+    this.decoded = replica.memory.decoded;
+    this.#status = { state: "asleep", pending: 0, storage: shelf.storage };
+    const pulse = () => this.pulse();
+    const note = (one: Note) => call(() => parts.onConflict?.(one));
+    this.#tabs = new Tabs(replica, parts.openChannel, {
+      behind: () => this.#sync.attempt(),
+      wiped: () => this.#forget(),
+      changed: () => {
+        this.#keeper.save();
+        this.pulse();
+      },
+    });
+    this.#keeper = new Keeper(replica, shelf, {
+      frozen: (ops) => this.#tabs.tell({ kind: "op", ops }),
+      found: () => this.#sync.idle(0),
+      note,
+      pulse,
+    });
+    this.#sync = new Sync(
+      { ...parts, keeper: this.#keeper, tabs: this.#tabs },
+      { note, pulse, ended: (code) => this.#ended(code) },
+    );
+  }
+
+  status(): Status {
+    return this.#status;
+  }
+
+  state(): SessionState {
+    return { identifier: this.#replica.identifier, ...this.#replica.facts };
+  }
+
+  now(): number {
+    return this.#parts.now();
+  }
+
+  read(key: Key): unknown {
+    return this.#replica.memory.read(key);
+  }
+
+  names(): readonly string[] {
+    return this.#replica.memory.names();
+  }
+
+  write(key: Key, encoded: string | null): void {
+    const { memory, outbox, writer } = this.#replica;
+    if (memory.get(key.name) === encoded) return;
+    outbox.write(key, encoded, writer);
+    if (this.#keeper.soon()) this.#sync.idle(this.#parts.idleMs);
+    memory.settle();
+    this.pulse();
+  }
+
+  update(key: Key, change: (current: unknown) => unknown): unknown {
+    this.write(key, key.encode(change(this.read(key) ?? key.fallback())));
+    return this.read(key);
+  }
+
+  isDirty(): boolean {
+    return this.#sync.forced || this.#replica.memory.pending() > 0;
+  }
+
+  setDirty(dirty: boolean): void {
+    this.#sync.forced = dirty;
+    if (dirty) this.#sync.idle(this.#parts.idleMs);
+  }
+
+  readonly setTimeout = (): never => serverOnly("setTimeout");
+  readonly rotate = (): never => serverOnly("rotate");
+  readonly login = (): never => serverOnly("login");
+  readonly subject = (): never => serverOnly("subject");
+  readonly previous = (): never => serverOnly("previous");
+  readonly ticketUrl = async (): Promise<never> => serverOnly("sessionEncode");
+
+  /** Shows what the disk holds, then asks the server for news. Resolves also when the server cannot be reached: the status tells. */
+  async awake(): Promise<void> {
+    // A page that comes back may show what another tab has wiped meanwhile: before anything else.
+    const { identifier } = this.#replica;
+    if (identifier !== null && this.#parts.marks.list("dead").includes(identifier)) this.#forget();
+    this.#awake = true;
+    this.#sync.refresh();
+    this.#tabs.open();
+    this.#keeper.refresh();
+    await this.#keeper.load();
+    await this.#sync.round().catch(() => undefined);
+  }
+
+  /** Sends what is pending home. Resolves when the server has acknowledged it, rejects when it did not. */
+  async sleep(): Promise<void> {
+    const { outbox } = this.#replica;
+    const last = outbox.clock;
+    // A round that was under way already may have left without the latest ops.
+    const owes = () => [...outbox.own.keys()].some((seq) => seq <= last);
+    while (this.#sync.forced || owes()) await this.#sync.round();
+  }
+
+  save(): Promise<void> {
+    return this.sleep();
+  }
+
+  /** Wipes at once, here and in all tabs, then tells the server; rejects when that has to wait, and goes on trying. */
+  async invalidate(): Promise<void> {
+    const { identifier } = this.#replica;
+    if (identifier !== null) this.#parts.marks.add("end", identifier);
+    this.#wipe("*");
+    if (identifier !== null) await this.#sync.nextRound();
+  }
+
+  /** The page goes: synchronous only. At most one small put, and one `fetch` of what the server has not acknowledged. */
+  depart(): void {
+    this.#awake = false;
+    this.#keeper.flush();
+    this.#sync.sendLast();
+    this.pulse();
+  }
+
+  close(): void {
+    this.#keeper.flush();
+    this.#sync.close();
+    this.#tabs.close();
+    this.#parts.shelf.close();
+  }
+
+  /** Works out the status, and tells when it changed. */
+  pulse(): void {
+    const pending = this.#replica.memory.pending();
+    const { storage } = this.#parts.shelf;
+    let state: Status["state"] = this.#awake ? "synced" : "asleep";
+    if (pending > 0) state = "dirty";
+    if (this.#sync.failures > 0) state = "offline";
+    if (this.#sync.flying) state = "syncing";
+    if (this.#sync.expired) state = "expired";
+    const was = this.#status;
+    if (was.state === state && was.pending === pending && was.storage === storage) return;
+    this.#status = { state, pending, storage };
+    this.#parts.onStatus();
+  }
+
+  #ended(code: Expired["code"]): void {
+    const unsent = this.#replica.unsent();
+    if (code === "SESSION_EXPIRED") {
+      // The ops stay on disk, for the case that this very session comes back; its values do not.
+      this.#keeper.save(false, ["cache"]);
+      this.#forget(this.now());
+    } else {
+      this.#wipe(this.#replica.identifier ?? "*");
+    }
+    call(() => this.#parts.onExpired?.({ code, unsent }));
+  }
+
+  /** Wipes the session, or `"*"`: everything. The mark comes first, then memory, the other tabs, the disk. */
+  #wipe(what: string): void {
+    const { shelf, marks } = this.#parts;
+    const { identifier } = this.#replica;
+    if (identifier !== null) marks.add("dead", identifier);
+    const wiped = shelf.wipe(what);
+    this.#tabs.tell({ kind: "wipe" });
+    this.#forget();
+    wiped.catch(() => undefined); // the mark stays, and the next start finishes it
+  }
+
+  #forget(expiresAt?: number): void {
+    this.#replica.reset(expiresAt);
+    this.#keeper.forget();
+    this.#sync.forced = false;
+    this.pulse();
+  }
+}
+
+function serverOnly(method: string): never {
+  throw new SessionError("SERVER_ONLY", `${method} exists on the server alone: call a procedure that does it`);
+}

@@ -1,0 +1,107 @@
+import { afterEach, expect, test } from "vitest";
+import { type Browser, createWorld, until } from "../test/world.ts";
+
+const browsers: Browser[] = [];
+async function twoTabs() {
+  const world = createWorld();
+  const browser = world.browser();
+  browsers.push(browser);
+  const [a, b] = [browser.tab(), browser.tab()];
+  a.session.setValue("note", "start");
+  await a.session.awake();
+  await a.session.sleep();
+  await b.session.awake();
+  return { world, browser, a, b };
+}
+afterEach(() => {
+  for (const browser of browsers.splice(0)) browser.closeAll();
+});
+
+test("a sibling shows a write at once, without the network, and the answer too", async () => {
+  const { world, a, b } = await twoTabs();
+  world.fate = () => "lost";
+  const before = world.requests.length;
+  a.session.setValue("theme", "dark");
+  await until(() => b.session.value("theme") === "dark");
+  expect(world.requests).toHaveLength(before);
+  expect(b.session.status().pending).toBe(1);
+  world.fate = () => "ok";
+  await a.session.sleep();
+  await until(() => b.session.status().pending === 0);
+  expect(world.requests).toHaveLength(before + 1);
+  expect(b.session.value("theme")).toBe("dark");
+});
+
+test("of two tabs that write one key the later one wins, in whatever order they go home", async () => {
+  const { browser, a, b } = await twoTabs();
+  a.session.setValue("note", "earlier");
+  await until(() => b.session.value("note") === "earlier");
+  b.session.setValue("note", "later");
+  await until(() => a.session.value("note") === "later");
+  await b.session.sleep();
+  await a.session.sleep();
+  expect((await browser.server()).entries).toMatchObject({ note: { value: '"later"' } });
+  await until(() => a.session.status().pending + b.session.status().pending === 0);
+  expect([a.session.value("note"), b.session.value("note")]).toEqual(["later", "later"]);
+});
+
+test("two tabs count together, and both see the sum before it goes home", async () => {
+  const { browser, a, b } = await twoTabs();
+  a.session.update("visits", (n) => n + 1);
+  b.session.update("visits", (n) => n + 1);
+  await until(() => a.session.value("visits") === 2 && b.session.value("visits") === 2);
+  await Promise.all([a.session.sleep(), b.session.sleep()]);
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "2" } });
+  await until(() => a.session.value("visits") === 2 && b.session.value("visits") === 2);
+});
+
+test("a tab without a session learns of a sibling's", async () => {
+  const world = createWorld();
+  const browser = world.browser();
+  browsers.push(browser);
+  const [a, b] = [browser.tab(), browser.tab()];
+  await Promise.all([a.session.awake(), b.session.awake()]);
+  a.session.setValue("note", "first");
+  await a.session.sleep();
+  await until(() => b.session.value("note", "") === "first");
+  expect(b.session.identifier()).toBe(a.session.identifier());
+});
+
+test("messages of another session are ignored", async () => {
+  const { browser, a } = await twoTabs();
+  const foreign = new BroadcastChannel(`catnap:${browser.name}`);
+  const op = { seq: 99, key: "note", value: '"leak"', base: 0, writer: "w".repeat(11) };
+  const about = { identifier: "x".repeat(32), writer: op.writer };
+  const news = {
+    since: 0,
+    rev: 999,
+    entries: [["theme", { value: '"dark"', rev: 999 }]],
+    reset: true,
+    writer: op.writer,
+    acked: 99,
+    facts: null,
+  };
+  foreign.postMessage({ ...about, kind: "op", ops: [op] });
+  foreign.postMessage({ ...about, kind: "synced", news });
+  foreign.postMessage({ ...about, kind: "wipe" });
+  foreign.postMessage({
+    identifier: a.session.identifier(),
+    writer: op.writer,
+    kind: "op",
+    ops: [{ ...op, key: "k1", value: '"mark"' }],
+  });
+  await until(() => a.session.value("k0" as never, undefined) === undefined && a.session.status().pending === 1);
+  expect([a.session.value("note"), a.session.value("theme")]).toEqual(["start", "light"]);
+  foreign.close();
+});
+
+test("a living sibling's writer is not retired", async () => {
+  const { world, a, b } = await twoTabs();
+  world.fate = () => "lost";
+  a.session.setValue("note", "a's");
+  await until(() => b.session.value("note") === "a's");
+  world.fate = () => "ok";
+  await b.session.awake();
+  await b.session.awake();
+  expect(world.requests.every(({ body }) => !body.includes("retire"))).toBe(true);
+});

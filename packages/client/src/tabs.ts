@@ -1,0 +1,89 @@
+import type { Pending } from "./memory.ts";
+import type { News } from "./news.ts";
+import type { Replica } from "./replica.ts";
+
+/** What one tab tells the others. `hello` asks all living ones for their `op`. */
+type Body =
+  | { readonly kind: "op"; readonly ops: readonly Pending[] }
+  | { readonly kind: "synced"; readonly news: News }
+  | { readonly kind: "wipe" }
+  | { readonly kind: "hello" };
+
+/** Every message names the session that it is about and who sends it: tabs of another session ignore it. */
+type Message = Body & { readonly identifier: string | null; readonly writer: string };
+
+/** The few methods of a BroadcastChannel that are called. */
+export interface Channel {
+  onmessage: ((event: MessageEvent) => unknown) | null;
+  postMessage(message: unknown): void;
+  close(): void;
+}
+
+/** What a sibling's message may ask of this tab. */
+export interface TabsEvents {
+  /** The server knows more than this tab. */
+  behind(): void;
+  wiped(): void;
+  /** The replica has changed. */
+  changed(): void;
+}
+
+/** The tabs of one browser tell each other what they write and what they learn. None leads. */
+export class Tabs {
+  /** Siblings heard from since the last `open`: these are not to be retired. */
+  readonly alive: Set<string> = new Set();
+  readonly #replica: Replica;
+  readonly #open: () => Channel | undefined;
+  readonly #events: TabsEvents;
+  #channel: Channel | undefined;
+
+  constructor(replica: Replica, open: () => Channel | undefined, events: TabsEvents) {
+    this.#replica = replica;
+    this.#open = open;
+    this.#events = events;
+  }
+
+  open(): void {
+    this.#channel ??= this.#open();
+    if (this.#channel) this.#channel.onmessage = ({ data }) => this.#heard(data as Message);
+    this.alive.clear();
+    this.tell({ kind: "hello" });
+  }
+
+  tell(body: Body): void {
+    const { identifier, writer } = this.#replica;
+    this.#channel?.postMessage({ ...body, identifier, writer });
+  }
+
+  close(): void {
+    this.#channel?.close();
+    this.#channel = undefined;
+  }
+
+  #heard(message: Message): void {
+    const { memory, outbox, identifier } = this.#replica;
+    if (message.identifier !== identifier) {
+      // A sibling has a session where this tab has none yet.
+      if (identifier === null && message.kind !== "wipe") this.#events.behind();
+      return;
+    }
+    this.alive.add(message.writer);
+    switch (message.kind) {
+      case "wipe":
+        this.#events.wiped();
+        break;
+      case "hello":
+        this.tell({ kind: "op", ops: [...outbox.own.values()].filter((op) => outbox.isFrozen(op)) });
+        break;
+      case "op":
+        for (const op of message.ops) outbox.hear(op);
+        memory.settle();
+        this.#events.changed();
+        break;
+      case "synced":
+        if (message.news.since > this.#replica.rev && !message.news.reset) this.#events.behind();
+        else this.#replica.apply(message.news);
+        this.#events.changed();
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import { afterEach, expect, test } from "vitest";
+import { type Browser, createWorld, until } from "../test/world.ts";
+
+const browsers: Browser[] = [];
+const open = (world = createWorld()) => {
+  const browser = world.browser();
+  browsers.push(browser);
+  return { world, browser };
+};
+afterEach(() => {
+  for (const browser of browsers.splice(0)) browser.closeAll();
+});
+
+const onDisk = async (browser: Browser) => JSON.stringify([...(await browser.rows())]);
+
+async function signedIn(browser: Browser) {
+  const tab = browser.tab();
+  tab.session.setValue("note", "private-note");
+  await tab.session.awake();
+  await tab.session.sleep();
+  return tab;
+}
+
+test("invalidate wipes memory and disk of every tab, and ends the session on the server", async () => {
+  const { browser } = open();
+  const a = await signedIn(browser);
+  const b = browser.tab();
+  await b.session.awake();
+  const identifier = a.session.identifier();
+  const done = a.session.invalidate();
+  expect(a.session.hasValue("note")).toBe(false);
+  await done;
+  await until(() => !b.session.hasValue("note"));
+  await until(async () => !(await onDisk(browser)).includes("private-note"));
+  expect((await browser.server()).identifier).toBeNull();
+  a.session.setValue("note", "anew");
+  await a.session.sleep();
+  expect(a.session.identifier()).not.toBe(identifier);
+});
+
+test("an invalidate that the server did not hear of is told later, and the session never comes back", async () => {
+  const { world, browser } = open();
+  const a = await signedIn(browser);
+  world.fate = () => "lost";
+  await expect(a.session.invalidate()).rejects.toMatchObject({ code: "UNREACHABLE" });
+  a.kill();
+  const b = browser.tab();
+  await b.session.awake();
+  expect(b.session.hasValue("note")).toBe(false);
+  world.fate = (path) => (path === "session.invalidate" ? "lost" : "ok");
+  await b.session.awake();
+  expect(b.session.hasValue("note")).toBe(false);
+  world.fate = () => "ok";
+  await b.session.awake();
+  expect(b.session.hasValue("note")).toBe(false);
+  expect((await browser.server()).identifier).toBeNull();
+  expect(b.session.status().state).toBe("synced");
+});
+
+test("an interrupted wipe is finished before anything is read", async () => {
+  const { world, browser } = open();
+  const a = await signedIn(browser);
+  a.kill();
+  // The tab died right after the mark.
+  browser.marks.set(`catnap:${browser.name}:wipe`, "*");
+  world.fate = () => "lost";
+  const b = browser.tab();
+  const shown: unknown[] = [];
+  b.session.subscribe(null, () => shown.push(...Object.values(b.session.values())));
+  await b.session.awake();
+  expect(shown).toEqual([]);
+  expect(await onDisk(browser)).not.toContain("private-note");
+  expect(browser.marks.get(`catnap:${browser.name}:wipe`)).toBe("");
+});
+
+test("a page back from the bfcache forgets what was wiped meanwhile before it shows anything", async () => {
+  const { browser } = open();
+  const a = await signedIn(browser);
+  const b = browser.tab({ surroundings: { channel: undefined } });
+  await b.session.awake();
+  expect(b.session.value("note")).toBe("private-note");
+  await a.session.invalidate();
+  expect(b.session.hasValue("note")).toBe(true);
+  b.page.fire("pageshow");
+  expect(b.session.hasValue("note")).toBe(false);
+});
+
+test("an expired session parks its outbox, hands the values to the app, and starts empty", async () => {
+  let now = Date.now();
+  const { browser } = open(createWorld({ timeout: 60, clock: () => now }));
+  const a = await signedIn(browser);
+  const identifier = a.session.identifier();
+  now += 120_000;
+  a.session.setValue("theme", "dark");
+  await expect(a.session.sleep()).rejects.toMatchObject({ code: "SESSION_EXPIRED" });
+  expect(a.expired).toEqual([{ code: "SESSION_EXPIRED", unsent: [{ key: "theme", value: "dark" }] }]);
+  expect(a.session.status().state).toBe("expired");
+  expect([...a.session]).toEqual([]);
+  expect(a.session.isExpired()).toBe(true);
+  await until(async () => !(await onDisk(browser)).includes("private-note"));
+  a.session.setValue("note", "anew");
+  await a.session.sleep();
+  expect(a.session.identifier()).not.toBe(identifier);
+  expect((await browser.server()).entries).toEqual({ note: { value: '"anew"', rev: expect.any(Number) } });
+  expect(a.session.status().state).toBe("synced");
+  const parked = [...(await browser.rows()).values()].filter((row) => (row as { op?: unknown }).op !== undefined);
+  expect(parked).toEqual([expect.objectContaining({ identifier })]);
+});
+
+test("what was parked goes out when the same session comes back", async () => {
+  let now = Date.now();
+  const { browser } = open(createWorld({ timeout: 60, clock: () => now }));
+  const a = await signedIn(browser);
+  const identifier = a.session.identifier();
+  now += 120_000;
+  a.session.update("visits", (n) => n + 1);
+  await expect(a.session.sleep()).rejects.toMatchObject({ code: "SESSION_EXPIRED" });
+  now -= 120_000;
+  await a.session.awake();
+  expect(a.session.identifier()).toBe(identifier);
+  await until(() => a.session.value("visits") === 1 && a.session.status().state === "synced");
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "1" } });
+});
+
+test("when the browser holds another session now, the old ops are handed out and never sent under it", async () => {
+  const { world, browser } = open();
+  const a = await signedIn(browser);
+  // Somebody else signs in beside this tab: the cookie changes under it.
+  const other = world.browser();
+  browsers.push(other);
+  const b = other.tab();
+  b.session.setValue("theme", "dark");
+  await b.session.awake();
+  await b.session.sleep();
+  browser.jar.cookie = other.jar.cookie;
+  a.session.setValue("note", "not yours");
+  await expect(a.session.sleep()).rejects.toMatchObject({ code: "SESSION_REPLACED" });
+  expect(a.expired).toEqual([{ code: "SESSION_REPLACED", unsent: [{ key: "note", value: "not yours" }] }]);
+  await until(() => a.session.value("theme") === "dark");
+  expect(a.session.identifier()).toBe(b.session.identifier());
+  expect(a.session.hasValue("note")).toBe(false);
+  expect(JSON.stringify((await other.server()).entries)).not.toContain("not yours");
+  await until(async () => !/private-note|not yours/.test(await onDisk(browser)));
+});
+
+test("an answer that comes after the session was ended here shows nothing and stores nothing", async () => {
+  const { world, browser } = open();
+  const a = await signedIn(browser);
+  let release = () => {};
+  world.gate = new Promise((resolve) => {
+    release = resolve;
+  });
+  a.session.setValue("theme", "dark");
+  const late = a.session.sleep().catch(() => undefined);
+  const ended = a.session.invalidate();
+  world.gate = Promise.resolve();
+  release();
+  await Promise.all([late, ended]);
+  expect([...a.session]).toEqual([]);
+  await until(async () => !/private-note|dark/.test(await onDisk(browser)));
+  expect((await browser.server()).identifier).toBeNull();
+});
+
+test("a page that was rendered without a session does not show what the disk holds of one", async () => {
+  const { world, browser } = open();
+  (await signedIn(browser)).kill();
+  world.fate = () => "lost";
+  const { session } = browser.tab({ initialSnapshot: { identifier: null, rev: 0, entries: {}, facts: null } });
+  await session.awake();
+  expect([...session]).toEqual([]);
+});

@@ -1,0 +1,219 @@
+import { createSessions, type SessionsOptions } from "@catnap/server";
+import { counter, defineSession, merge, type Note, type SessionSnapshot, value } from "@catnap/shared";
+import { createTRPCClient, httpLink } from "@trpc/client";
+import { initTRPC } from "@trpc/server";
+import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
+import { IDBFactory } from "fake-indexeddb";
+import superjson from "superjson";
+import { z } from "zod";
+import { memoryStore } from "../../server/src/stores/memory.ts";
+import { type ClientSession, createSessionClient, type Expired, type SessionClientOptions } from "../src/index.ts";
+
+/** A thousand more keys, typed as one; `k(7)` names one of them. */
+const thousand = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`k${i}`, z.string()])) as {
+  k0: z.ZodString;
+};
+export const k = (i: number) => `k${i}` as "k0";
+
+export const shop = defineSession({
+  shared: {
+    theme: z.enum(["light", "dark"]).default("light"),
+    note: z.string(),
+    when: z.date(),
+    cart: value(z.array(z.object({ sku: z.string(), qty: z.number() })).default([]), { merge: merge.byId("sku") }),
+    visits: counter(),
+    ...thousand,
+  },
+  readonly: { user: z.object({ name: z.string() }) },
+  secret: { csrf: z.string() },
+});
+export type Shop = typeof shop;
+
+/** A page's two event targets, with shorthands for what browsers do to them. */
+export class FakePage {
+  readonly window = new EventTarget();
+  readonly document = Object.assign(new EventTarget(), { visibilityState: "visible" });
+
+  hide(): void {
+    this.document.visibilityState = "hidden";
+    this.document.dispatchEvent(new Event("visibilitychange"));
+  }
+
+  leave(): void {
+    this.window.dispatchEvent(new Event("pagehide"));
+    this.hide();
+  }
+
+  fire(name: string): void {
+    this.window.dispatchEvent(new Event(name));
+  }
+}
+
+/** What happens to a request: it arrives or not, and its answer does or not. */
+export type Fate = "ok" | "lost" | "answer lost";
+
+export interface Tab {
+  readonly session: ClientSession<Shop>;
+  readonly page: FakePage;
+  readonly notes: Note[];
+  readonly expired: Expired[];
+  /** The process ends: nothing of this tab happens any more, and nothing was told. */
+  kill(): void;
+}
+
+/** A real server behind tRPC's fetch adapter, in process, and browsers that reach it through a wire that tests cut. */
+export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
+  const sessions = createSessions({
+    definition: shop,
+    store: memoryStore(),
+    sweepInterval: 0,
+    origins: ["https://shop.test"],
+    cookie: { name: "sid" },
+    ...options,
+  });
+  const t = initTRPC.context<{ session: ReturnType<typeof sessions.wake> }>().create({
+    transformer: superjson,
+    errorFormatter: ({ shape, error }) => ({ ...shape, data: { ...shape.data, ...sessions.errorData(error) } }),
+  });
+  const procedure = t.procedure.use(sessions.middleware);
+  const router = t.router({ session: sessions.router({ procedure }) });
+  const world = {
+    sessions,
+    /** Every body that reached the wire, in order. */
+    requests: [] as { path: string; body: string; keepalive: boolean }[],
+    fate: (_path: string): Fate => "ok",
+    /** Awaited before a request is handled. */
+    gate: Promise.resolve(),
+    browser: () => createBrowser(),
+  };
+
+  function createBrowser() {
+    const jar = { cookie: "" };
+    const indexedDB = new IDBFactory();
+    const marks = new Map<string, string>();
+    const name = `db${Math.random()}`;
+    const localStorage = {
+      getItem: (key: string) => marks.get(key) ?? null,
+      setItem: (key: string, text: string) => void marks.set(key, text),
+    };
+    const open = new Set<ClientSession<Shop>>();
+
+    const send = async (input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> => {
+      const url = new URL(String(input), "https://shop.test");
+      const path = url.pathname.replace("/trpc/", "");
+      world.requests.push({ path, body: String(init.body ?? ""), keepalive: init.keepalive === true });
+      const fate = world.fate(path);
+      await world.gate;
+      if (fate === "lost") throw new TypeError("Failed to fetch");
+      const headers = new Headers(init.headers);
+      headers.set("origin", "https://shop.test");
+      headers.set("host", "shop.test");
+      if (jar.cookie) headers.set("cookie", jar.cookie);
+      const response = await fetchRequestHandler({
+        endpoint: "/trpc",
+        req: new Request(url, { method: init.method ?? "GET", headers, body: init.body ?? null }),
+        router,
+        createContext: (from) => ({ session: sessions.wake(from) }),
+      });
+      if (fate === "answer lost") throw new TypeError("Failed to fetch");
+      for (const cookie of response.headers.getSetCookie())
+        jar.cookie = cookie.split(";")[0]?.endsWith("=") ? "" : (cookie.split(";")[0] ?? "");
+      return response;
+    };
+
+    function tab(more: Partial<SessionClientOptions<Shop>> & { bare?: boolean } = {}): Tab {
+      const page = new FakePage();
+      const notes: Note[] = [];
+      const expired: Expired[] = [];
+      let alive = true;
+      const channels: BroadcastChannel[] = [];
+      const fetcher: typeof fetch = async (input, init) => {
+        if (!alive) return new Promise(() => undefined);
+        const response = await send(input as URL, init);
+        return alive ? response : new Promise(() => undefined);
+      };
+      const client = createTRPCClient<typeof router>({
+        links: [httpLink({ url: "https://shop.test/trpc", transformer: superjson, fetch: fetcher as never })],
+      });
+      const session = createSessionClient({
+        definition: shop,
+        trpc: client.session,
+        url: "/trpc/session",
+        transformer: superjson,
+        name,
+        onConflict: (note) => notes.push(note),
+        onExpired: (event) => expired.push(event),
+        ...more,
+        surroundings: {
+          fetch: fetcher,
+          indexedDB,
+          localStorage,
+          random: () => 1,
+          channel: (called) => {
+            const channel = new BroadcastChannel(called);
+            channels.push(channel);
+            return channel;
+          },
+          page: more.bare ? undefined : page,
+          ...more.surroundings,
+        },
+      });
+      open.add(session);
+      return {
+        session,
+        page,
+        notes,
+        expired,
+        kill() {
+          alive = false;
+          for (const channel of channels) channel.close();
+          open.delete(session);
+          session.close();
+        },
+      };
+    }
+
+    return {
+      tab,
+      jar,
+      marks,
+      name,
+      indexedDB,
+      /** All rows on disk, by name. */
+      async rows(): Promise<Map<string, unknown>> {
+        const db = await new Promise<IDBDatabase>((resolve, reject) => {
+          const request = indexedDB.open(name);
+          request.onupgradeneeded = () => void request.result.createObjectStore("catnap");
+          request.onsuccess = () => resolve(request.result);
+          request.onerror = () => reject(request.error);
+        });
+        const store = db.transaction("catnap").objectStore("catnap");
+        const [keys, rows] = await Promise.all([done(store.getAllKeys()), done(store.getAll())]);
+        db.close();
+        return new Map(keys.map((key, i) => [String(key), rows[i]]));
+      },
+      /** The session as the server holds it. */
+      async server(): Promise<SessionSnapshot> {
+        return sessions.snapshot(new Request("https://shop.test/", { headers: { cookie: jar.cookie } }));
+      },
+      closeAll() {
+        for (const session of open) session.close();
+      },
+    };
+  }
+  return world;
+}
+
+export type Browser = ReturnType<ReturnType<typeof createWorld>["browser"]>;
+
+function done<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+/** Waits until `check` holds; a test that never gets there times out. */
+export async function until(check: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await check())) await new Promise((resolve) => setTimeout(resolve, 2));
+}
