@@ -1,0 +1,1 @@
+export { expect, type SessionHandle, type SessionTestOptions, sessionTest } from "@catnap/testing/playwright";

@@ -1,0 +1,9 @@
+export {
+  type Register,
+  type Registered,
+  SessionProvider,
+  type SessionValue,
+  useSession,
+  useSessionStatus,
+  useSessionValue,
+} from "@catnap/react";
