@@ -1,0 +1,20 @@
+import { createTRPCClient, httpBatchLink } from "@trpc/client";
+import type { SessionSnapshot } from "catnap";
+import { createSessionClient } from "catnap/client";
+import superjson from "superjson";
+import type { AppRouter } from "./server/router.ts";
+import { shop } from "./session.ts";
+
+// Not the streaming link: a login needs its cookie before the answer starts.
+export const api = createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: "/trpc", transformer: superjson })] });
+
+/** The tab's session; on the server, what the page is rendered from. */
+export function openSession(initialSnapshot: SessionSnapshot) {
+  return createSessionClient({
+    definition: shop,
+    trpc: api.session,
+    url: "/trpc/session",
+    transformer: superjson,
+    initialSnapshot,
+  });
+}

@@ -1,0 +1,24 @@
+import { counter, defineSession, merge, value } from "catnap";
+import { z } from "zod";
+
+const Line = z.object({ sku: z.string(), count: z.int().min(1).max(99) });
+export type Line = z.infer<typeof Line>;
+
+/** What a visitor's session holds, declared once for the browser and the server. */
+export const shop = defineSession({
+  shared: {
+    theme: z.enum(["light", "dark"]).default("light"),
+    cart: value(z.array(Line).default([]), { merge: merge.byId("sku") }),
+    note: z.string().max(500).default(""),
+    visits: counter(),
+    purrs: counter(),
+  },
+  readonly: { user: z.object({ id: z.string(), name: z.string() }) },
+  secret: { csrfSeed: z.string() },
+});
+
+declare module "catnap/react" {
+  interface Register {
+    definition: typeof shop;
+  }
+}

@@ -1,0 +1,56 @@
+import { useSessionStatus } from "catnap/react";
+import { useEffect, useState } from "react";
+import { api } from "../client.ts";
+
+type Held = { values: object; identifier: string; subject: string | null; transactions: number };
+
+/** What the server holds, asked anew whenever this tab has nothing left to send. */
+export function Ledger() {
+  const { state } = useSessionStatus();
+  const [held, setHeld] = useState<Held | null>(null);
+
+  useEffect(() => {
+    if (state !== "synced") return;
+    let current = true;
+    const ask = async () => {
+      const [values, info] = await Promise.all([api.session.values.query(), api.session.info.query()]);
+      const { identifier, subject, numTransactions: transactions } = info;
+      if (current) setHeld({ values, identifier, subject, transactions });
+    };
+    // No session yet, or no way to it: then there is nothing to show.
+    ask().catch(() => current && setHeld(null));
+    return () => {
+      current = false;
+    };
+  }, [state]);
+
+  return (
+    <section className="card ledger" aria-labelledby="ledger-title">
+      <h2 id="ledger-title">Your session, says the server</h2>
+      {held ? <Facts held={held} /> : <p className="quiet">Nothing is held for you.</p>}
+    </section>
+  );
+}
+
+function Facts({ held: { values, identifier, subject, transactions } }: { held: Held }) {
+  return (
+    <>
+      <dl>
+        <dt>Identifier</dt>
+        <dd data-testid="identifier">{identifier}</dd>
+        <dt>Subject</dt>
+        <dd>{subject ?? "nobody yet"}</dd>
+        <dt>Transactions</dt>
+        <dd>{transactions}</dd>
+      </dl>
+      <dl className="values" data-testid="values">
+        {Object.entries(values).map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd data-key={name}>{JSON.stringify(value)}</dd>
+          </div>
+        ))}
+      </dl>
+    </>
+  );
+}
