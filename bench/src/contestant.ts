@@ -1,0 +1,69 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { median } from "./figure.ts";
+import { fire, type Shot } from "./load.ts";
+
+/** A server in a process of its own, with the cookies of sessions that it has begun. */
+export interface Contestant {
+  readonly port: number;
+  readonly cookies: readonly string[];
+  /** Microseconds of CPU that the process has used so far. */
+  cpu(): Promise<number>;
+  stop(): void;
+}
+
+/** Starts one of the servers in `servers.ts`; `seed` is what begins a session. */
+export async function start(name: string, seed: (n: number) => { path: string; body: unknown }): Promise<Contestant> {
+  const child = fork(new URL("./servers.ts", import.meta.url), [name], {
+    env: { ...process.env, NODE_ENV: "production" },
+  });
+  const [port] = (await once(child, "message")) as [number];
+  const cookies: string[] = [];
+  for (let n = 0; n < 16; n++) {
+    const { path, body } = seed(n);
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    if (!response.ok) throw new Error(`${name}: ${await response.text()}`);
+    cookies.push(response.headers.getSetCookie()[0]?.split(";")[0] ?? "none=none");
+  }
+  return {
+    port,
+    cookies,
+    async cpu() {
+      child.send("cpu");
+      const [used] = (await once(child, "message")) as [number];
+      return used;
+    },
+    stop: () => child.disconnect(),
+  };
+}
+
+async function cpuPerRequest(contestant: Contestant, shot: Shot, ms: number): Promise<number> {
+  const before = await contestant.cpu();
+  const end = performance.now() + ms;
+  const count = await fire(contestant.port, shot, contestant.cookies, () => performance.now() < end);
+  return ((await contestant.cpu()) - before) / count;
+}
+
+/**
+ * Server CPU per request of two contestants, in microseconds, and the ratio of requests per CPU second of the first to
+ * the second: the median of rounds in which each ran right beside the other.
+ */
+export async function race(ours: readonly [Contestant, Shot], rival: readonly [Contestant, Shot], rounds = 15) {
+  const samples: [number, number][] = [];
+  for (let round = -3; round < rounds; round++) {
+    // The first rounds warm up; then each goes first every other time.
+    const turns = round % 2 === 0 ? [ours, rival] : [rival, ours];
+    const used = new Map<unknown, number>();
+    for (const turn of turns) used.set(turn, await cpuPerRequest(...turn, 400));
+    if (round >= 0) samples.push([used.get(ours)!, used.get(rival)!]);
+  }
+  return {
+    ours: median(samples.map(([own]) => own)),
+    rival: median(samples.map(([, other]) => other)),
+    ratio: median(samples.map(([own, other]) => other / own)),
+  };
+}

@@ -1,0 +1,72 @@
+import { createServer, type Server } from "node:http";
+import express from "express";
+import session from "express-session";
+import Database from "libsql";
+import { names } from "./sessions.ts";
+
+declare module "express-session" {
+  interface SessionData {
+    [name: string]: unknown;
+  }
+}
+
+/**
+ * One row of JSON per session over a synchronous driver, as the published stores for better-sqlite3 do it: WAL,
+ * prepared statements, the expiry in a column. libsql has better-sqlite3's API and needs no compiler.
+ */
+class SqliteSessions extends session.Store {
+  readonly #get: Database.Statement;
+  readonly #set: Database.Statement;
+  readonly #touch: Database.Statement;
+  readonly #destroy: Database.Statement;
+
+  constructor(path: string) {
+    super();
+    const database = new Database(path);
+    database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+      CREATE TABLE sessions (sid TEXT PRIMARY KEY, sess TEXT NOT NULL, expire INTEGER NOT NULL) WITHOUT ROWID`);
+    this.#get = database.prepare("SELECT sess FROM sessions WHERE sid = ? AND expire > ?");
+    this.#set = database.prepare("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?)");
+    this.#touch = database.prepare("UPDATE sessions SET expire = ? WHERE sid = ?");
+    this.#destroy = database.prepare("DELETE FROM sessions WHERE sid = ?");
+  }
+
+  override get(sid: string, done: (error: unknown, session?: session.SessionData | null) => void): void {
+    const [row] = this.#get.all(sid, Date.now()) as { sess: string }[];
+    done(null, row ? JSON.parse(row.sess) : null);
+  }
+
+  override set(sid: string, content: session.SessionData, done?: (error?: unknown) => void): void {
+    this.#set.run(sid, JSON.stringify(content), Date.now() + 3_600_000);
+    done?.(null);
+  }
+
+  override touch(sid: string, _content: session.SessionData, done?: () => void): void {
+    this.#touch.run(Date.now() + 3_600_000, sid);
+    done?.();
+  }
+
+  override destroy(sid: string, done?: (error?: unknown) => void): void {
+    this.#destroy.run(sid);
+    done?.(null);
+  }
+}
+
+/** Express with express-session at its best: no save of what did not change, no extra middleware, plain routes. */
+export function createRival(path: string): Server {
+  const app = express().disable("x-powered-by").disable("etag");
+  app.use(session({ store: new SqliteSessions(path), secret: "bench", resave: false, saveUninitialized: false }));
+  app.use(express.json());
+  app.post("/fill", (req, res) => {
+    for (const name of names) req.session[name] = "x".repeat(98);
+    res.json({ ok: true });
+  });
+  app.post("/set", (req, res) => {
+    req.session[req.body.key] = req.body.value;
+    res.json({ ok: true });
+  });
+  app.get("/all", (req, res) => {
+    res.json(req.session);
+  });
+  return createServer(app);
+}

@@ -1,0 +1,12 @@
+import { table } from "./figure.ts";
+import { besideExpress, besideTrpc } from "./http.ts";
+
+const subjects = { trpc: besideTrpc, express: besideExpress };
+
+/** `npm run bench` runs all subjects; names on the command line choose among them. */
+const chosen = process.argv.slice(2);
+const figures = [];
+for (const [name, run] of Object.entries(subjects)) {
+  if (chosen.length === 0 || chosen.includes(name)) figures.push(...(await run()));
+}
+console.log(table(figures));

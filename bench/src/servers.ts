@@ -1,0 +1,82 @@
+/** The servers that are measured, each started in a process of its own by `contestant.ts`: `node servers.ts NAME`. */
+
+import { mkdtempSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { serve } from "@hono/node-server";
+import { initTRPC } from "@trpc/server";
+import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
+import { createHTTPHandler } from "@trpc/server/adapters/standalone";
+import { createSessions, memoryStore, type SessionStore, type WakeOptions } from "catnap/server";
+import { sqliteStore } from "catnap/sqlite";
+import { z } from "zod";
+import { createRival } from "./express-rival.ts";
+import { big } from "./sessions.ts";
+
+const input = z.object({ key: z.string(), value: z.string() });
+
+/** The app without a session: what each procedure costs by itself. */
+function bareApp() {
+  const t = initTRPC.create();
+  let held = "";
+  const router = t.router({
+    get: t.procedure.query(() => held),
+    set: t.procedure.input(input).mutation(({ input }) => {
+      held = input.value;
+    }),
+  });
+  return { router, createContext: () => ({}) };
+}
+
+/** The same app, its value in the session. */
+function sessionApp(store: SessionStore) {
+  const sessions = createSessions({ definition: big, store });
+  const createContext = (options: WakeOptions) => ({ session: sessions.wake(options) });
+  const t = initTRPC.context<typeof createContext>().create();
+  const procedure = t.procedure.use(sessions.middleware);
+  const router = t.router({
+    get: procedure.query(({ ctx }) => ctx.session.value("k0")),
+    set: procedure.input(input).mutation(({ ctx, input }) => ctx.session.setValue(input.key, input.value)),
+    all: procedure.query(({ ctx }) => ctx.session.values()),
+    /** Begins a session of 10 KB. */
+    fill: procedure.mutation(({ ctx }) => {
+      for (const name of big.keys.keys()) ctx.session.setValue(name, "x".repeat(98));
+    }),
+  });
+  return { router, createContext };
+}
+
+const database = () => join(mkdtempSync(join(tmpdir(), "catnap-bench-")), "sessions.db");
+
+type App = ReturnType<typeof bareApp> | ReturnType<typeof sessionApp>;
+const standalone = (app: App) =>
+  createServer(createHTTPHandler({ ...(app as ReturnType<typeof sessionApp>), basePath: "/trpc/" }));
+const fetching = (app: App) =>
+  serve({
+    fetch: (req) => fetchRequestHandler({ endpoint: "/trpc", req, ...(app as ReturnType<typeof sessionApp>) }),
+    port: 0,
+    hostname: "127.0.0.1",
+  }) as Server;
+
+const servers: Readonly<Record<string, () => Server>> = {
+  "standalone/bare": () => standalone(bareApp()),
+  "standalone/memory": () => standalone(sessionApp(memoryStore())),
+  "fetch/bare": () => fetching(bareApp()),
+  "fetch/memory": () => fetching(sessionApp(memoryStore())),
+  "fetch/sqlite": () => fetching(sessionApp(sqliteStore(database()))),
+  "express/sqlite": () => createRival(database()),
+};
+
+const server = servers[process.argv[2] ?? ""]?.() ?? never();
+if (!server.listening) server.listen(0, "127.0.0.1");
+server.once("listening", () => process.send?.((server.address() as { port: number }).port));
+process.on("message", () => {
+  const { user, system } = process.cpuUsage();
+  process.send?.(user + system);
+});
+process.once("disconnect", () => process.exit());
+
+function never(): never {
+  throw new Error(`servers.ts takes one of ${Object.keys(servers).join(", ")}`);
+}
