@@ -1,4 +1,5 @@
 import { createServer, type Server } from "node:http";
+import { setTimeout } from "node:timers/promises";
 import express from "express";
 import session from "express-session";
 import Database from "libsql";
@@ -62,6 +63,11 @@ export function createRival(path: string): Server {
     res.json({ ok: true });
   });
   app.post("/set", (req, res) => {
+    req.session[req.body.key] = req.body.value;
+    res.json({ ok: true });
+  });
+  app.post("/slow-set", async (req, res) => {
+    await setTimeout(10);
     req.session[req.body.key] = req.body.value;
     res.json({ ok: true });
   });

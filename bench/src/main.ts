@@ -1,7 +1,16 @@
+import { besideBrowser } from "./browser.ts";
 import { table } from "./figure.ts";
 import { besideExpress, besideTrpc } from "./http.ts";
+import { besideBudget } from "./size.ts";
+import { besideSqlite } from "./sqlite.ts";
 
-const subjects = { trpc: besideTrpc, express: besideExpress };
+const subjects = {
+  trpc: besideTrpc,
+  sqlite: besideSqlite,
+  express: besideExpress,
+  size: besideBudget,
+  browser: besideBrowser,
+};
 
 /** `npm run bench` runs all subjects; names on the command line choose among them. */
 const chosen = process.argv.slice(2);
@@ -10,3 +19,4 @@ for (const [name, run] of Object.entries(subjects)) {
   if (chosen.length === 0 || chosen.includes(name)) figures.push(...(await run()));
 }
 console.log(table(figures));
+process.exit();

@@ -4,6 +4,7 @@ import { mkdtempSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { serve } from "@hono/node-server";
 import { initTRPC } from "@trpc/server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
@@ -38,6 +39,11 @@ function sessionApp(store: SessionStore) {
   const router = t.router({
     get: procedure.query(({ ctx }) => ctx.session.value("k0")),
     set: procedure.input(input).mutation(({ ctx, input }) => ctx.session.setValue(input.key, input.value)),
+    /** Waits between its reading and its writing, as a procedure that asks a database does. */
+    slowSet: procedure.input(input).mutation(async ({ ctx, input }) => {
+      await setTimeout(10);
+      ctx.session.setValue(input.key, input.value);
+    }),
     all: procedure.query(({ ctx }) => ctx.session.values()),
     /** Begins a session of 10 KB. */
     fill: procedure.mutation(({ ctx }) => {

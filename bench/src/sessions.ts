@@ -1,6 +1,13 @@
 import { defineSession } from "catnap";
 import { z } from "zod";
 
-/** A hundred keys `k0` … `k99`; filled with 100 bytes each it is the session of 10 KB. */
-export const names = Array.from({ length: 100 }, (_, n) => `k${n}`);
-export const big = defineSession({ shared: Object.fromEntries(names.map((name) => [name, z.string()])) });
+const numbered = (count: number) => Array.from({ length: count }, (_, n) => `k${n}`);
+const strings = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, z.string()]));
+
+/** A hundred keys; filled with 100 bytes each they are the session of 10 KB. */
+export const names = numbered(100);
+export const big = defineSession({ shared: strings(names) });
+
+/** The browser's session. */
+export const thousandNames = numbered(1_000);
+export const thousand = defineSession({ shared: strings(thousandNames) });

@@ -64,6 +64,14 @@ export class Keeper {
     this.#waited = false;
   }
 
+  /** Writes what is not on disk yet; from here on nothing is read or written. */
+  close(): void {
+    this.flush();
+    this.#loaded = false;
+    this.#reading = {};
+    this.#loading = Promise.resolve();
+  }
+
   /** Reads once more without waiting: what rests on disk for the session that has come back. */
   readAgain(): void {
     this.#loading = this.#read();

@@ -167,12 +167,17 @@ test("Retry-After is obeyed", async () => {
 test("a link that streams is bypassed when the cookie is due", async () => {
   const { world, browser } = open();
   const streamed = async () => ({ ok: false, code: "HEADERS_SENT", message: "too late" }) as const;
-  const { session } = browser.tab({ trpc: { sync: { mutate: streamed }, invalidate: { mutate: streamed } } });
+  const refused = async () => {
+    throw Object.assign(new Error("too late"), { data: { httpStatus: 412 } }); // as tRPC's client throws it
+  };
+  const { session } = browser.tab({ trpc: { sync: { mutate: streamed }, invalidate: { mutate: refused } } });
   session.setValue("note", "x");
   await session.awake();
   await session.sleep();
   expect(world.requests.every(({ keepalive }) => !keepalive)).toBe(true);
   expect((await browser.server()).entries).toMatchObject({ note: { value: '"x"' } });
+  await session.invalidate();
+  expect((await browser.server()).identifier).toBeNull();
 });
 
 test("close ends listeners, timers and the channel", async () => {

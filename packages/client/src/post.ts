@@ -32,7 +32,9 @@ export class Post {
   /** A push through the app's links; straight when those stream, since a stream's headers leave before its cookie is known. */
   async send(push: Push): Promise<Answer> {
     const answer = await this.#trpc.sync.mutate(push);
-    return !answer.ok && answer.code === "HEADERS_SENT" ? this.#direct(this.#body(push), false) : answer;
+    return !answer.ok && answer.code === "HEADERS_SENT"
+      ? this.#direct<Answer>("sync", this.#body(push), false)
+      : answer;
   }
 
   /** The push of a page that may be gone in a moment: synchronous up to the `fetch`, with the oldest ops that fit. `null`: none does. */
@@ -42,7 +44,7 @@ export class Post {
       const fitting = { ...push, ops, upTo: ops.at(-1)?.seq ?? 0 };
       const body = this.#body(fitting);
       const bytes = byteLength(body);
-      if (bytes <= lastPushBytes) return { push: fitting, answer: this.#direct(body, true) };
+      if (bytes <= lastPushBytes) return { push: fitting, answer: this.#direct<Answer>("sync", body, true) };
       ops = ops.slice(0, Math.min(ops.length - 1, Math.floor((ops.length * lastPushBytes) / bytes)));
     }
     return null;
@@ -53,17 +55,19 @@ export class Post {
     try {
       await this.#trpc.invalidate.mutate({ identifier });
     } catch (error) {
-      const code = SessionError.from(error)?.code ?? "";
-      if (!["SESSION_GONE", "SESSION_EXPIRED", "SESSION_REPLACED", "NO_SUCH_VALUE"].includes(code)) throw error;
+      // Over a link that streams the cookie cannot be taken back: then straight. Anything else is tried again later.
+      const status = (error as { data?: { httpStatus?: number } | null }).data?.httpStatus;
+      if (status !== 412) throw error;
+      await this.#direct("invalidate", this.#body({ identifier }), true);
     }
   }
 
-  #body(push: Push): string {
-    return JSON.stringify(this.#transformer ? this.#transformer.serialize(push) : push);
+  #body(input: Push | { readonly identifier: string }): string {
+    return JSON.stringify(this.#transformer ? this.#transformer.serialize(input) : input);
   }
 
-  async #direct(body: string, keepalive: boolean): Promise<Answer> {
-    const response = await this.#fetch(`${this.#url}.sync`, {
+  async #direct<T>(procedure: string, body: string, keepalive: boolean): Promise<T> {
+    const response = await this.#fetch(`${this.#url}.${procedure}`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       credentials: "same-origin",
@@ -74,9 +78,9 @@ export class Post {
     const text = await response.text();
     try {
       const { result, error } = JSON.parse(text) as { result?: { data: never }; error?: never };
-      // The app's own server speaks tRPC on this route: the answer is that of `sync`, or an error of tRPC's shape.
+      // The app's own server speaks tRPC on this route: the answer is the procedure's, or an error of tRPC's shape.
       const read = (data: never) => (this.#transformer ? this.#transformer.deserialize(data) : data);
-      if (result) return read(result.data) as Answer;
+      if (result) return read(result.data) as T;
       throw Object.assign(new Error("refused"), read(error as never), { meta: { response } });
     } catch (cause) {
       throw (cause as { meta?: unknown }).meta

@@ -184,7 +184,7 @@ export class Tab implements SessionHome {
   }
 
   close(): void {
-    this.#keeper.flush();
+    this.#keeper.close();
     this.#sync.close();
     this.#tabs.close();
     this.#parts.shelf.close();

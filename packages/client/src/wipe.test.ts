@@ -152,10 +152,13 @@ test("an answer that comes after the session was ended here shows nothing and st
   });
   a.session.setValue("theme", "dark");
   const late = a.session.sleep().catch(() => undefined);
+  await until(() => world.requests.at(-1)?.body.includes("dark") === true);
+  const shown: unknown[] = [];
   const ended = a.session.invalidate();
-  world.gate = Promise.resolve();
+  a.session.subscribe(null, () => shown.push(...a.session));
   release();
   await Promise.all([late, ended]);
+  expect(shown).toEqual([]);
   expect([...a.session]).toEqual([]);
   await until(async () => !/private-note|dark/.test(await onDisk(browser)));
   expect((await browser.server()).identifier).toBeNull();

@@ -30,7 +30,7 @@ export const shop = defineSession({
 export type Shop = typeof shop;
 
 /** A page's two event targets, with shorthands for what browsers do to them. */
-export class FakePage {
+class FakePage {
   readonly window = new EventTarget();
   readonly document = Object.assign(new EventTarget(), { visibilityState: "visible" });
 

@@ -18,8 +18,8 @@ export interface Circumstances {
   readonly record: SessionRecord | null;
   /** The hash of the token that the request presented. */
   readonly hash: string | null;
-  /** A secret to hand out if this commit creates or rotates. */
-  readonly secret: string;
+  /** The secret to hand out if this commit creates or rotates; minted when it is asked for. */
+  secret(): string;
   /** When the request began: its access time. */
   readonly startedAt: number;
   readonly now: number;
@@ -36,6 +36,7 @@ export interface CommitPlan {
 }
 
 const nothing: ReadonlyMap<string, Entry> = new Map();
+const untouched: Credentials = { current: [], retired: [], tickets: [] };
 
 /**
  * Turns the changes of a request into one commit on a given record. Pure: after a conflict it is planned again on the
@@ -48,8 +49,8 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
   const changes = new Map<string, EntryChange>();
   const expect = new Map<string, number>();
   const room = settings.definition.limits.sessionBytes;
-  const size = sizeOf(settings, entries, changes);
-  const pushed = wishes.push ? applyPush(settings.definition, entries, wishes.push.push, room - size) : null;
+  const before = () => sizeOf(settings, entries, nothing);
+  const pushed = wishes.push ? applyPush(settings.definition, entries, wishes.push.push, room - before()) : null;
   for (const [name, change] of pushed?.changes ?? []) {
     changes.set(name, change);
     expect.set(name, entries.get(name)?.rev ?? 0);
@@ -62,7 +63,8 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
     if (value !== current) changes.set(name, { value, writer: "server", seq: 0 });
   }
   // A push keeps to the room that there is, op by op; whoever goes over it now is the server.
-  if (draft.changes.size > 0 && sizeOf(settings, entries, changes) > Math.max(room, size)) {
+  const size = draft.changes.size > 0 ? sizeOf(settings, entries, changes) : 0;
+  if (size > room && size > before()) {
     throw new SessionError(
       "LIMIT_EXCEEDED",
       `The session would hold more than limits.sessionBytes (${room}): delete values, or raise the limit in defineSession`,
@@ -71,7 +73,8 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
   if (wishes.subject !== undefined && record?.subject != null && record.subject !== wishes.subject)
     throw subjectMismatch();
 
-  const known = readCredentials(entries);
+  // Read only where they may change: a plain write has nothing to do with them.
+  const known = record && !wishes.rotate && !wishes.tickets ? untouched : readCredentials(entries);
   const credentials = record ? amended(settings, draft, known, now) : created(draft, now);
   // Watermarks and tombstones alone are no reason for a session to be.
   const mustCreate = [...changes].some(([name, { value }]) => typeof value === "string" && !name.startsWith("~"));
@@ -112,14 +115,14 @@ function rotates(draft: Draft, known: Credentials, { hash }: Circumstances): boo
 function amended(settings: Settings, draft: Draft, known: Credentials, now: Circumstances): Credentials {
   let credentials = known;
   if (now.hash !== null && rotates(draft, known, now)) {
-    credentials = rotated(credentials, now.hash, now.secret, now.now, now.now + settings.graceMs);
+    credentials = rotated(credentials, now.hash, now.secret(), now.now, now.now + settings.graceMs);
   }
   for (const ticket of draft.wishes.tickets ?? []) credentials = withTicket(credentials, ticket, now.now);
   return credentials;
 }
 
 function created(draft: Draft, { secret, startedAt }: Circumstances): Credentials {
-  let credentials = firstCredentials(secret, startedAt, draft.wishes.push?.push.nonce);
+  let credentials = firstCredentials(secret(), startedAt, draft.wishes.push?.push.nonce);
   for (const ticket of draft.wishes.tickets ?? []) credentials = withTicket(credentials, ticket, startedAt);
   return credentials;
 }
@@ -130,14 +133,16 @@ function sizeOf(
   entries: ReadonlyMap<string, Entry>,
   changes: ReadonlyMap<string, EntryChange>,
 ): number {
-  const values: string[] = [];
-  for (const [name, { value }] of entries)
-    if (value !== null && !changes.has(name) && !name.startsWith("~")) values.push(value);
-  for (const [name, { value }] of changes) if (value != null && !name.startsWith("~")) values.push(value);
-  const units = values.reduce((sum, value) => sum + value.length, 0);
-  return units * 3 <= settings.definition.limits.sessionBytes
-    ? units
-    : values.reduce((sum, value) => sum + byteLength(value), 0);
+  const sum = (sizeOfOne: (value: string) => number) => {
+    let size = 0;
+    for (const [name, { value }] of entries) {
+      if (value !== null && !changes.has(name) && !name.startsWith("~")) size += sizeOfOne(value);
+    }
+    for (const [name, { value }] of changes) if (value != null && !name.startsWith("~")) size += sizeOfOne(value);
+    return size;
+  };
+  const units = sum((value) => value.length);
+  return units * 3 <= settings.definition.limits.sessionBytes ? units : sum(byteLength);
 }
 
 /** The record as the commit leaves it, for what the same request reads next. */

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, hash, randomBytes } from "node:crypto";
 import type { Entry } from "./store.ts";
 
 /** The entry that holds a session's credentials: hashes and times, never a secret. */
@@ -36,7 +36,7 @@ const base64url = (bytes: number) => randomBytes(bytes).toString("base64url");
 const sha256 = (purpose: string, text: string) => createHash("sha256").update(purpose).update(text);
 
 /** The hash that a store keeps of a secret. Tickets are hashed apart from tokens, so that neither passes for the other. */
-export const hashToken = (secret: string): string => sha256("", secret).digest("base64url");
+export const hashToken = (secret: string): string => hash("sha256", secret, "base64url");
 const hashTicket = (secret: string) => sha256("ticket:", secret).digest("base64url");
 
 /** 128 random bits, public. */
@@ -158,6 +158,10 @@ export function formatCredentials({ current, retired, tickets, claim }: Credenti
   });
 }
 
+/** Looks at every character, whatever it has seen: a fraction of the price of `timingSafeEqual`, which wants two Buffers. */
 function equal(a: string, b: string): boolean {
-  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
+  return difference === 0;
 }

@@ -41,12 +41,15 @@ export interface PendingPush {
   answer: Answer | null;
 }
 
+/** Replaced, never written to: a request makes several drafts and most stay empty. */
+const none: ReadonlyMap<string, Change> = new Map();
+
 /**
  * The changes that a procedure call has made and not yet handed over, or that a request has collected from the calls that
  * succeeded. Dropping it takes everything back.
  */
 export class Draft {
-  changes: ReadonlyMap<string, Change> = new Map();
+  changes: ReadonlyMap<string, Change> = none;
   wishes: Wishes = {};
 
   put(change: Change): void {

@@ -1,6 +1,5 @@
 import { type AnyDefinition, Session, SessionError, type SessionErrorCode } from "@catnap/shared";
 import { TRPCError, type TRPCMiddlewareBuilder } from "@trpc/server";
-import type { Fork } from "./fork.ts";
 import type { Call, RequestSession } from "./request-session.ts";
 
 /** The tRPC error code that a `SessionError` becomes, and with it the HTTP status. */
@@ -30,7 +29,7 @@ const trpcCode: Readonly<Record<SessionErrorCode, TRPCError["code"]>> = {
 };
 
 /** A `TRPCError` of the right code around a `SessionError`; anything else as it is. */
-export function toTRPCError(error: unknown): unknown {
+function toTRPCError(error: unknown): unknown {
   const found = SessionError.from(error);
   return found ? new TRPCError({ code: trpcCode[found.code], message: found.message, cause: found }) : error;
 }
@@ -52,9 +51,6 @@ interface MiddlewareOptions {
 type MiddlewareResult =
   | { readonly ok: true; readonly data: unknown }
   | { readonly ok: false; readonly error: TRPCError };
-
-/** The fork behind a session that a procedure holds; for the router's own procedures. */
-export const forks: WeakMap<Session, Fork> = new WeakMap();
 
 /**
  * Gives every procedure call a fork of the request's session, and commits what the calls that succeeded have changed before
@@ -83,7 +79,6 @@ export function createMiddleware<D extends AnyDefinition, K extends string>(
     } catch (error) {
       throw toTRPCError(error);
     }
-    forks.set(call.session, call.fork);
     const pending = () => call.fork.pendingPush;
     try {
       const result = await next({ ctx: { [contextKey]: call.session } });

@@ -190,13 +190,12 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
 
   /** Reads the record, once per request, and lets the session awake. */
   open(): Promise<void> {
-    this.#opening ??= this.#awake();
+    this.#opening ??= this.#settings.hasLife ? this.#awake() : this.#load();
     return this.#opening;
   }
 
   async #awake(): Promise<void> {
     await this.#load();
-    if (!this.#settings.hasLife) return;
     this.#life = new Fork(this, async (life) => this.#collect(life.take()));
     this.#lifeSession = new this.#settings.Session(this.#life);
     await this.#settings.hooks?.awake?.(this.#lifeSession, this.#trans);
@@ -360,7 +359,11 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     const { store } = this.#settings;
     const pending = draft.wishes.push;
     const nonce = pending?.push.nonce;
-    const secret = this.#mintedSecret ?? mintSecret();
+    let minted = this.#mintedSecret;
+    const secret = () => {
+      minted ??= mintSecret();
+      return minted;
+    };
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const now = this.#circumstances(secret);
       const { commit, issues, pushed } = planCommit(this.#settings, draft, now);
@@ -375,7 +378,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
         }
         this.#record = committed(identifier, this.#record, commit, result.rev);
         this.#counted = true;
-        if (issues) this.#issue(secret);
+        if (issues) this.#issue(secret());
       } else await this.#touch();
       if (pending && pushed) pending.answer = this.#answer(pending.push, pushed);
       return;
@@ -383,7 +386,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     throw new SessionError("CONFLICT", "Other writers of the same values kept winning: try again");
   }
 
-  #circumstances(secret: string): Circumstances {
+  #circumstances(secret: () => string): Circumstances {
     return {
       record: this.#record,
       hash: this.#hash,

@@ -1,6 +1,7 @@
 import {
   type AnyDefinition,
   forbidden,
+  homeOf,
   type InputOf,
   type Key,
   type NameOf,
@@ -14,7 +15,7 @@ import {
 } from "@catnap/shared";
 import { parsePush } from "@catnap/shared/schema";
 import type { TRPCMutationProcedure, TRPCQueryProcedure } from "@trpc/server";
-import { forks } from "./middleware.ts";
+import type { Fork } from "./fork.ts";
 
 /** What the browser may be told of the session itself. Times are epoch milliseconds, the timeout seconds. */
 export interface RouterInfo {
@@ -114,7 +115,8 @@ export function createRouter<D extends AnyDefinition>(
       .input(parsePush)
       .mutation(({ ctx, input }: { ctx: Record<string, unknown>; input: ReturnType<typeof parsePush> }) => {
         // The middleware puts the answer in the place of this, once it is committed.
-        forks.get(sessionOf(ctx))?.push(input);
+        // A session in the context of this server is one that the middleware has made, on a fork.
+        (homeOf(sessionOf(ctx)) as Fork).push(input);
         return null;
       }),
     info: builder.query(({ ctx }): RouterInfo => {

@@ -140,6 +140,6 @@ export interface SessionStore {
   sweep(now: number, limit: number): Promise<number>;
   /** Calls back with the revision after every commit to the session by anyone, and with 0 when it ends. */
   watch?(key: StoreKey, listener: (rev: number) => void): Unsubscribe;
-  /** Ends what the store opened itself. Calls after it reject with `STORE_UNAVAILABLE`. */
+  /** Ends what the store opened itself. Calls after it reject with `STORE_UNAVAILABLE`; closing twice does nothing. */
   close(): Promise<void>;
 }

@@ -22,6 +22,7 @@ export { type Merge, merge } from "./merge.ts";
 export { applyOp, type Op } from "./patch.ts";
 export {
   forbidden,
+  homeOf,
   type Previous,
   type ReportHandler,
   Session,

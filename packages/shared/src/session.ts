@@ -62,6 +62,9 @@ export interface ReportHandler {
 
 const mask = "(masked)";
 
+/** The home that a session was made with, for the layer that made it; a WeakMap of them would cost every request. */
+export let homeOf: (session: Session) => SessionHome;
+
 /**
  * A map of named values with a life of its own: it awakes, responds and sleeps, and what is dirty when it sleeps goes
  * home. The one class of both sides; modelled on the `Session` of Webware for Python, whose methods it has, typed.
@@ -70,6 +73,10 @@ const mask = "(masked)";
  * `SessionError` and changes nothing.
  */
 export class Session<D extends AnyDefinition = AnyDefinition, S extends Side = "server"> {
+  static {
+    homeOf = (session) => session.#home;
+  }
+
   readonly #home: SessionHome;
   readonly #decoded: ReadonlyMap<string, unknown>;
 

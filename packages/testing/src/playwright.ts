@@ -1,6 +1,6 @@
-import type { AnyDefinition, InputOf, NameOf, Session, ValueOf, WritableNameOf } from "@catnap/shared";
 import type { Sessions } from "@catnap/server";
-import { expect as baseExpect, test as baseTest, type BrowserContext, type Page } from "@playwright/test";
+import type { AnyDefinition, InputOf, NameOf, Session, ValueOf, WritableNameOf } from "@catnap/shared";
+import { type BrowserContext, expect as baseExpect, test as baseTest, type Page } from "@playwright/test";
 
 /** What `sessionTest` needs: the app's `createSessions`, over the store of the server under test. */
 export interface SessionTestOptions<D extends AnyDefinition> {
@@ -42,7 +42,8 @@ export function sessionTest<D extends AnyDefinition>({
 }: SessionTestOptions<D>): ReturnType<typeof baseTest.extend<SessionFixtures<D>>> {
   return baseTest.extend<SessionFixtures<D>>({
     session: async ({ context, baseURL }, use) => {
-      if (!baseURL) throw new Error("The session fixture needs `use: { baseURL }` in playwright.config: the cookie is set there");
+      if (!baseURL)
+        throw new Error("The session fixture needs `use: { baseURL }` in playwright.config: the cookie is set there");
       await use(createHandle(sessions, context, baseURL));
     },
   });
@@ -100,7 +101,14 @@ async function take(context: BrowserContext, url: string, header: string): Promi
   const maxAge = Number(attribute("max-age=")?.slice(8));
   if (maxAge === 0) return context.clearCookies({ name });
   await context.addCookies([
-    { name, value, url, httpOnly: true, secure: attribute("secure") !== undefined, expires: Date.now() / 1000 + maxAge },
+    {
+      name,
+      value,
+      url,
+      httpOnly: true,
+      secure: attribute("secure") !== undefined,
+      expires: Date.now() / 1000 + maxAge,
+    },
   ]);
 }
 

@@ -9,6 +9,7 @@ import {
   type StoreKey,
 } from "../store.ts";
 
+/** Options of `memoryStore`. */
 export interface MemoryStoreOptions {
   /** How many sessions to hold, 100,000 by default. One more, and the session that was not read or written for longest is dropped. */
   maxSessions?: number;

@@ -72,6 +72,7 @@ const sql = {
       SELECT id FROM catnap_session WHERE due_at <= ?1 AND ${expiry} <= ?1 ORDER BY due_at LIMIT ?2)`,
 };
 
+/** Prepares the contract's statements on a database that `migrate` has seen. */
 export function sessionTables(database: SqliteDatabase): SessionTables {
   const read = database.prepare(sql.read);
   const create = database.prepare(sql.create);

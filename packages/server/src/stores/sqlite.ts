@@ -7,6 +7,7 @@ import { type SessionTables, sessionTables } from "./sqlite-tables.ts";
 
 export type { SqliteDatabase, SqliteStatement } from "./sqlite-driver.ts";
 
+/** Options of `sqliteStore`. */
 export interface SqliteStoreOptions {
   /**
    * What an acknowledged commit survives. `"process"`, the default: the death of the process, not a power cut, which

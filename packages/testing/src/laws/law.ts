@@ -11,8 +11,10 @@ export interface StoreUnderTest {
   cleanup?(): Promise<void>;
 }
 
+/** Makes a store for one law. */
 export type MakeStore = () => Promise<StoreUnderTest>;
 
+/** What became of a law that no store broke. */
 export type LawOutcome = { readonly kind: "kept" } | { readonly kind: "skipped"; readonly reason: string };
 
 /** One sentence of the store contract. */
@@ -85,8 +87,11 @@ export const idleMs = 60_000;
 /** The absolute end of sessions made by `born`. */
 export const doom: number = dawn + 10 * idleMs;
 
+/** The identifier of the n-th session; their order is that of the numbers. */
 export const identifier = (n: number): string => `session-${String(n).padStart(20, "0")}`;
+/** The session that most laws are about. */
 export const alice: string = identifier(1);
+/** Her neighbour. */
 export const bob: string = identifier(2);
 
 type Changes = Readonly<Record<string, string | null | undefined>>;
@@ -97,6 +102,7 @@ export interface Wish extends Partial<Omit<Commit, "changes" | "expect">> {
   readonly expect?: Readonly<Record<string, number>>;
 }
 
+/** Completes a wish: at `dawn`, with that as access time, nothing changed, expected or counted. */
 export function commit({ set = {}, expect = {}, ...rest }: Wish = {}): Commit {
   const changes = new Map<string, EntryChange>();
   for (const [key, value] of Object.entries(set)) changes.set(key, { value, writer: "server", seq: 0 });
@@ -111,6 +117,7 @@ export async function born(store: SessionStore, key: string, wish: Wish = {}): P
   assert.deepEqual(result, { ok: true, rev: 1 }, "a free key takes a new session");
 }
 
+/** Reads a session that must be there. */
 export async function present(store: SessionStore, key: string): Promise<SessionRecord> {
   const record = await store.read(key);
   assert.ok(record, `${key} is there`);
@@ -122,6 +129,7 @@ export function valuesOf(record: SessionRecord | null): Record<string, string | 
   return Object.fromEntries([...(record?.entries ?? [])].map(([key, entry]) => [key, entry.value]));
 }
 
+/** Asserts that a commit is in and hands out its revision. */
 export function accepted(result: WriteResult): number {
   assert.ok(result.ok, "the commit is accepted");
   return result.rev;
@@ -152,8 +160,10 @@ export async function walk(
   assert.fail("the walk never ends");
 }
 
+/** The identifiers of what `find` told. */
 export const keysOf = (infos: readonly SessionInfo[]): string[] => infos.map((info) => info.identifier);
 
+/** Makes n things. */
 export const times = <T>(n: number, make: (index: number) => T): T[] => Array.from({ length: n }, (_, i) => make(i));
 
 /** Waits until the condition holds, at most two seconds. */

@@ -22,6 +22,9 @@ type Race = (one: SessionStore, two: SessionStore) => Promise<void>;
 
 const writers = 24;
 
+/** Lets whatever else is under way go on. */
+const breath = () => new Promise((resolve) => setImmediate(resolve));
+
 /** What holds when calls overlap: within one handle, and over two. */
 const races: Readonly<Record<string, Race>> = {
   "concurrent writes of different keys all survive": async (one, two) => {
@@ -84,22 +87,27 @@ const races: Readonly<Record<string, Race>> = {
   "a commit is whole or absent to every reader": async (one, two) => {
     await born(one, alice, { set: { a: "0", b: "0", c: "0" } });
     let writing = true;
-    const reading = (async () => {
-      for (let last = 0; writing; ) {
+    const write = async () => {
+      for (let i = 1; i <= writers; i++) {
+        accepted(await one.write(alice, commit({ set: { a: String(i), b: String(i), c: String(i) } })));
+        await breath();
+      }
+    };
+    const read = async () => {
+      for (let last = 0; writing; await breath()) {
         const record = await present(two, alice);
         const [value, ...others] = ["a", "b", "c"].map((key) => record.entries.get(key)?.value);
         assert.ok(others.every((other) => other === value) && record.rev === Number(value) + 1, "read half a commit");
         assert.ok(record.rev >= last, "read an older state after a newer one");
         last = record.rev;
-        await new Promise((resolve) => setImmediate(resolve));
       }
-    })();
-    for (let i = 1; i <= writers; i++) {
-      accepted(await one.write(alice, commit({ set: { a: String(i), b: String(i), c: String(i) } })));
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    writing = false;
-    await reading;
+    };
+    await Promise.all([
+      read(),
+      write().finally(() => {
+        writing = false;
+      }),
+    ]);
   },
   "a read that begins after a write was acknowledged sees it": async (one, two) => {
     await born(one, alice);
@@ -129,13 +137,18 @@ const races: Readonly<Record<string, Race>> = {
     const edge = dawn + idleMs;
     const keys = times(writers, identifier);
     for (const key of keys) await born(one, key, { set: { a: "1" } });
-    const touches = keys.map((key) => () => two.touch([{ key, accessedAt: edge - 1, transactions: 1 }]));
-    const sweeps = times(writers, () => () => one.sweep(edge, 1));
+    const saved = new Set<string>();
+    const touch = async (key: string) => {
+      await two.touch([{ key, accessedAt: edge - 1, transactions: 1 }]);
+      if ((await two.read(key)) !== null) saved.add(key);
+    };
     const swept: number[] = [];
-    await Promise.all(keys.flatMap((_, i) => [touches[i]?.(), sweeps[i]?.().then((count) => swept.push(count))]));
+    const sweep = async () => swept.push(await one.sweep(edge, 2));
+    await Promise.all(keys.flatMap((key) => [touch(key), sweep()]));
     const left = [];
     for (const key of keys) {
       const record = await two.read(key);
+      assert.ok(record !== null || !saved.has(key), "who was seen alive after a touch stays");
       if (record === null) continue;
       left.push(key);
       assert.deepEqual([record.accessedAt, valuesOf(record)], [edge - 1, { a: "1" }], "touched and whole");
