@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { median } from "./figure.ts";
+import { quantile } from "./figure.ts";
 import { fire, type Shot } from "./load.ts";
 
 /** A server in a process of its own, with the cookies of sessions that it has begun. */
@@ -41,29 +41,30 @@ export async function start(name: string, seed: (n: number) => { path: string; b
   };
 }
 
-async function cpuPerRequest(contestant: Contestant, shot: Shot, ms: number): Promise<number> {
+const requestsPerRound = 400;
+
+async function cpuPerRequest(contestant: Contestant, shot: Shot): Promise<number> {
   const before = await contestant.cpu();
-  const end = performance.now() + ms;
-  const count = await fire(contestant.port, shot, contestant.cookies, () => performance.now() < end);
+  let left = requestsPerRound - contestant.cookies.length;
+  const count = await fire(contestant.port, shot, contestant.cookies, () => left-- > 0);
   return ((await contestant.cpu()) - before) / count;
 }
 
 /**
  * Server CPU per request of two contestants, in microseconds, and the ratio of requests per CPU second of the first to
- * the second: the median of rounds in which each ran right beside the other.
+ * the second. They take turns in many short rounds, and the lower quartile of each counts: what else the machine does
+ * can only add to a round.
  */
-export async function race(ours: readonly [Contestant, Shot], rival: readonly [Contestant, Shot], rounds = 15) {
-  const samples: [number, number][] = [];
-  for (let round = -3; round < rounds; round++) {
+export async function race(ours: readonly [Contestant, Shot], rival: readonly [Contestant, Shot], rounds = 60) {
+  const samples: { ours: number[]; rival: number[] } = { ours: [], rival: [] };
+  for (let round = -10; round < rounds; round++) {
     // The first rounds warm up; then each goes first every other time.
-    const turns = round % 2 === 0 ? [ours, rival] : [rival, ours];
-    const used = new Map<unknown, number>();
-    for (const turn of turns) used.set(turn, await cpuPerRequest(...turn, 400));
-    if (round >= 0) samples.push([used.get(ours)!, used.get(rival)!]);
+    const turns = round % 2 === 0 ? (["ours", "rival"] as const) : (["rival", "ours"] as const);
+    for (const turn of turns) {
+      const used = await cpuPerRequest(...(turn === "ours" ? ours : rival));
+      if (round >= 0) samples[turn].push(used);
+    }
   }
-  return {
-    ours: median(samples.map(([own]) => own)),
-    rival: median(samples.map(([, other]) => other)),
-    ratio: median(samples.map(([own, other]) => other / own)),
-  };
+  const quiet = { ours: quantile(samples.ours, 0.25), rival: quantile(samples.rival, 0.25) };
+  return { ...quiet, ratio: quiet.rival / quiet.ours };
 }

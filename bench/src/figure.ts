@@ -8,13 +8,14 @@ export interface Figure {
   readonly target: { readonly least: number } | { readonly most: number };
 }
 
-export function median(values: readonly number[]): number {
+export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return sorted[Math.floor((sorted.length - 1) * share)]!;
 }
 
-/** `most 1.3` and `least 3` as a column; a figure that misses says so. */
+export const median = (values: readonly number[]): number => quantile(values, 0.5);
+
+/** All figures in columns; one that misses its target says so. */
 export function table(figures: readonly Figure[]): string {
   const rows = figures.map(({ what, ours, rival, ratio, target }) => {
     const hit = "least" in target ? ratio >= target.least : ratio <= target.most;

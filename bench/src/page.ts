@@ -1,8 +1,8 @@
-/** The page of the browser's figures. `browser.ts` bundles and serves it, and calls `bench` from outside. */
+/** The page of the browser's figures. `page-server.ts` bundles and serves it, `browser.ts` calls `bench` from outside. */
 import { createTRPCClient, httpBatchLink } from "@trpc/client";
 import { createSessionClient, type SessionProcedures } from "catnap/client";
-import type { PageRouter } from "./browser.ts";
 import { median } from "./figure.ts";
+import type { PageRouter } from "./page-server.ts";
 import { thousand, thousandNames } from "./sessions.ts";
 
 const { session: trpc } = createTRPCClient<PageRouter>({ links: [httpBatchLink({ url: "/trpc" })] });

@@ -1,6 +1,6 @@
 /** The servers that are measured, each started in a process of its own by `contestant.ts`: `node servers.ts NAME`. */
 
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -53,7 +53,12 @@ function sessionApp(store: SessionStore) {
   return { router, createContext };
 }
 
-const database = () => join(mkdtempSync(join(tmpdir(), "catnap-bench-")), "sessions.db");
+/** A file that goes with the process. */
+function database(): string {
+  const folder = mkdtempSync(join(tmpdir(), "catnap-bench-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return join(folder, "sessions.db");
+}
 
 type App = ReturnType<typeof bareApp> | ReturnType<typeof sessionApp>;
 const standalone = (app: App) =>

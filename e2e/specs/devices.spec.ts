@@ -3,7 +3,7 @@ import { expect, test } from "../src/test.ts";
 
 test("two visitors share nothing", async ({ browser, context, openTab, server, shop }) => {
   await shop.add("Linen blanket");
-  await shop.note.fill("Mine alone");
+  await shop.write("Mine alone");
   await shop.synced();
 
   const stranger = await browser.newContext();

@@ -9,7 +9,7 @@ test("no visit, login or logout leaves a warning or an error in the console", as
   const shop = await openTab(context);
   await shop.add("Linen blanket");
   await shop.switchTheme();
-  await shop.note.fill("</script><script>alert(1)</script>");
+  await shop.write("</script><script>alert(1)</script>");
   await shop.synced();
   await shop.logIn("Ada");
   await shop.reload();
@@ -43,7 +43,7 @@ test("the server renders the page with the session's values, before any script r
   shop,
 }) => {
   await shop.add("Linen blanket");
-  await shop.note.fill("</script><b>& co.");
+  await shop.write("</script><b>& co.");
   await shop.switchTheme();
   await shop.logIn("Ada");
   await shop.synced();

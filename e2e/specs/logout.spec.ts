@@ -5,7 +5,7 @@ const values = ["Ada", "Under the mat", "blanket"];
 test("logging out wipes every value from every tab, and from the disk", async ({ context, openTab, server, shop }) => {
   const other = await openTab(context);
   await shop.add("Linen blanket");
-  await shop.note.fill("Under the mat");
+  await shop.write("Under the mat");
   await shop.logIn("Ada");
   await expect(other.page.getByRole("heading", { name: "Good evening, Ada" })).toBeVisible();
   const identifier = await shop.identifier();
@@ -30,7 +30,7 @@ test("logging out wipes every value from every tab, and from the disk", async ({
 
 test("who logs in after somebody else sees nothing of them", async ({ context, page, server, shop }) => {
   await shop.add("Silk sleep mask");
-  await shop.note.fill("Under the mat");
+  await shop.write("Under the mat");
   await shop.switchTheme();
   await shop.logIn("Ada");
   const first = await shop.identifier();
@@ -55,7 +55,7 @@ test("logging out while the server is away still wipes, and ends the session as 
   server,
   shop,
 }) => {
-  await shop.note.fill("Under the mat");
+  await shop.write("Under the mat");
   await shop.logIn("Ada");
   await shop.synced();
   const cookie = await server.cookie(context);

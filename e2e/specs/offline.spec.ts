@@ -1,10 +1,11 @@
+import { ShopPage } from "../src/shop-page.ts";
 import { expect, test } from "../src/test.ts";
 
 test("changes made offline are shown, counted in the badge, and sent on return", async ({ context, server, shop }) => {
   await shop.synced();
   await context.setOffline(true);
   await shop.add("Moon lamp");
-  await shop.note.fill("Written in a tunnel");
+  await shop.write("Written in a tunnel");
 
   await expect(shop.status).toHaveText("Offline · 2");
   await expect(shop.count("Moon lamp")).toHaveText("1");
@@ -42,21 +43,17 @@ test("unsent changes survive a reload while the session's server cannot be reach
     .toMatchObject({ theme: "dark", cart: [{ sku: "tea", count: 1 }], visits: 2 });
 });
 
-test("answers that get lost on their way make nothing count twice", async ({ context, server, shop }) => {
+test("answers that get lost on their way make nothing count twice", async ({ context, page, server, wire }) => {
+  const shop = await new ShopPage(page).open(wire.url);
   await shop.synced();
-  let lost = 0;
-  await context.route("**/trpc/session.sync*", async (route) => {
-    await route.fetch(); // the server takes it, but its answer never arrives
-    lost++;
-    await route.abort("connectionreset");
-  });
+  wire.loses = "session.sync";
   await shop.purr();
   await expect(shop.status).toContainText("Offline");
   await shop.purr();
-  await expect.poll(() => lost).toBeGreaterThan(1);
+  await expect.poll(() => wire.lost).toBeGreaterThan(1);
 
-  await context.unroute("**/trpc/session.sync*");
-  await shop.page.evaluate(() => dispatchEvent(new Event("online")));
+  wire.loses = null;
+  await page.evaluate(() => dispatchEvent(new Event("online")));
   await shop.synced();
   await expect(shop.purrs).toHaveText("2");
   expect(await server.held(context)).toMatchObject({ purrs: 2 });

@@ -5,7 +5,7 @@ test("every value is still there after a reload", async ({ shop }) => {
   await shop.add("Linen blanket");
   await shop.add("Valerian tea");
   await shop.switchTheme();
-  await shop.note.fill("Ring twice");
+  await shop.write("Ring twice");
   await shop.synced();
 
   await shop.reload();
@@ -44,7 +44,7 @@ test("a change made just before a navigation to elsewhere and back is kept once"
 
 test("half a note survives a reload in the middle of the typing", async ({ shop }) => {
   await shop.synced();
-  await shop.note.pressSequentially("The door sticks, so pu");
+  await shop.write("The door sticks, so pu");
   await shop.reload();
   await expect(shop.note).toHaveValue("The door sticks, so pu");
 });

@@ -1,13 +1,12 @@
-import { RecordingProxy } from "../src/recording-proxy.ts";
 import { ShopPage } from "../src/shop-page.ts";
 import { expect, test } from "../src/test.ts";
 
 test("a secret value and the token never reach the page, its disk, or the body of any response", async ({
   context,
   server,
+  wire,
 }) => {
-  const proxy = await RecordingProxy.start(server.url);
-  const open = async () => new ShopPage(await context.newPage()).open(proxy.url);
+  const open = async () => new ShopPage(await context.newPage()).open(wire.url);
   const shop = await open();
   await shop.logIn("Ada");
   await shop.add("Moon lamp");
@@ -19,7 +18,7 @@ test("a secret value and the token never reach the page, its disk, or the body o
 
   const secret = JSON.parse((await server.stored(identifier, "csrfSeed")) ?? "null") as string;
   expect(secret).toMatch(/^[0-9a-f-]{36}$/);
-  const [cookie] = await context.cookies(proxy.url);
+  const [cookie] = await context.cookies(wire.url);
   const token = cookie?.value.replace(identifier, "").replace(/^\W+/, "") ?? "";
   expect(token.length).toBeGreaterThan(40);
 
@@ -33,9 +32,8 @@ test("a secret value and the token never reach the page, its disk, or the body o
     await tab.page.close();
   }
 
-  proxy.close();
-  expect(proxy.responses.length).toBeGreaterThan(8);
-  for (const { url, headers, body } of proxy.responses) {
+  expect(wire.responses.length).toBeGreaterThan(8);
+  for (const { url, headers, body } of wire.responses) {
     expect(headers.join("\n")).not.toContain(secret);
     expect(body).not.toContain(secret);
     // The token travels as a cookie that no script can read, and in no other way.

@@ -8,7 +8,7 @@ test("the last push of a closing tab reaches the server without the tab being op
 }) => {
   await shop.synced();
   await shop.add("Bed socks");
-  await shop.note.fill("Before the door closes");
+  await shop.write("Before the door closes");
   await shop.page.close();
   await expect
     .poll(() => server.held(context))
@@ -58,7 +58,10 @@ test("a change made right before the whole browser closes is there when it start
   test.skip(browserName === "firefox", "Playwright cannot open a profile of a system Firefox");
   const profile = testInfo.outputPath("profile");
   const launch = () =>
-    playwright[browserName].launchPersistentContext(profile, { ...testInfo.project.use.launchOptions, baseURL: server.url });
+    playwright[browserName].launchPersistentContext(profile, {
+      ...testInfo.project.use.launchOptions,
+      baseURL: server.url,
+    });
 
   const before = await launch();
   const shop = await new ShopPage(await before.newPage()).open();

@@ -6,7 +6,7 @@ test("tabs show each other's changes without the network", async ({ context, ope
   await other.synced();
   await context.setOffline(true);
 
-  await shop.note.fill("Typed here");
+  await shop.write("Typed here");
   await expect(other.note).toHaveValue("Typed here");
   await other.switchTheme();
   await shop.showsTheme("dark");
@@ -31,14 +31,16 @@ test("two tabs that count and fill the cart at once both count", async ({ contex
     await expect(tab.count("Bed socks")).toHaveText(String(times));
     await expect(tab.count("Moon lamp")).toHaveText(String(times));
   }
-  await expect.poll(() => server.held(context)).toMatchObject({
-    purrs: 2 * times,
-    visits: 2,
-    cart: expect.arrayContaining([
-      { sku: "socks", count: times },
-      { sku: "lamp", count: times },
-    ]),
-  });
+  await expect
+    .poll(() => server.held(context))
+    .toMatchObject({
+      purrs: 2 * times,
+      visits: 2,
+      cart: expect.arrayContaining([
+        { sku: "socks", count: times },
+        { sku: "lamp", count: times },
+      ]),
+    });
 });
 
 test("a first visit with several tabs at once is one session", async ({ context, openTab, server }) => {
@@ -54,7 +56,7 @@ test("a first visit with several tabs at once is one session", async ({ context,
 
 test("a tab that sat behind another shows the latest when it comes back", async ({ context, openTab, shop }) => {
   const other = await openTab(context);
-  await other.note.fill("While you were away");
+  await other.write("While you were away");
   await other.synced();
   await other.page.close();
   await shop.page.bringToFront();

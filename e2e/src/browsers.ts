@@ -34,7 +34,9 @@ export function findFirefox(): string | null {
   const found = (named === undefined ? systemFirefox : [named]).find((path) => existsSync(path));
   if (found !== undefined) return found;
   if (process.env.CATNAP_REQUIRE === "all") {
-    throw new Error("CATNAP_REQUIRE=all, but there is no Firefox: install firefox-esr, or set CATNAP_FIREFOX to its path.");
+    throw new Error(
+      "CATNAP_REQUIRE=all, but there is no Firefox: install firefox-esr, or set CATNAP_FIREFOX to its path.",
+    );
   }
   // Once, not again from each worker.
   if (process.env.TEST_WORKER_INDEX === undefined) console.log("Firefox is not installed: its tests are left out.");

@@ -47,6 +47,11 @@ export class ShopPage {
     return this.page.getByLabel(`${name}: how many`);
   }
 
+  /** Types into the empty note. By keys: what `fill` does to a textarea in Firefox, React takes for no change. */
+  write(text: string): Promise<void> {
+    return this.note.pressSequentially(text);
+  }
+
   purr(): Promise<void> {
     return this.page.getByRole("button", { name: "Pet the cat" }).click();
   }

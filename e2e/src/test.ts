@@ -1,10 +1,13 @@
 import { type BrowserContext, test as base } from "@playwright/test";
 import { ShopPage } from "./shop-page.ts";
 import { ShopServer } from "./shop-server.ts";
+import { Wire } from "./wire.ts";
 
 interface Fixtures {
   /** The demo, started for this test alone. */
   server: ShopServer;
+  /** A wire to it, of which every answer is kept and may get lost. */
+  wire: Wire;
   /** The shop in a tab of the test's own browser context, open and awake. */
   shop: ShopPage;
   /** Another tab of a context, open and awake. */
@@ -17,6 +20,11 @@ export const test = base.extend<Fixtures>({
     const server = await ShopServer.start();
     await use(server);
     await server.dispose();
+  },
+  wire: async ({ server }, use) => {
+    const wire = await Wire.to(server.url);
+    await use(wire);
+    wire.close();
   },
   baseURL: async ({ server }, use) => use(server.url),
   openTab: async ({ server }, use) => {

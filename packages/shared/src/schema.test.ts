@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parsePush } from "./schema.ts";
-import { protocol, type Push } from "./wire.ts";
+import { type Push, protocol } from "./wire.ts";
 
 /**
  * What crosses the wire, by protocol. When this test fails, the messages have changed: raise `protocol` in wire.ts,

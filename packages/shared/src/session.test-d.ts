@@ -27,7 +27,8 @@ expectTypeOf(browser.values()).toHaveProperty("theme").toEqualTypeOf<"light" | "
 expectTypeOf(browser.values()).not.toHaveProperty("csrfSeed");
 expectTypeOf(browser.update("visits", (n) => n + 1)).toEqualTypeOf<number>();
 browser.setValue("cart", [{ sku: "a", count: 1 }]);
-for (const [name] of browser) expectTypeOf(name).toExtend<"theme" | "cart" | "tags" | "latest" | "profile" | "own" | "visits" | "user">();
+for (const [name] of browser)
+  expectTypeOf(name).toExtend<"theme" | "cart" | "tags" | "latest" | "profile" | "own" | "visits" | "user">();
 
 // @ts-expect-error an unknown name
 server.value("thema");

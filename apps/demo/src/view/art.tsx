@@ -28,7 +28,7 @@ const drawings: Record<Sku, ReactNode> = {
         d="M20 44c-4-8 2-12 9-9 22 4 40 4 62 0 7-3 13 1 9 9-4 14-4 24 0 38 4 8-2 12-9 9-22-4-40-4-62 0-7 3-13-1-9-9 4-14 4-24 0-38z"
       />
       <path className="b" d="M34 60c14-12 38-12 52 0-8 14-44 14-52 0z" />
-      <path className="line" d="M30 44l8 7M90 44l-8 7M30 82l8-7M90 82l-8-7" />
+      <path className="line deep" d="M30 44l8 7M90 44l-8 7M30 82l8-7M90 82l-8-7" />
     </>
   ),
   tea: (
@@ -58,7 +58,10 @@ const drawings: Record<Sku, ReactNode> = {
   bottle: (
     <>
       <path className="b" d="M50 14h20v8l-3 8H53l-3-8z" />
-      <path className="a" d="M40 38c0-6 6-8 20-8s20 2 20 8c8 6 12 14 12 30v24c0 8-6 12-14 12H42c-8 0-14-4-14-12V68c0-16 4-24 12-30z" />
+      <path
+        className="a"
+        d="M40 38c0-6 6-8 20-8s20 2 20 8c8 6 12 14 12 30v24c0 8-6 12-14 12H42c-8 0-14-4-14-12V68c0-16 4-24 12-30z"
+      />
       <path className="line pale" d="M42 58l18 14 18-14M42 74l18 14 18-14" />
       <path className="c" d="M40 38h40v5H40z" />
     </>
@@ -69,7 +72,10 @@ const drawings: Record<Sku, ReactNode> = {
       <path className="a" d="M32 22h26v46l20 14c10 8 5 22-8 22H56c-6 0-10-2-14-6L32 86z" />
       <path className="d" d="M30 18h30v11H30zM60 16h24v10H60z" />
       <path className="line pale" d="M32 40h26M32 48h26" />
-      <path className="c" d="M34 88c8-2 16 6 14 16-8-2-14-10-14-16zM84 90c4 4 4 10 0 13-8 2-16 1-20 1 0-8 10-17 20-14z" />
+      <path
+        className="c"
+        d="M34 88c8-2 16 6 14 16-8-2-14-10-14-16zM84 90c4 4 4 10 0 13-8 2-16 1-20 1 0-8 10-17 20-14z"
+      />
     </>
   ),
   rain: (
@@ -79,8 +85,11 @@ const drawings: Record<Sku, ReactNode> = {
       <circle className="b" cx="50" cy="73" r="8" />
       <circle className="d" cx="83" cy="64" r="4" />
       <circle className="c" cx="83" cy="80" r="6" />
-      <path className="line" d="M83 80l3-4" />
-      <path className="line" d="M34 16l-4 9M48 22l-4 9M62 16l-4 9M76 22l-4 9M90 16l-4 9M40 34l-3 6M68 34l-3 6M84 35l-3 6" />
+      <path className="line deep" d="M83 80l3-4" />
+      <path
+        className="line"
+        d="M34 16l-4 9M48 22l-4 9M62 16l-4 9M76 22l-4 9M90 16l-4 9M40 34l-3 6M68 34l-3 6M84 35l-3 6"
+      />
     </>
   ),
   clock: (
@@ -89,8 +98,8 @@ const drawings: Record<Sku, ReactNode> = {
       <path className="line thick" d="M38 94l-7 9M82 94l7 9" />
       <circle className="a" cx="60" cy="64" r="38" />
       <circle className="d" cx="60" cy="64" r="29" />
-      <path className="line" d="M60 46v18l11 8" />
-      <path className="line" d="M47 80c6 6 20 6 26 0" />
+      <path className="line deep" d="M60 46v18l11 8" />
+      <path className="line deep" d="M47 80c6 6 20 6 26 0" />
     </>
   ),
 };

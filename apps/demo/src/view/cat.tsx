@@ -3,10 +3,7 @@ export function Cat() {
   return (
     <svg viewBox="0 0 260 150" className="sleeper" aria-hidden="true">
       <ellipse cx="132" cy="132" rx="112" ry="13" className="rug" />
-      <path
-        className="fur breath"
-        d="M44 128c-14-2-18-20-8-40 16-34 56-56 104-52 48 3 82 30 86 62 2 18-8 30-26 30z"
-      />
+      <path className="fur breath" d="M44 128c-14-2-18-20-8-40 16-34 56-56 104-52 48 3 82 30 86 62 2 18-8 30-26 30z" />
       <path className="stripe" d="M128 37c2 10 2 16-1 24M152 38c4 10 4 17 1 26M176 45c5 9 6 17 4 26" />
       <path className="fur tail" d="M196 128c26 2 50-6 50-26 0-10-8-15-14-12 4 16-14 24-38 24z" />
       <path className="fur" d="M30 84l-4-36 26 18c10-4 22-4 32 0l26-18-3 36c8 22-6 44-38 44S22 106 30 84z" />

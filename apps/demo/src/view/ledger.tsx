@@ -1,28 +1,31 @@
-import { useSessionStatus } from "catnap/react";
+import { useSession, useSessionStatus } from "catnap/react";
 import { useEffect, useState } from "react";
 import { api } from "../client.ts";
 
 type Held = { values: object; identifier: string; subject: string | null; transactions: number };
 
-/** What the server holds, asked anew whenever this tab has nothing left to send. */
+/** What the server holds, asked anew whenever this tab has nothing left to send, or has heard news. */
 export function Ledger() {
+  const session = useSession();
   const { state } = useSessionStatus();
   const [held, setHeld] = useState<Held | null>(null);
 
   useEffect(() => {
     if (state !== "synced") return;
-    let current = true;
+    let latest = 0;
     const ask = async () => {
-      const [values, info] = await Promise.all([api.session.values.query(), api.session.info.query()]);
-      const { identifier, subject, numTransactions: transactions } = info;
-      if (current) setHeld({ values, identifier, subject, transactions });
+      const turn = ++latest;
+      // No session yet, or no way to it: then there is nothing to show.
+      const answer = await fetchHeld().catch(() => null);
+      if (turn === latest) setHeld(answer);
     };
-    // No session yet, or no way to it: then there is nothing to show.
-    ask().catch(() => current && setHeld(null));
+    void ask();
+    const unsubscribe = session.subscribe(null, () => void ask());
     return () => {
-      current = false;
+      latest = -1;
+      unsubscribe();
     };
-  }, [state]);
+  }, [session, state]);
 
   return (
     <section className="card ledger" aria-labelledby="ledger-title">
@@ -53,4 +56,10 @@ function Facts({ held: { values, identifier, subject, transactions } }: { held: 
       </dl>
     </>
   );
+}
+
+async function fetchHeld(): Promise<Held> {
+  const [values, info] = await Promise.all([api.session.values.query(), api.session.info.query()]);
+  const { identifier, subject, numTransactions: transactions } = info;
+  return { values, identifier, subject, transactions };
 }

@@ -10,12 +10,15 @@ export interface Recorded {
 }
 
 /**
- * Stands between a browser and a server on this machine and keeps every response: also those of pages that are gone by
- * then, which the browser's own tools no longer tell.
+ * The wire between a browser and a server on this machine. It keeps every response, also those to pages that are gone
+ * by then, of which the browser's own tools no longer tell; and it can lose answers.
  */
-export class RecordingProxy {
+export class Wire {
   readonly url: string;
   readonly responses: Recorded[] = [];
+  /** While it is set, an answer to a URL that contains it gets lost after the server has given it. */
+  loses: string | null = null;
+  lost = 0;
   readonly #server: Server;
 
   private constructor(server: Server, port: number) {
@@ -23,27 +26,30 @@ export class RecordingProxy {
     this.url = `http://127.0.0.1:${port}`;
   }
 
-  static async start(target: string): Promise<RecordingProxy> {
+  static async to(target: string): Promise<Wire> {
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
     const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("The proxy listens on no port");
-    const proxy = new RecordingProxy(server, address.port);
+    if (address === null || typeof address === "string") throw new Error("The wire has no port");
+    const wire = new Wire(server, address.port);
     server.on("request", (incoming, outgoing) => {
       const { method, headers, url = "/" } = incoming;
       const onward = request(new URL(url, target), { method, headers }, (answer) => {
         const chunks: Buffer[] = [];
         answer.on("data", (chunk: Buffer) => chunks.push(chunk));
         answer.on("end", () => {
-          proxy.responses.push({ url, headers: answer.rawHeaders, body: Buffer.concat(chunks).toString() });
+          const body = Buffer.concat(chunks);
+          wire.responses.push({ url, headers: answer.rawHeaders, body: body.toString() });
+          if (wire.loses !== null && url.includes(wire.loses)) {
+            wire.lost++;
+            outgoing.destroy();
+          } else outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders).end(body);
         });
-        outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
-        answer.pipe(outgoing);
       });
       onward.on("error", () => outgoing.destroy());
       incoming.pipe(onward);
     });
-    return proxy;
+    return wire;
   }
 
   close(): void {

@@ -1,0 +1,38 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { serve } from "@hono/node-server";
+import { initTRPC } from "@trpc/server";
+import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
+import { createSessions, memoryStore, type WakeOptions } from "catnap/server";
+import { build } from "esbuild";
+import { thousand } from "./sessions.ts";
+
+const sessions = createSessions({ definition: thousand, store: memoryStore() });
+const createContext = (options: WakeOptions) => ({ session: sessions.wake(options) });
+const t = initTRPC.context<typeof createContext>().create();
+const router = t.router({ session: sessions.router({ procedure: t.procedure.use(sessions.middleware) }) });
+export type PageRouter = typeof router;
+
+/** Serves the page of the browser's figures and its session. */
+export async function startPageServer(): Promise<{ origin: string; server: Server }> {
+  const { outputFiles } = await build({
+    entryPoints: [new URL("page.ts", import.meta.url).pathname],
+    bundle: true,
+    minify: true,
+    write: false,
+    format: "esm",
+    define: { "process.env.NODE_ENV": '"production"' },
+  });
+  const page = `<!doctype html><script type="module">${outputFiles[0]!.text.replaceAll("</script", "<\\/script")}</script>`;
+  const html = () => new Response(page, { headers: { "content-type": "text/html; charset=utf-8" } });
+  const server = serve({
+    fetch: (req) =>
+      req.url.includes("/trpc/") ? fetchRequestHandler({ endpoint: "/trpc", req, router, createContext }) : html(),
+    port: 0,
+    hostname: "127.0.0.1",
+  }) as Server;
+  await once(server, "listening");
+  // A browser takes a secure cookie from localhost over plain HTTP, from 127.0.0.1 it does not.
+  return { origin: `http://localhost:${(server.address() as AddressInfo).port}`, server };
+}
