@@ -1,4 +1,5 @@
 import type { Note } from "@catnap/shared";
+import { hardMs } from "./disk.ts";
 import type { Pending } from "./memory.ts";
 import { rowName } from "./outbox.ts";
 import type { Replica } from "./replica.ts";
@@ -43,14 +44,23 @@ export class Keeper {
   async load(): Promise<void> {
     this.#loading ??= this.#read();
     if (this.#waited) return;
+    await this.#wait(softMs);
+    this.#waited = true;
+    this.flush();
+  }
+
+  /** Resolves when the disk has answered, or is given up. */
+  settled(): Promise<void> {
+    return this.#wait(hardMs);
+  }
+
+  async #wait(ms: number): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, softMs);
+      timer = setTimeout(resolve, ms);
     });
     await Promise.race([this.#loading, patience]);
     clearTimeout(timer);
-    this.#waited = true;
-    this.flush();
   }
 
   /** Lets the next `load` read again, unless a read is under way. */

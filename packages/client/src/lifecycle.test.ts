@@ -197,7 +197,7 @@ test("on a server it is inert: it shows the snapshot and the defaults", () => {
   const { world, browser } = open();
   const entries = { note: { value: '"hello"', rev: 3 } };
   const { session } = browser.tab({
-    initialSnapshot: { identifier: "i".repeat(22), rev: 3, entries, facts: null },
+    initialSnapshot: { identifier: "i".repeat(22), rev: 3, entries, decided: {}, facts: null },
     surroundings: { indexedDB: undefined, localStorage: undefined, channel: undefined, page: undefined },
   });
   expect([session.value("note"), session.value("theme"), session.identifier()]).toEqual([

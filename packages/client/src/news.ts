@@ -11,8 +11,10 @@ export interface News {
   readonly rev: number;
   readonly entries: readonly (readonly [string, BaseEntry])[];
   readonly reset: boolean;
-  /** Whose ops are decided, and up to which. */
+  /** Whose answer it is, and up to which of its ops. */
   readonly writer: string;
   readonly acked: number;
+  /** The same for all writers that the server told of. */
+  readonly decided: Readonly<Record<string, number>>;
   readonly facts: Facts | null;
 }

@@ -85,7 +85,10 @@ export class Outbox {
     this.others.clear();
     for (const { profile, writer, op } of rows) {
       const pending = { ...op, writer };
-      if (!this.hear(pending)) continue;
+      if (!this.hear(pending)) {
+        this.#stale.push(rowName(pending));
+        continue;
+      }
       const box = this.others.get(writer) ?? { profile, ops: [] };
       box.ops.push(pending);
       this.others.set(writer, box);

@@ -24,7 +24,7 @@ export class Replica {
   writer: string;
   /** Other page loads whose ops are all acknowledged and that will never push again. */
   readonly retired: Set<string> = new Set();
-  /** Whether a push has left: from then on the server may know profile, nonce and seqs, and they stay. */
+  /** Whether a push with ops has left: from then on the server may know profile, nonce and seqs, and they stay. */
   spoke = false;
   /** The disk holds ops of another session, which go out only if that one comes back. */
   parked = false;
@@ -32,6 +32,8 @@ export class Replica {
   #blank = false;
   /** The writer's highest acknowledged seq. */
   #acked = 0;
+  /** How far each writer's ops are part of the entries, as the server told last. */
+  #decided: News["decided"] = {};
   readonly #definition: AnyDefinition;
   readonly #id: (bytes: number) => string;
   readonly #now: () => number;
@@ -56,7 +58,8 @@ export class Replica {
     }
     if (identifier === null || identifier !== this.identifier || rev <= this.rev) return;
     const entries = Object.entries(snapshot.entries);
-    this.apply({ ...nothing, rev, entries, reset: true, facts: facts && toFacts(facts, this.#now()) });
+    const { decided } = snapshot;
+    this.apply({ ...nothing, rev, entries, decided, reset: true, facts: facts && toFacts(facts, this.#now()) });
   }
 
   /**
@@ -77,6 +80,8 @@ export class Replica {
     outbox.clock = Math.max(outbox.clock, cache?.clock ?? 0);
     // What was heard from siblings before the read began is on disk by now, or acknowledged.
     memory.remove((op) => op.writer !== this.writer && before.has(op));
+    // Of the session at hand: ops whose effect is in the snapshot, though their rows are still there.
+    if (cache && cache.identifier === this.identifier) this.#decide(cache.decided);
     outbox.adopt(usable);
     outbox.renumber();
     const entries = cache?.identifier === this.identifier && cache.rev > this.rev ? cache : undefined;
@@ -87,7 +92,7 @@ export class Replica {
   /** The record of the snapshot, without the definition's fingerprint. */
   cache(): Omit<CacheRow, "fingerprint"> {
     const { identifier, rev, facts, memory, outbox } = this;
-    return { identifier, rev, facts, clock: outbox.clock, entries: [...memory.base] };
+    return { identifier, rev, facts, clock: outbox.clock, decided: this.#decided, entries: [...memory.base] };
   }
 
   /** An op's row, bound to the session as of now. */
@@ -102,7 +107,7 @@ export class Replica {
     const sent = pending.slice(0, maxOpsPerPush);
     const retire = [...this.retired].slice(0, 64);
     this.outbox.freeze(sent);
-    this.spoke = true;
+    this.spoke ||= sent.length > 0;
     return {
       protocol,
       identifier: this.identifier,
@@ -137,6 +142,7 @@ export class Replica {
       reset: answer.reset === true,
       writer: push.writer,
       acked: answer.acked,
+      decided: answer.decided,
       facts: answer.facts && toFacts(answer.facts, this.#now()),
     };
   }
@@ -144,9 +150,13 @@ export class Replica {
   /** Takes news in, in one step: entries, acknowledged ops, then each subscriber once. Older news than what is known is ignored. */
   apply(news: News): void {
     // What was decided by an older revision is part of every newer one.
-    this.outbox.acknowledge(news.writer, news.acked);
+    this.#decide({ ...news.decided, [news.writer]: news.acked });
     if (news.rev >= this.rev || news.reset) this.#advance(news);
     this.memory.settle();
+  }
+
+  #decide(decided: News["decided"]): void {
+    for (const [writer, seq] of Object.entries(decided)) this.outbox.acknowledge(writer, seq);
   }
 
   #advance(news: News): void {
@@ -155,6 +165,7 @@ export class Replica {
     // A server that went back in time knows less than we were told: then that is what it knows.
     if (news.writer === this.writer) this.#acked = news.reset ? news.acked : Math.max(this.#acked, news.acked);
     this.rev = news.rev;
+    if (news.reset || news.writer !== "") this.#decided = news.decided;
     this.facts = news.facts ?? this.facts;
   }
 
@@ -171,6 +182,7 @@ export class Replica {
     this.identifier = null;
     this.spoke = false;
     this.rev = this.#acked = 0;
+    this.#decided = {};
     this.writer = this.#id(8);
     this.profile = { ...this.profile, nonce: this.#id(32) };
     this.facts = { ...this.#unknown(), expiresAt };
@@ -197,7 +209,7 @@ export class Replica {
   }
 }
 
-const nothing: News = { since: 0, rev: 0, entries: [], reset: false, writer: "", acked: 0, facts: null };
+const nothing: News = { since: 0, rev: 0, entries: [], reset: false, writer: "", acked: 0, decided: {}, facts: null };
 
 /** Ages, counted back from the answer by the server's clock, as times of this browser's. */
 function toFacts(facts: SessionFacts, now: number): Facts {

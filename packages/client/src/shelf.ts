@@ -12,6 +12,8 @@ export interface CacheRow {
   readonly rev: number;
   /** The highest seq seen: a later page goes on from here. */
   readonly clock: number;
+  /** How far each writer's ops are part of the entries: their rows may still be there. */
+  readonly decided: Readonly<Record<string, number>>;
   readonly facts: Facts | null;
   readonly entries: readonly (readonly [string, BaseEntry])[];
 }

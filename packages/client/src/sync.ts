@@ -113,6 +113,8 @@ export class Sync {
   async #run(): Promise<void> {
     const { post, marks, replica, keeper } = this.#parts;
     await keeper.load();
+    // All tabs of a browser begin under one profile and one nonce, which the disk decides: the first changes wait for it.
+    if (!replica.spoke && replica.outbox.own.size > 0) await keeper.settled();
     try {
       // First of all: the cookie still names a session that is to die, and a pull would bring its values back.
       for (const identifier of marks.list("end")) {
@@ -125,8 +127,9 @@ export class Sync {
       await this.#exchange(replica.profile.profile, replica.writer, [...replica.outbox.own.values()]);
       if (forced) this.forced = false;
       this.failures = 0;
-      // What came meanwhile, or did not fit.
-      if (replica.outbox.own.size > 0 && this.#timer === undefined) this.later(0);
+      // What came meanwhile, or did not fit; and what the disk gave late.
+      const { own, others } = replica.outbox;
+      if (own.size + others.size > 0 && this.#timer === undefined) this.later(0);
     } catch (thrown) {
       const { error, retryMs } = failure(thrown);
       if (error.code === "SESSION_EXPIRED" || this.#closed) throw error;

@@ -168,7 +168,9 @@ test("a page that was rendered without a session does not show what the disk hol
   const { world, browser } = open();
   (await signedIn(browser)).kill();
   world.fate = () => "lost";
-  const { session } = browser.tab({ initialSnapshot: { identifier: null, rev: 0, entries: {}, facts: null } });
+  const { session } = browser.tab({
+    initialSnapshot: { identifier: null, rev: 0, entries: {}, decided: {}, facts: null },
+  });
   await session.awake();
   expect([...session]).toEqual([]);
 });

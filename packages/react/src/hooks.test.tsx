@@ -39,6 +39,7 @@ const snapshot: SessionSnapshot = {
   identifier: "i".repeat(22),
   rev: 4,
   entries: { theme: { value: '"dark"', rev: 3 }, user: { value: '{"name":"Ada"}', rev: 4 } },
+  decided: {},
   facts: null,
 };
 

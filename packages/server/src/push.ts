@@ -212,12 +212,21 @@ export function answerPush(
     identifier: record.identifier,
     rev: record.rev,
     acked: outcome.acked,
+    decided: { ...readMarks(record.entries.get(marksPrefix + push.profile)).writers },
     entries,
     deleted,
     ...(reset ? { reset } : {}),
     notes: outcome.notes,
     facts: factsOf(record, now),
   };
+}
+
+/** How far the ops of every writer are decided, of whatever profile. */
+export function decidedIn(entries: ReadonlyMap<string, Entry>): Record<string, number> {
+  const decided: Record<string, number> = {};
+  for (const [name, entry] of entries)
+    if (name.startsWith(marksPrefix)) Object.assign(decided, readMarks(entry).writers);
+  return decided;
 }
 
 /** What a browser may know of its session besides the values. */

@@ -26,7 +26,7 @@ import {
 import { Draft } from "./draft.ts";
 import { Fork, type ForkOrigin } from "./fork.ts";
 import { guardOrigin } from "./origin.ts";
-import { answerPush, factsOf, screenPush } from "./push.ts";
+import { answerPush, decidedIn, factsOf, screenPush } from "./push.ts";
 import type { Settings } from "./settings.ts";
 import { expiresAt, type SessionRecord } from "./store.ts";
 import { redeemTicket } from "./ticket.ts";
@@ -277,6 +277,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
       identifier: record?.identifier ?? null,
       rev: record?.rev ?? 0,
       entries,
+      decided: record ? decidedIn(record.entries) : {},
       facts: record ? factsOf(record, this.now()) : null,
     };
   }
@@ -400,7 +401,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   #answer(push: Parameters<typeof answerPush>[2], outcome: Parameters<typeof answerPush>[3]): Answer {
     if (this.#record) return answerPush(this.definition, this.#record, push, outcome, this.now());
     const { acked, notes } = outcome;
-    return { ok: true, identifier: null, rev: 0, acked, entries: {}, deleted: {}, notes, facts: null };
+    return { ok: true, identifier: null, rev: 0, acked, decided: {}, entries: {}, deleted: {}, notes, facts: null };
   }
 
   /** Takes in what the store holds instead of what this request had read. Throws when that leaves nothing to write to. */

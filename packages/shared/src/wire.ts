@@ -61,6 +61,8 @@ export interface SyncSuccess {
   readonly rev: number;
   /** The writer's ops up to here are decided: applied, merged, lost or rejected. */
   readonly acked: number;
+  /** The same for every writer of the push's profile: what their last pushes did is part of the entries. */
+  readonly decided: Readonly<Record<string, number>>;
   readonly entries: Readonly<Record<string, WireEntry>>;
   readonly deleted: Readonly<Record<string, number>>;
   /** `entries` is the whole session: forget every entry that is not in it. */
@@ -83,5 +85,7 @@ export interface SessionSnapshot {
   readonly identifier: string | null;
   readonly rev: number;
   readonly entries: Readonly<Record<string, { readonly value: string; readonly rev: number }>>;
+  /** How far each writer's ops are part of the entries: the disk may hold some that were never acknowledged. */
+  readonly decided: Readonly<Record<string, number>>;
   readonly facts: SessionFacts | null;
 }
