@@ -36,6 +36,8 @@ export default defineConfig({
       ? [
           {
             name: "firefox",
+            // Playwright cannot open a profile of a system Firefox.
+            grepInvert: /@profile/,
             use: {
               browserName: "firefox" as const,
               channel: "moz-firefox",

@@ -50,29 +50,30 @@ test("a change of the very first second, before there is a session, outlives its
   await expect.poll(() => server.held(context)).toMatchObject({ cart: [{ sku: "rain", count: 1 }], visits: 2 });
 });
 
-test("a change made right before the whole browser closes is there when it starts again", async ({
-  playwright,
-  browserName,
-  server,
-}, testInfo) => {
-  test.skip(browserName === "firefox", "Playwright cannot open a profile of a system Firefox");
-  const profile = testInfo.outputPath("profile");
-  const launch = () =>
-    playwright[browserName].launchPersistentContext(profile, {
-      ...testInfo.project.use.launchOptions,
-      baseURL: server.url,
-    });
+test(
+  "a change made right before the whole browser closes is there when it starts again",
+  {
+    tag: "@profile",
+  },
+  async ({ playwright, browserName, server }, testInfo) => {
+    const profile = testInfo.outputPath("profile");
+    const launch = () =>
+      playwright[browserName].launchPersistentContext(profile, {
+        ...testInfo.project.use.launchOptions,
+        baseURL: server.url,
+      });
 
-  const before = await launch();
-  const shop = await new ShopPage(await before.newPage()).open();
-  await shop.synced();
-  await shop.add("Kind alarm clock");
-  await before.close();
+    const before = await launch();
+    const shop = await new ShopPage(await before.newPage()).open();
+    await shop.synced();
+    await shop.add("Kind alarm clock");
+    await before.close();
 
-  const after = await launch();
-  const again = await new ShopPage(await after.newPage()).open();
-  await expect(again.count("Kind alarm clock")).toHaveText("1");
-  await again.synced();
-  await expect.poll(() => server.held(after)).toMatchObject({ cart: [{ sku: "clock", count: 1 }], visits: 2 });
-  await after.close();
-});
+    const after = await launch();
+    const again = await new ShopPage(await after.newPage()).open();
+    await expect(again.count("Kind alarm clock")).toHaveText("1");
+    await again.synced();
+    await expect.poll(() => server.held(after)).toMatchObject({ cart: [{ sku: "clock", count: 1 }], visits: 2 });
+    await after.close();
+  },
+);

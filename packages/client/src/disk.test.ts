@@ -69,6 +69,25 @@ test("a dead tab's outbox goes home under its own name, once, and its writer is 
   expect(b.session.status()).toMatchObject({ state: "synced", pending: 0 });
 });
 
+test("ops whose effect is in the page's snapshot, though nobody acknowledged them, are not shown on top of it", async () => {
+  const { world, browser } = open();
+  const a = browser.tab();
+  await a.session.awake();
+  a.session.update("visits", (n) => n + 1);
+  await a.session.sleep();
+  a.session.update("visits", (n) => n + 1);
+  world.fate = () => "answer lost"; // the last push of a closing tab
+  await expect(a.session.sleep()).rejects.toMatchObject({ code: "UNREACHABLE" });
+  await until(async () => (await opRows(browser)).length === 1);
+  a.kill();
+  world.fate = () => "lost";
+  const b = browser.tab({ initialSnapshot: await browser.server() });
+  const seen: unknown[] = [b.session.value("visits")];
+  b.session.subscribe("visits", () => seen.push(b.session.value("visits")));
+  await b.session.awake();
+  expect(seen).toEqual([2]);
+});
+
 test("rows of keys that the browser may no longer write are dropped, with a note", async () => {
   const { world, browser } = open();
   const a = browser.tab();

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { push } from "../test/pushes.ts";
 import { committed } from "./commit-plan.ts";
-import { answerPush, applyPush, screenPush } from "./push.ts";
+import { answerPush, applyPush, decidedIn, screenPush } from "./push.ts";
 import type { SessionRecord } from "./store.ts";
 
 const shop = defineSession({
@@ -200,6 +200,15 @@ describe("the answer", () => {
     expect(answer.entries).toEqual({ clicks: { value: "1", rev: 1 }, note: { rev: 2 } });
     expect(server.push({ since: 1 }).entries).toEqual({ note: { value: '"mine"', rev: 2 } });
     expect(server.push({ since: 2 }).entries).toEqual({});
+  });
+
+  test("tells how far every writer of the profile is decided, since their ops are in the entries", () => {
+    const server = createServer();
+    server.push({ writer: "writer-a", ops: [set(3, "clicks", 1, 0, null)] });
+    server.push({ profile: "profile-2", writer: "writer-x", ops: [set(9, "clicks", 2, 1, 1)] });
+    const answer = server.push({ writer: "writer-b", ops: [set(5, "clicks", 3, 2, 2)] });
+    expect(answer.decided).toEqual({ "writer-a": 3, "writer-b": 5 });
+    expect(decidedIn(server.record.entries)).toEqual({ "writer-a": 3, "writer-b": 5, "writer-x": 9 });
   });
 
   test("tells of deleted keys by their revision, so that a stale tab cannot resurrect them", () => {

@@ -1,0 +1,36 @@
+// Reads what a browser gets from `catnap`, `catnap/client` and `catnap/react`: the modules of the built package and those few
+// that are named here, none of a server, none of a schema library.
+import { join, relative } from "node:path";
+import { build } from "esbuild";
+import { root } from "./install.mjs";
+
+const home = join(root, "packages", "catnap");
+const allowed = ["packages/catnap/dist/", "node_modules/idb-keyval/", "node_modules/superjson/"];
+/** What superjson is made of. */
+const ofSuperjson = ["node_modules/copy-anything/", "node_modules/is-what/"];
+
+const { metafile } = await build({
+  stdin: {
+    contents: ["index", "client", "react"].map((name) => `export * from "./dist/${name}.js";`).join("\n"),
+    resolveDir: home,
+  },
+  absWorkingDir: root,
+  bundle: true,
+  format: "esm",
+  platform: "browser",
+  external: ["react"],
+  metafile: true,
+  write: false,
+  logLevel: "silent",
+});
+const modules = Object.keys(metafile.inputs).filter((name) => name !== "<stdin>");
+const foreign = modules.filter((name) => ![...allowed, ...ofSuperjson].some((part) => name.includes(part)));
+const needed = Object.values(metafile.inputs).flatMap(({ imports }) => imports.filter((one) => one.external));
+const unexpected = needed.map(({ path }) => path).filter((path) => !/^react(\/|$)/.test(path));
+if (modules.length === 0 || foreign.length + unexpected.length > 0) {
+  console.error(`The browser's bundle must not carry: ${[...foreign, ...unexpected].join(", ") || "nothing at all"}`);
+  process.exit(1);
+}
+console.log(
+  `The browser's bundle has ${modules.length} modules, all of ${relative(root, home)} or named in scripts/bundle.mjs.`,
+);
