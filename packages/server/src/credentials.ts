@@ -135,10 +135,22 @@ export function redeemed(credentials: Credentials, ticket: string, secret: strin
   };
 }
 
+/** What was read of an entry: entries are immutable, and a store in memory gives the same one with every request. */
+const read = new WeakMap<Entry, Credentials>();
+
 /** Reads the credentials of a record; a record without any opens to nobody. */
 export function readCredentials(entries: ReadonlyMap<string, Entry>): Credentials {
-  const text = entries.get(credentialsKey)?.value;
-  if (text == null) return { current: [], retired: [], tickets: [] };
+  const entry = entries.get(credentialsKey);
+  if (entry?.value == null) return { current: [], retired: [], tickets: [] };
+  let credentials = read.get(entry);
+  if (!credentials) {
+    credentials = parseCredentials(entry.value);
+    read.set(entry, credentials);
+  }
+  return credentials;
+}
+
+function parseCredentials(text: string): Credentials {
   const { c, r, t, n } = JSON.parse(text) as { c: Dated[]; r?: Dated[]; t?: Dated[]; n?: [string, number, string] };
   return {
     current: c,
