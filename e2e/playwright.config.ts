@@ -36,8 +36,8 @@ export default defineConfig({
       ? [
           {
             name: "firefox",
-            // Playwright cannot open a profile of a system Firefox.
-            grepInvert: /@profile/,
+            // Playwright cannot open a profile of a system Firefox, nor crash its tabs.
+            grepInvert: /@profile|@chromium/,
             use: {
               browserName: "firefox" as const,
               channel: "moz-firefox",

@@ -23,8 +23,9 @@ export class ShopServer {
     this.#folder = folder;
   }
 
-  static async start(): Promise<ShopServer> {
-    const server = new ShopServer(await freePort(), await mkdtemp(join(tmpdir(), "catnap-e2e-")));
+  /** With `folder`, over the `sessions.db` in there, which is the caller's to remove. */
+  static async start(folder?: string): Promise<ShopServer> {
+    const server = new ShopServer(await freePort(), folder ?? (await mkdtemp(join(tmpdir(), "catnap-e2e-"))));
     await server.start();
     return server;
   }

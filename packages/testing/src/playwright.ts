@@ -1,6 +1,14 @@
 import type { Sessions } from "@catnap/server";
-import type { AnyDefinition, InputOf, NameOf, Session, ValueOf, WritableNameOf } from "@catnap/shared";
-import { type BrowserContext, expect as baseExpect, test as baseTest, type Page } from "@playwright/test";
+import {
+  type AnyDefinition,
+  type InputOf,
+  isSessionError,
+  type NameOf,
+  type Session,
+  type ValueOf,
+  type WritableNameOf,
+} from "@catnap/shared";
+import { type BrowserContext, expect as baseExpect, test as baseTest, type Locator, type Page } from "@playwright/test";
 
 /** What `sessionTest` needs: the app's `createSessions`, over the store of the server under test. */
 export interface SessionTestOptions<D extends AnyDefinition> {
@@ -73,7 +81,15 @@ function createHandle<D extends AnyDefinition>(
         // The type of `values` ties each name to its input; entries lose it.
         for (const [name, value] of Object.entries(values)) session.setValue(name as never, value as never);
       }),
-    value: (name) => run((session) => session.value(name, undefined)),
+    value: (name) =>
+      run((session) => {
+        try {
+          return session.value(name);
+        } catch (error) {
+          if (isSessionError(error, "NO_SUCH_VALUE")) return undefined;
+          throw error;
+        }
+      }),
     login: (subject) => run((session) => session.login(subject)),
     async sleep(page) {
       const answered = page.waitForResponse((response) => response.url().includes(".sync"), { timeout: 2_000 });
@@ -87,7 +103,9 @@ function createHandle<D extends AnyDefinition>(
     async kill(page) {
       const devtools = await context.newCDPSession(page);
       const crashed = page.waitForEvent("crash");
-      await Promise.all([crashed, devtools.send("Page.crash").catch(() => undefined)]);
+      // Nobody is left to answer this command.
+      devtools.send("Page.crash").catch(() => undefined);
+      await crashed;
     },
     offline: (cut) => context.setOffline(cut),
   };
@@ -112,7 +130,7 @@ async function take(context: BrowserContext, url: string, header: string): Promi
   ]);
 }
 
-/** Playwright's `expect` with `toHaveValue(name, value)` for a session: waits until the server holds it. */
+/** Playwright's `expect`, whose `toHaveValue` also takes a session, a name and a value: it waits until the server holds that. */
 export const expect: ReturnType<
   typeof baseExpect.extend<{
     toHaveValue(
@@ -122,21 +140,29 @@ export const expect: ReturnType<
     ): Promise<{ pass: boolean; message: () => string }>;
   }>
 > = baseExpect.extend({
-  async toHaveValue(session: SessionHandle<AnyDefinition>, name: string, expected: unknown) {
+  async toHaveValue(session: SessionHandle<AnyDefinition> | Locator, name: string, expected: unknown) {
     let actual: unknown;
-    const check = () =>
-      baseExpect
-        .poll(async () => {
-          actual = await session.value(name as never);
-          return actual;
-        })
-        .toEqual(expected);
-    const pass = await check().then(
+    // Playwright's own matcher of this name is for form fields, and stays.
+    const field = "run" in session ? null : session;
+    const checked = field
+      ? baseExpect(field).toHaveValue(name)
+      : baseExpect
+          .poll(async () => {
+            actual = "run" in session && (await session.value(name as never));
+            return actual;
+          })
+          .toEqual(expected);
+    let failure = "";
+    const pass = await checked.then(
       () => true,
-      () => false,
+      (error: Error) => {
+        failure = error.message;
+        return false;
+      },
     );
-    const message = () =>
-      `The server's session holds ${this.utils.printReceived(actual)} under "${name}", expected ${this.utils.printExpected(expected)}`;
+    if (field) return { pass, message: () => failure };
+    const [received, wanted] = [JSON.stringify(actual), JSON.stringify(expected)];
+    const message = () => `The server's session holds ${received} under "${name}", expected ${wanted}`;
     return { pass, message };
   },
 });
