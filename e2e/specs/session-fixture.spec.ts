@@ -32,6 +32,8 @@ const test = sessionTest({ sessions }).extend({
     await server.end();
   },
 });
+// One worker after the other: the sessions above are closed once, after the last of these tests.
+test.describe.configure({ mode: "default" });
 test.afterAll(async () => {
   await sessions.close();
   rmSync(folder, { recursive: true, force: true });
