@@ -377,9 +377,12 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
           this.#meet(result.record, commit.create !== undefined, nonce);
           continue;
         }
+        const overtaken = result.rev > (this.#record?.rev ?? 0) + 1;
         this.#record = committed(identifier, this.#record, commit, result.rev);
         this.#counted = true;
         if (issues) this.#issue(secret());
+        // Others have committed other keys since this request read: an answer at this revision owes the tab theirs too.
+        if (overtaken && pending) this.#record = (await store.read(identifier)) ?? this.#record;
       } else await this.#touch();
       if (pending && pushed) pending.answer = this.#answer(pending.push, pushed);
       return;

@@ -74,6 +74,24 @@ for (const [storeName, makeStore] of Object.entries(stores)) {
         expect(await api.session.values.query()).toEqual({ note: "slow", theme: "dark" });
       });
 
+      test("R1: a push that another writer overtakes hears of the other's key in its answer", async () => {
+        const { api, again, app, store } = await start();
+        const { identifier, rev } = await app.sessions.snapshot(
+          new Request("http://shop.test", { headers: { cookie: `sid=${[...again().jar.values()]}` } }),
+        );
+        const { open, opened } = gate();
+        const write = store.write.bind(store);
+        store.write = async (key, commit) => {
+          if (commit.changes.has("theme")) await opened;
+          return write(key, commit);
+        };
+        const ops = [{ seq: 1, key: "theme", value: '"dark"', base: 0 }];
+        const pushing = again().api.session.sync.mutate(push({ identifier, since: rev, ops }));
+        await api.session.setValue.mutate({ key: "note", value: "second" });
+        open();
+        expect(await pushing).toMatchObject({ rev: rev + 2, entries: { note: { value: '"second"', rev: rev + 1 } } });
+      });
+
       test("R2: a slow writer against a logout: the session stays dead, the writer hears SESSION_GONE", async () => {
         const { gates, open } = gated("slow");
         const { api, again, store, underWay } = await start({ gates });
