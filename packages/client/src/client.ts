@@ -21,6 +21,8 @@ export interface Surroundings {
   readonly indexedDB: IDBFactory | undefined;
   readonly localStorage: Pick<Storage, "getItem" | "setItem"> | undefined;
   readonly channel: ((name: string) => Channel) | undefined;
+  /** Lets one tab of a browser hold the live stream; without it each visible one does. */
+  readonly locks: Pick<LockManager, "request"> | undefined;
   /** `undefined`: the session awakes and sleeps only when told. */
   readonly page: Page | undefined;
 }
@@ -34,6 +36,11 @@ export interface SessionClientOptions<D extends AnyDefinition> {
   readonly url: string;
   /** The transformer of the app's tRPC, when it has one. */
   readonly transformer?: Transformer;
+  /**
+   * Shows what other devices and the server write as it happens, through `changes` of `trpc`, whose client then needs an
+   * `httpSubscriptionLink`; default false: on focus. Costs one open connection for each browser with a visible page.
+   */
+  readonly live?: boolean;
   /** Seconds without a write after which the session sleeps by itself; default 1. */
   readonly idle?: number;
   /** Names the database; default `catnap`. Two clients of one origin need two names. */
@@ -55,7 +62,7 @@ export interface SessionClientOptions<D extends AnyDefinition> {
  */
 export function createSessionClient<D extends AnyDefinition>(options: SessionClientOptions<D>): ClientSession<D> {
   const { definition, trpc, url, transformer, name = "catnap", idle = 1 } = options;
-  const { now, random, id, indexedDB, localStorage, channel, page, ...rest } = {
+  const { now, random, id, indexedDB, localStorage, channel, locks, page, ...rest } = {
     ...browser(),
     ...options.surroundings,
   };
@@ -76,6 +83,7 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     post: new Post(trpc, url, transformer, rest.fetch),
     idleMs: idle * 1000,
     openChannel: () => channel?.(`catnap:${name}`),
+    live: options.live ? { trpc, locks, name } : undefined,
     onConflict: options.onConflict,
     onExpired: options.onExpired,
     onStatus: () => listeners.forEach(call),
@@ -104,6 +112,7 @@ function browser(): Surroundings {
     indexedDB: inPage ? globalThis.indexedDB : undefined,
     localStorage: inPage ? storage() : undefined,
     channel: inPage && typeof BroadcastChannel !== "undefined" ? (name) => new BroadcastChannel(name) : undefined,
+    locks: inPage ? navigator.locks : undefined,
     page: inPage ? { document, window } : undefined,
   };
 }

@@ -1,9 +1,19 @@
-import { type Answer, byteLength, type Push, SessionError } from "@catnap/shared";
+import { type Answer, byteLength, type ChangesEvent, type ChangesInput, type Push, SessionError } from "@catnap/shared";
 
 /** The `session` part of the app's own tRPC client, as far as it is called. */
 export interface SessionProcedures {
   readonly sync: { mutate(input: Push): Promise<Answer> };
   readonly invalidate: { mutate(input: { identifier: string }): Promise<unknown> };
+  /** Asked only for live updates. */
+  readonly changes?: { subscribe(input: ChangesInput, listener: ChangesListener): { unsubscribe(): void } };
+}
+
+/** What tRPC's client calls back for a subscription. */
+export interface ChangesListener {
+  onData(event: { readonly data: ChangesEvent }): void;
+  onError(error: unknown): void;
+  onComplete(): void;
+  onConnectionStateChange(change: { readonly state: string; readonly error?: unknown }): void;
 }
 
 /** The app's tRPC transformer. */

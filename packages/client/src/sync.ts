@@ -1,4 +1,4 @@
-import { type Answer, type Note, type Push, SessionError, type SyncFailure } from "@catnap/shared";
+import { type Answer, type ChangesEvent, type Note, type Push, SessionError, type SyncFailure } from "@catnap/shared";
 import type { Keeper } from "./keeper.ts";
 import type { Marks } from "./marks.ts";
 import type { Pending } from "./memory.ts";
@@ -98,6 +98,17 @@ export class Sync {
     const sent = post.sendLast(replica.push(replica.profile.profile, replica.writer, ops));
     // It may never be answered; the next awake finds out what became of it.
     sent?.answer.then((answer) => this.#take(sent.push, answer)).catch(() => undefined);
+  }
+
+  /** Takes in what the server tells by itself. */
+  hear(asked: Push, event: ChangesEvent): void {
+    const { rev } = this.#parts.replica;
+    if (event.ok && event.since > rev && !event.reset) return this.attempt();
+    try {
+      this.#take({ ...asked, since: event.ok ? event.since : rev }, event);
+    } catch {
+      // The session has ended, which the tab was told.
+    }
   }
 
   close(): void {

@@ -8,6 +8,7 @@ import {
 } from "@catnap/shared";
 import type { StorageState } from "./disk.ts";
 import { Keeper } from "./keeper.ts";
+import { Live, type LiveParts } from "./live.ts";
 import type { Marks } from "./marks.ts";
 import { call } from "./memory.ts";
 import type { Post } from "./post.ts";
@@ -44,6 +45,8 @@ export interface TabParts {
   readonly now: () => number;
   readonly random: () => number;
   readonly openChannel: () => Channel | undefined;
+  /** Absent: no live updates. */
+  readonly live: Pick<LiveParts, "trpc" | "locks" | "name"> | undefined;
   readonly onConflict: ((note: Note) => void) | undefined;
   readonly onExpired: ((event: Expired) => void) | undefined;
   readonly onStatus: () => void;
@@ -59,6 +62,7 @@ export class Tab implements SessionHome {
   readonly #keeper: Keeper;
   readonly #tabs: Tabs;
   readonly #sync: Sync;
+  readonly #live: Live | undefined;
   #status: Status;
   #awake = false;
 
@@ -89,6 +93,15 @@ export class Tab implements SessionHome {
       { ...parts, keeper: this.#keeper, tabs: this.#tabs },
       { note, pulse, ended: (code) => this.#ended(code) },
     );
+    this.#live =
+      parts.live &&
+      new Live({
+        ...parts.live,
+        now: parts.now,
+        random: parts.random,
+        question: () => replica.push(replica.profile.profile, replica.writer, []),
+        heard: (asked, event) => this.#sync.hear(asked, event),
+      });
   }
 
   status(): Status {
@@ -184,6 +197,7 @@ export class Tab implements SessionHome {
   }
 
   close(): void {
+    this.#live?.follow(null);
     this.#keeper.close();
     this.#sync.close();
     this.#tabs.close();
@@ -192,6 +206,7 @@ export class Tab implements SessionHome {
 
   /** Works out the status, and tells when it changed. */
   pulse(): void {
+    this.#live?.follow(this.#awake ? this.#replica.identifier : null);
     const pending = this.#replica.memory.pending();
     const { storage } = this.#parts.shelf;
     let state: Status["state"] = this.#awake ? "synced" : "asleep";

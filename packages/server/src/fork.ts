@@ -1,6 +1,8 @@
 import {
   type AnyDefinition,
   applyOp,
+  type ChangesEvent,
+  type ChangesInput,
   decode,
   freezeInDevelopment,
   type Key,
@@ -11,6 +13,7 @@ import {
   type SessionState,
   type Transaction,
 } from "@catnap/shared";
+import type { TrackedEnvelope } from "@trpc/server";
 import { mintSecret } from "./credentials.ts";
 import { Draft, type PendingPush, subjectMismatch } from "./draft.ts";
 
@@ -29,6 +32,7 @@ export interface ForkOrigin {
   names(): Iterable<string>;
   /** Throws when the response cannot carry a new cookie any more. */
   assertCookie(what: string): void;
+  follow(input: ChangesInput, left: AbortSignal | undefined): AsyncIterable<TrackedEnvelope<ChangesEvent>>;
   /** Takes a call's changes over and commits them. */
   commit(draft: Draft): Promise<void>;
 }
@@ -165,6 +169,11 @@ export class Fork implements SessionHome {
 
   get pendingPush(): PendingPush | undefined {
     return this.#draft.wishes.push;
+  }
+
+  /** The live stream of what changes in the session from here on. */
+  follow(input: ChangesInput, left: AbortSignal | undefined): AsyncIterable<TrackedEnvelope<ChangesEvent>> {
+    return this.#origin.follow(input, left);
   }
 
   subject(): string | null {

@@ -166,22 +166,29 @@ export function screenPush(
   push: Push,
   now: number,
 ): Answer | null {
-  if (push.protocol !== protocol) {
-    return failure("PROTOCOL_MISMATCH", `This server speaks protocol ${protocol}: reload the page to get its client`);
-  }
+  if (push.protocol !== protocol) return refusal("PROTOCOL_MISMATCH");
   if (push.identifier === null) {
     if (!record || (push.nonce !== undefined && identifierOf(push.nonce) === record.identifier)) return null;
     // The cookie names a session that the tab has not met: it learns of it, binds its ops to it, and pushes again.
     return answerPush(definition, record, { ...push, ops: [] }, { notes: [], acked: 0, wentBack: false }, now);
   }
   if (record?.identifier === push.identifier) return null;
-  if (record) return failure("SESSION_REPLACED", "The browser has another session now: nothing was applied");
-  if (previous === "expired") return failure("SESSION_EXPIRED", "The session has expired: nothing was applied");
-  return failure("SESSION_GONE", "The session has ended: nothing was applied");
+  if (record) return refusal("SESSION_REPLACED");
+  return refusal(previous === "expired" ? "SESSION_EXPIRED" : "SESSION_GONE");
 }
 
-function failure(code: SyncFailure["code"], message: string): SyncFailure {
-  return { ok: false, code, message };
+const refusals: Readonly<Record<SyncFailure["code"], string>> = {
+  PROTOCOL_MISMATCH: `This server speaks protocol ${protocol}: reload the page to get its client`,
+  SESSION_REPLACED: "The browser has another session now: nothing was applied",
+  SESSION_EXPIRED: "The session has expired: nothing was applied",
+  SESSION_GONE: "The session has ended: nothing was applied",
+  HEADERS_SENT:
+    "A first session needs a cookie, but a streaming response has sent its headers: push over a link that does not stream",
+};
+
+/** An answer that ends the tab's session, or asks for another way. */
+export function refusal(code: SyncFailure["code"]): SyncFailure {
+  return { ok: false, code, message: refusals[code] };
 }
 
 /** The answer to a push, from the record as it stands after the commit. */
@@ -219,6 +226,27 @@ export function answerPush(
     notes: outcome.notes,
     facts: factsOf(record, now),
   };
+}
+
+/** Whether anything after `since` is not of the browser with this profile itself, which knows it already. */
+export function isNewsTo(record: SessionRecord, profile: string, since: number): boolean {
+  if (record.rev < since) return true;
+  for (const [name, { rev, writer }] of record.entries) {
+    if (rev > since && !name.startsWith("~") && !writer.startsWith(`${profile}/`)) return true;
+  }
+  return false;
+}
+
+/** What changed since the revision that a browser knows, as the answer to a push of no ops. */
+export function answerChanges(
+  definition: AnyDefinition,
+  record: SessionRecord,
+  { identifier, profile, writer, since }: Pick<Push, "identifier" | "profile" | "writer" | "since">,
+  now: number,
+): SyncSuccess {
+  const { writers } = readMarks(record.entries.get(marksPrefix + profile));
+  const push = { protocol, identifier, profile, writer, ops: [], upTo: 0, since, acked: 0 };
+  return answerPush(definition, record, push, { notes: [], acked: writers[writer] ?? 0, wentBack: false }, now);
 }
 
 /** How far the ops of every writer are decided, of whatever profile. */

@@ -1,6 +1,8 @@
 import {
   type Answer,
   type AnyDefinition,
+  type ChangesEvent,
+  type ChangesInput,
   type Previous,
   type Session,
   SessionError,
@@ -8,8 +10,10 @@ import {
   type SessionState,
   type Transaction,
 } from "@catnap/shared";
+import type { TrackedEnvelope } from "@trpc/server";
 import { Barrier } from "./barrier.ts";
 import { type Carrier, carry, type RequestInfo } from "./carrier.ts";
+import { followChanges } from "./changes.ts";
 import { type Circumstances, committed, planCommit } from "./commit-plan.ts";
 import { readCookie, writeCookie } from "./cookie.ts";
 import {
@@ -26,14 +30,21 @@ import {
 import { Draft } from "./draft.ts";
 import { Fork, type ForkOrigin } from "./fork.ts";
 import { guardOrigin } from "./origin.ts";
-import { answerPush, decidedIn, factsOf, screenPush } from "./push.ts";
+import { answerPush, decidedIn, factsOf, refusal, screenPush } from "./push.ts";
 import type { Settings } from "./settings.ts";
 import { expiresAt, type SessionRecord } from "./store.ts";
+import type { Streams } from "./streams.ts";
 import { redeemTicket } from "./ticket.ts";
 import type { Touches } from "./touches.ts";
 
 /** After so many conflicts in a row a commit gives up. */
 const maxAttempts = 20;
+
+/** What the requests of one server have in common. */
+export interface Shared {
+  readonly touches: Touches;
+  readonly streams: Streams;
+}
 
 /** One call's hold on the session, from the moment it starts to the moment its changes are handed over. */
 export interface Call {
@@ -57,6 +68,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   declare readonly "~definition"?: D;
   readonly #settings: Settings;
   readonly #touches: Touches;
+  readonly #liveStreams: Streams;
   readonly #carrier: Carrier;
   readonly #barrier: Barrier;
   readonly #streams: boolean;
@@ -81,9 +93,10 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   #counted = false;
   #ended = false;
 
-  constructor(settings: Settings, touches: Touches, carrier: Carrier, info: RequestInfo | undefined, reason: string) {
+  constructor(settings: Settings, shared: Shared, carrier: Carrier, info: RequestInfo | undefined, reason: string) {
     this.#settings = settings;
-    this.#touches = touches;
+    this.#touches = shared.touches;
+    this.#liveStreams = shared.streams;
     this.#carrier = carrier;
     this.#streams = info?.accept === "application/jsonl" || info?.type === "subscription";
     this.#barrier = new Barrier(this.#streams ? undefined : info);
@@ -93,8 +106,8 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   }
 
   /** A session outside any request, for the `expiring` hook: it can be read, and what is written to it goes nowhere. */
-  static over(settings: Settings, touches: Touches, record: SessionRecord): RequestSession {
-    const request = new RequestSession(settings, touches, carry({ headers: new Headers() }), undefined, "expiring");
+  static over(settings: Settings, shared: Shared, record: SessionRecord): RequestSession {
+    const request = new RequestSession(settings, shared, carry({ headers: new Headers() }), undefined, "expiring");
     request.#record = record;
     return request;
   }
@@ -265,6 +278,16 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     };
   }
 
+  /** The live stream of the session that this request has opened. */
+  follow(
+    input: ChangesInput,
+    left: AbortSignal | undefined,
+  ): AsyncGenerator<TrackedEnvelope<ChangesEvent>, void, void> {
+    const gone = this.#previous === "expired" ? "SESSION_EXPIRED" : "SESSION_GONE";
+    const followed = { record: this.#record, hash: this.#hash, gone } as const;
+    return followChanges(this.#settings, this.#liveStreams, followed, input, left);
+  }
+
   /** The state that a server-rendered page starts from. */
   snapshot(): SessionSnapshot {
     const entries: Record<string, { value: string; rev: number }> = {};
@@ -348,7 +371,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   #screen(draft: Draft): void {
     const pending = draft.wishes.push;
     if (!pending) return;
-    pending.answer = this.#streams && !this.#record && pending.push.ops.length > 0 ? headersSent() : null;
+    pending.answer = this.#streams && !this.#record && pending.push.ops.length > 0 ? refusal("HEADERS_SENT") : null;
     pending.answer ??= screenPush(this.definition, this.#record, this.#previous, pending.push, this.now());
     if (pending.answer) {
       const { push: _, ...wishes } = draft.wishes;
@@ -451,11 +474,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     this.#ended = true;
     const record = this.#record;
     if (draft.wishes.push) {
-      draft.wishes.push.answer = {
-        ok: false,
-        code: "SESSION_GONE",
-        message: "The session was invalidated in the same request",
-      };
+      draft.wishes.push.answer = refusal("SESSION_GONE");
     }
     if (!record) return;
     this.#touches.forget(record.identifier);
@@ -479,10 +498,4 @@ function gone(): SessionError {
     "SESSION_GONE",
     "The session has ended: nothing was written, and the next transaction starts a new one",
   );
-}
-
-function headersSent(): Answer {
-  const message =
-    "A first session needs a cookie, but a streaming response has sent its headers: push over a link that does not stream";
-  return { ok: false, code: "HEADERS_SENT", message };
 }

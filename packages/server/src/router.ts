@@ -1,5 +1,7 @@
 import {
   type AnyDefinition,
+  type ChangesEvent,
+  type ChangesInput,
   forbidden,
   homeOf,
   type InputOf,
@@ -13,8 +15,13 @@ import {
   type ValuesOf,
   type WritableNameOf,
 } from "@catnap/shared";
-import { parsePush } from "@catnap/shared/schema";
-import type { TRPCMutationProcedure, TRPCQueryProcedure } from "@trpc/server";
+import { parseChangesInput, parsePush } from "@catnap/shared/schema";
+import type {
+  TRPCMutationProcedure,
+  TRPCQueryProcedure,
+  TRPCSubscriptionProcedure,
+  TrackedEnvelope,
+} from "@trpc/server";
 import type { Fork } from "./fork.ts";
 
 /** What the browser may be told of the session itself. Times are epoch milliseconds, the timeout seconds. */
@@ -30,6 +37,7 @@ export interface RouterInfo {
 }
 
 type Query<I, O> = TRPCQueryProcedure<{ input: I; output: O; meta: unknown; errorShape: unknown }>;
+type Subscription<I, O> = TRPCSubscriptionProcedure<{ input: I; output: O; meta: unknown; errorShape: unknown }>;
 type Mutation<I, O> = TRPCMutationProcedure<{ input: I; output: O; meta: unknown; errorShape: unknown }>;
 
 /** One member per key, so that the value's type follows the key. */
@@ -55,6 +63,11 @@ export type SessionRouterRecord<D extends AnyDefinition> = {
   delValue: Mutation<{ key: WritableNameOf<D, "browser"> }, { ok: true }>;
   /** Pushes a tab's changes and pulls what changed elsewhere: the protocol of `createSessionClient`. */
   sync: Mutation<unknown, SyncSuccess | SyncFailure>;
+  /**
+   * Tells what changes in the session as it happens, until it ends: for `createSessionClient({ live: true })`. Resumes
+   * after `lastEventId`.
+   */
+  changes: Subscription<ChangesInput, AsyncIterable<{ id: string; data: ChangesEvent }, void, void>>;
   info: Query<void, RouterInfo>;
   /** Ends the session of that identifier, if it is the caller's own. */
   invalidate: Mutation<{ identifier: string }, { ok: true }>;
@@ -65,6 +78,9 @@ interface Builder {
   input(parse: (raw: unknown) => unknown): Builder;
   query(resolve: (options: { ctx: Record<string, unknown>; input: never }) => unknown): unknown;
   mutation(resolve: (options: { ctx: Record<string, unknown>; input: never }) => unknown): unknown;
+  subscription(
+    resolve: (options: { ctx: Record<string, unknown>; input: never; signal: AbortSignal | undefined }) => unknown,
+  ): unknown;
 }
 
 /** The context that a builder's resolvers get, read off its shape: tRPC's builder types change their arity between minors. */
@@ -119,6 +135,19 @@ export function createRouter<D extends AnyDefinition>(
         (homeOf(sessionOf(ctx)) as Fork).push(input);
         return null;
       }),
+    changes: builder
+      .input(parseChangesInput)
+      .subscription(
+        ({
+          ctx,
+          input,
+          signal,
+        }: {
+          ctx: Record<string, unknown>;
+          input: ChangesInput;
+          signal: AbortSignal | undefined;
+        }) => (homeOf(sessionOf(ctx)) as Fork).follow(input, signal),
+      ),
     info: builder.query(({ ctx }): RouterInfo => {
       const session = sessionOf(ctx);
       return {

@@ -6,6 +6,7 @@ import { RequestSession } from "./request-session.ts";
 import { createRouter, type SessionProcedure, type SessionRouterRecord } from "./router.ts";
 import { invalid, type SessionsOptions, settle } from "./settings.ts";
 import type { SessionInfo, SessionRecord } from "./store.ts";
+import { Streams } from "./streams.ts";
 import { Sweeper } from "./sweeper.ts";
 import { Touches } from "./touches.ts";
 
@@ -52,11 +53,13 @@ export function createSessions<D extends AnyDefinition, const K extends string =
   const settings = settle(options, Session);
   const { store, report, clock } = settings;
   const touches = new Touches(store, settings.touchIntervalMs, (error) => report({ kind: "background", error }));
+  const streams = new Streams(settings.maxStreams);
+  const shared = { touches, streams };
   const sweeper = new Sweeper(settings, expiring);
   const contextKey = settings.contextKey as K;
 
   async function expiring(record: SessionRecord): Promise<void> {
-    const request = RequestSession.over(settings, touches, record);
+    const request = RequestSession.over(settings, shared, record);
     const session = new settings.Session(new Fork(request));
     await settings.hooks?.expiring?.(session);
     await session.expiring();
@@ -98,7 +101,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
       url: request.url,
       setCookie: (cookie) => void cookies.push(cookie),
     });
-    const awake = new RequestSession<D>(settings, touches, carrier, undefined, new URL(request.url).pathname);
+    const awake = new RequestSession<D>(settings, shared, carrier, undefined, new URL(request.url).pathname);
     await awake.open();
     return { awake, cookies };
   };
@@ -106,7 +109,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
   return {
     wake(from) {
       const reason = from.info?.calls.map(({ path }) => path).join() ?? "request";
-      return new RequestSession<D>(settings, touches, carry(from), from.info, reason);
+      return new RequestSession<D>(settings, shared, carry(from), from.info, reason);
     },
     middleware: createMiddleware<D, K>(contextKey, (candidate) => candidate instanceof RequestSession),
     router: ({ procedure }) => createRouter(options.definition, contextKey, procedure),
@@ -134,6 +137,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
     sweep: () => sweeper.sweep(),
     async close() {
       sweeper.stop();
+      streams.end();
       await touches.flush();
       await store.close();
     },

@@ -47,6 +47,8 @@ export interface SessionsOptions<D extends AnyDefinition, K extends string = "se
   readonly touchInterval?: number;
   /** How often expired sessions are swept; default 300; 0: never, the app calls `sweep()`. */
   readonly sweepInterval?: number;
+  /** How many live streams one session may have at a server; default 16. A browser needs one. */
+  readonly maxStreams?: number;
   /** The origins of the pages that may change sessions, besides the server's own. Behind a proxy that rewrites `Host`: the server's own too. */
   readonly origins?: readonly string[];
   readonly cookie?: CookieOptions;
@@ -75,6 +77,7 @@ export interface Settings {
   readonly graceMs: number;
   readonly touchIntervalMs: number;
   readonly sweepIntervalMs: number;
+  readonly maxStreams: number;
   readonly origins: ReadonlySet<string>;
   readonly cookie: CookieSettings;
   readonly contextKey: string;
@@ -109,6 +112,8 @@ export function settle<D extends AnyDefinition, K extends string>(
     throw invalid(`grace is ${grace}: a rotated token that is good for more than 300 seconds is a second password`);
   if (grace >= renewal)
     throw invalid(`grace (${grace}) is not shorter than renewal (${renewal}): a token would never retire`);
+  const maxStreams = options.maxStreams ?? 16;
+  if (!Number.isSafeInteger(maxStreams) || maxStreams < 1) throw invalid("maxStreams must be a whole number from 1");
   const contextKey = options.contextKey ?? "session";
   if (contextKey === "") throw invalid("contextKey is empty: name the property of your tRPC context");
   const origins = checkOrigins(options.origins ?? []);
@@ -123,6 +128,7 @@ export function settle<D extends AnyDefinition, K extends string>(
     graceMs: grace * 1000,
     touchIntervalMs: Math.min(touchInterval, timeout / 10) * 1000,
     sweepIntervalMs: sweepInterval * 1000,
+    maxStreams,
     origins,
     cookie: settleCookie(options.cookie ?? {}, origins),
     contextKey,

@@ -2,12 +2,21 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { counter, defineSession, merge, value } from "@catnap/shared";
 import { serve } from "@hono/node-server";
-import { createTRPCClient, httpBatchLink, httpBatchStreamLink, httpLink, type TRPCLink } from "@trpc/client";
+import {
+  createTRPCClient,
+  httpBatchLink,
+  httpBatchStreamLink,
+  httpLink,
+  httpSubscriptionLink,
+  splitLink,
+  type TRPCLink,
+} from "@trpc/client";
 import { initTRPC } from "@trpc/server";
 import { createExpressMiddleware } from "@trpc/server/adapters/express";
 import { fastifyTRPCPlugin } from "@trpc/server/adapters/fastify";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { createHTTPServer } from "@trpc/server/adapters/standalone";
+import { EventSource } from "eventsource";
 import express from "express";
 import fastify from "fastify";
 import superjson from "superjson";
@@ -170,7 +179,8 @@ export function createBrowser(
     }
     const entry = { status: response.status, setCookie, body: "" };
     seen.push(entry);
-    if (link !== "stream") entry.body = await response.clone().text();
+    if (link !== "stream" && !response.headers.get("content-type")?.startsWith("text/event-stream"))
+      entry.body = await response.clone().text();
     return response;
   };
   const options = {
@@ -183,5 +193,17 @@ export function createBrowser(
     batch: httpBatchLink(options),
     stream: httpBatchStreamLink(options),
   };
-  return { jar, seen, send, api: createTRPCClient<AppRouter>({ links: [links[link]] }) };
+  /** Keeps cookies as the rest does, which a Node EventSource would not by itself. */
+  class BrowserEventSource extends EventSource {
+    constructor(address: string | URL) {
+      super(address, { fetch: (input, init) => send(input, init as RequestInit) });
+    }
+  }
+  const live = httpSubscriptionLink({ url, transformer: superjson, EventSource: BrowserEventSource });
+  const split = splitLink<AppRouter>({
+    condition: ({ type }) => type === "subscription",
+    true: live,
+    false: links[link],
+  });
+  return { jar, seen, send, api: createTRPCClient<AppRouter>({ links: [split] }) };
 }

@@ -40,6 +40,8 @@ export {
 } from "./session-error.ts";
 export {
   type Answer,
+  type ChangesEvent,
+  type ChangesInput,
   maxOpsPerPush,
   type Note,
   type Push,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { SessionError } from "./session-error.ts";
-import { maxOpsPerPush, type Push } from "./wire.ts";
+import { type ChangesInput, maxOpsPerPush, type Push } from "./wire.ts";
 
 const token = (max: number) => z.string().regex(new RegExp(`^[A-Za-z0-9_-]{8,${max}}$`));
 const whole = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -36,11 +36,32 @@ const pushSchema = z
     path: ["ops"],
   });
 
+/** The shape of a wish to follow a session's changes. */
+const changesSchema = z.strictObject({
+  identifier: token(80),
+  profile: token(64),
+  writer: token(64),
+  since: whole,
+  lastEventId: z
+    .string()
+    .regex(/^\d{1,15}$/)
+    .nullish(),
+});
+
 /** Reads a push. Throws `BAD_PUSH` with what is wrong; the message quotes no value. */
 export function parsePush(input: unknown): Push {
-  const result = pushSchema.safeParse(input);
   // zod's optional properties admit an explicit `undefined`, which JSON cannot carry.
-  if (result.success) return result.data as Push;
+  return parse(pushSchema, "push", input) as Push;
+}
+
+/** Reads the input of `changes`. Throws `BAD_PUSH` with what is wrong. */
+export function parseChangesInput(input: unknown): ChangesInput {
+  return parse(changesSchema, "subscription", input) as ChangesInput;
+}
+
+function parse<T>(schema: z.ZodType<T>, what: string, input: unknown): T {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
   const issues = result.error.issues.map(({ message, path }) => ({
     message,
     path: path.map((step) => (typeof step === "number" ? step : String(step))),
@@ -48,7 +69,7 @@ export function parsePush(input: unknown): Push {
   const first = issues[0];
   throw new SessionError(
     "BAD_PUSH",
-    `This is no push of a Catnap client: ${first?.path.join(".") || "input"}: ${first?.message ?? "malformed"}`,
+    `This is no ${what} of a Catnap client: ${first?.path.join(".") || "input"}: ${first?.message ?? "malformed"}`,
     { issues: issues.slice(0, 10) },
   );
 }

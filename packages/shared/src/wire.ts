@@ -80,6 +80,21 @@ export interface SyncFailure {
 
 export type Answer = SyncSuccess | SyncFailure;
 
+/** A browser's wish to be told what changes in its session, as it happens. */
+export interface ChangesInput {
+  /** The session that it knows. */
+  readonly identifier: string;
+  readonly profile: string;
+  readonly writer: string;
+  /** The revision that it knows; 0 asks for everything. */
+  readonly since: number;
+  /** The id of the last event that arrived before the connection broke: its revision. */
+  readonly lastEventId?: string | null;
+}
+
+/** One event of a live stream: what changed after `since`, or why nothing more will come. */
+export type ChangesEvent = (SyncSuccess & { readonly since: number }) | SyncFailure;
+
 /** What a server-rendered page hands to its client: the state that the first render shows. */
 export interface SessionSnapshot {
   readonly identifier: string | null;

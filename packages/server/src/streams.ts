@@ -1,0 +1,41 @@
+import { TRPCError } from "@trpc/server";
+
+/** A live stream's hold: aborted when its browser has left, or the server closes. */
+export interface Stream {
+  readonly signal: AbortSignal;
+  close(): void;
+}
+
+/** The live streams of this process: so many of one session at most, all ended when the server closes. */
+export class Streams {
+  readonly #most: number;
+  readonly #open = new Map<string, number>();
+  readonly #ending = new AbortController();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Throws `TOO_MANY_REQUESTS` for one stream of a session too many. */
+  open(identifier: string, left: AbortSignal | undefined): Stream {
+    const count = this.#open.get(identifier) ?? 0;
+    if (count >= this.#most) {
+      const message = `This session has ${count} live streams already, and one is enough for a browser: close some`;
+      throw new TRPCError({ code: "TOO_MANY_REQUESTS", message });
+    }
+    this.#open.set(identifier, count + 1);
+    return {
+      signal: left ? AbortSignal.any([left, this.#ending.signal]) : this.#ending.signal,
+      close: () => {
+        const rest = (this.#open.get(identifier) ?? 1) - 1;
+        if (rest > 0) this.#open.set(identifier, rest);
+        else this.#open.delete(identifier);
+      },
+    };
+  }
+
+  /** Ends all of them: their browsers come back, to another process. */
+  end(): void {
+    this.#ending.abort();
+  }
+}
