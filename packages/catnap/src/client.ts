@@ -1,6 +1,8 @@
 export {
+  type ChangesListener,
   type Channel,
   ClientSession,
+  type Conflict,
   createSessionClient,
   type Expired,
   type Page,

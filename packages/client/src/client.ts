@@ -1,4 +1,4 @@
-import type { AnyDefinition, Note, SessionSnapshot } from "@catnap/shared";
+import type { AnyDefinition, SessionSnapshot } from "@catnap/shared";
 import { ClientSession } from "./client-session.ts";
 import { Disk } from "./disk.ts";
 import { type Page, watchPage } from "./lifecycle.ts";
@@ -7,7 +7,7 @@ import { call } from "./memory.ts";
 import { Post, type SessionProcedures, type Transformer } from "./post.ts";
 import { Replica } from "./replica.ts";
 import { Shelf } from "./shelf.ts";
-import { type Expired, Tab } from "./tab.ts";
+import { type Conflict, type Expired, Tab } from "./tab.ts";
 import type { Channel } from "./tabs.ts";
 
 /** What a client uses of its browser. Each is replaceable, for tests and for browsers that lack it. */
@@ -47,8 +47,14 @@ export interface SessionClientOptions<D extends AnyDefinition> {
   readonly name?: string;
   /** The state that the server rendered into the page. */
   readonly initialSnapshot?: SessionSnapshot;
-  /** Called when a change of this browser was not simply applied. */
-  readonly onConflict?: (note: Note) => void;
+  /** Called when a change of this browser was not simply applied: once in a browser, for what another device did. */
+  readonly onConflict?: (conflict: Conflict) => void;
+  /**
+   * Makes a value that an older version of the app has left on disk fit today's definition. Called with what the schema
+   * rejects; what it gives is checked again. Without it, or when it gives `undefined`, the value is dropped, and
+   * `onConflict` hears of it if it was a change that had not been sent.
+   */
+  readonly migrate?: (key: string, value: unknown) => unknown;
   /** Called when the session ended while changes were unsent. */
   readonly onExpired?: (event: Expired) => void;
   /** Parts of the browser to replace, for tests. */
@@ -71,7 +77,7 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
   const marks = new Marks(localStorage, name);
   // The disk reports to the tab, which is made after it.
   const disk = new Disk(indexedDB, name, () => tab.pulse());
-  const shelf = new Shelf(disk, marks, definition, id);
+  const shelf = new Shelf(disk, marks, definition, id, options.migrate);
   const replica = new Replica(definition, shelf.fresh(), id, now);
   const tab: Tab = new Tab({
     definition,

@@ -1,5 +1,7 @@
+import { defineSession } from "@catnap/shared";
 import { IDBDatabase, IDBObjectStore } from "fake-indexeddb";
 import { afterEach, expect, test } from "vitest";
+import { z } from "zod";
 import { type Browser, createWorld, shop, until } from "../test/world.ts";
 import { Disk } from "./disk.ts";
 
@@ -100,7 +102,7 @@ test("rows of keys that the browser may no longer write are dropped, with a note
   const keys = new Map([...shop.keys].filter(([name]) => name !== "note"));
   const b = browser.tab({ definition: { ...shop, keys, fingerprint: "another" } });
   await b.session.awake();
-  expect(b.notes).toEqual([expect.objectContaining({ key: "note", what: "rejected" })]);
+  expect(b.conflicts).toEqual([expect.objectContaining({ key: "note", what: "rejected" })]);
   await until(async () => (await opRows(browser)).length === 0);
 });
 
@@ -115,6 +117,50 @@ test("a cache made under another definition is fetched anew", async () => {
   await b.session.awake();
   expect(b.session.value("note")).toBe("x");
   expect(world.requests.at(-1)?.body).toContain('"since":0');
+});
+
+/** The shop of a later version of the app: notes are objects now. */
+function nextShop() {
+  const { keys } = defineSession({ shared: { note: z.object({ text: z.string() }) } });
+  return { ...shop, keys: new Map([...shop.keys, ...keys]), fingerprint: "next" };
+}
+
+/** What a page of the last version has left behind: one value that the server has, one change that it has not. */
+async function leaveBehind(world: ReturnType<typeof createWorld>, browser: Browser) {
+  const a = browser.tab();
+  a.session.setValue("note", "kept");
+  a.session.setValue("theme", "dark");
+  await a.session.awake();
+  await a.session.sleep();
+  world.fate = () => "lost";
+  a.session.setValue("note", "unsent");
+  await until(async () => (await opRows(browser)).length === 1);
+  a.kill();
+}
+
+test("what an older version of the app left on disk is migrated, shown, and sent as today's", async () => {
+  const { world, browser } = open();
+  await leaveBehind(world, browser);
+  const migrate = (_key: string, value: unknown) => ({ text: value });
+  const b = browser.tab({ definition: nextShop(), migrate });
+  await b.session.awake();
+  // Offline still: all of it comes from the disk.
+  expect(b.session.values()).toMatchObject({ note: { text: "unsent" }, theme: "dark" });
+  expect(b.conflicts).toEqual([]);
+  expect(world.requests.at(-1)?.body).toContain(JSON.stringify(JSON.stringify({ text: "unsent" })).slice(1, -1));
+});
+
+test("what cannot be migrated is dropped with an event that hands it over, and never sent", async () => {
+  const { world, browser } = open();
+  await leaveBehind(world, browser);
+  const b = browser.tab({ definition: nextShop(), migrate: () => undefined });
+  await b.session.awake();
+  expect(b.session.values()).toEqual({ theme: "dark" });
+  expect(b.conflicts).toEqual([{ key: "note", what: "rejected", code: "INVALID_VALUE", mine: "unsent" }]);
+  await until(async () => (await opRows(browser)).length === 0);
+  world.fate = () => "ok";
+  await b.session.awake();
+  expect(world.requests.at(-1)?.body).toContain('"ops":[]');
 });
 
 const broken: Record<string, (browser: Browser) => IDBFactory | undefined> = {

@@ -2,6 +2,6 @@ export { createSessionClient, type SessionClientOptions, type Surroundings } fro
 export { ClientSession } from "./client-session.ts";
 export type { StorageState } from "./disk.ts";
 export type { Page } from "./lifecycle.ts";
-export type { SessionProcedures, Transformer } from "./post.ts";
-export type { Expired, Status } from "./tab.ts";
+export type { ChangesListener, SessionProcedures, Transformer } from "./post.ts";
+export type { Conflict, Expired, Status } from "./tab.ts";
 export type { Channel } from "./tabs.ts";

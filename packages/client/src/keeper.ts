@@ -13,7 +13,7 @@ export interface KeeperEvents {
   frozen(ops: readonly Pending[]): void;
   /** Ops of other page loads were found on disk. */
   found(): void;
-  note(note: Note): void;
+  note(note: Note, mine: string | null): void;
   pulse(): void;
 }
 
@@ -134,8 +134,8 @@ export class Keeper {
       if (this.#reading !== reading) return;
       const unusable = this.#replica.merge(rows, before);
       this.#loaded = true;
-      for (const { op } of unusable) {
-        this.#events.note({ key: op.key, seq: op.seq, what: "rejected", code: "FORBIDDEN_KEY" });
+      for (const { op, code } of unusable) {
+        this.#events.note({ key: op.key, seq: op.seq, what: "rejected", code }, op.value);
       }
       const names = unusable.map(({ writer, op }) => rowName({ ...op, writer }));
       if (this.#waited) this.save(false, names);

@@ -23,62 +23,78 @@ const shortMs = 10_000;
 export class Live {
   readonly #parts: LiveParts;
   #identifier: string | null = null;
-  #stop = new AbortController();
+  /** Gives the browser's turn back. */
+  #yield: (() => void) | undefined;
+  /** Ends the stream, or the wait for the next try. */
+  #end: (() => void) | undefined;
   #failures = 0;
 
   constructor(parts: LiveParts) {
     this.#parts = parts;
   }
 
-  /** Follows this session from here on, and no other; `null`: none. The stream and the lock are let go at once, since the page may be about to freeze. */
+  /**
+   * Follows this session from here on, and no other; `null`: none. Stream and turn are let go at once, since the page may
+   * be about to freeze.
+   */
   follow(identifier: string | null): void {
     if (identifier === this.#identifier) return;
     this.#identifier = identifier;
-    this.#stop.abort();
-    this.#stop = new AbortController();
+    this.#yield?.();
+    this.#end?.();
+    this.#yield = this.#end = undefined;
     this.#failures = 0;
-    if (identifier !== null) void this.#inTurn(this.#stop.signal).catch(() => undefined);
+    if (identifier !== null) this.#inTurn();
   }
 
-  /** Waits for the stream's turn in this browser, and keeps it until `stop`. */
-  async #inTurn(stop: AbortSignal): Promise<void> {
+  /** Opens the stream when no other tab of this browser has it. */
+  #inTurn(): void {
     const { locks, name } = this.#parts;
+    const waiting = new AbortController();
+    const held = new Promise<void>((resolve) => {
+      this.#yield = () => {
+        waiting.abort();
+        resolve();
+      };
+    });
     const hold = () => {
-      this.#open(stop);
-      return new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve()));
+      if (!waiting.signal.aborted) this.#open();
+      return held;
     };
-    await (locks ? locks.request(`catnap:${name}:live`, { signal: stop }, hold) : hold());
+    if (locks) locks.request(`catnap:${name}:live`, { signal: waiting.signal }, hold).catch(() => undefined);
+    else void hold();
   }
 
-  #open(stop: AbortSignal): void {
+  #open(): void {
     const { trpc, now, random, question, heard } = this.#parts;
-    if (stop.aborted) return;
     const asked = question();
     const { identifier, profile, writer, since } = asked;
     const openedAt = now();
-    const ended = new AbortController();
+    let open = true;
     const again = () => {
-      if (stop.aborted || ended.signal.aborted) return;
-      ended.abort();
+      if (!open) return;
+      this.#end?.();
       if (now() - openedAt > shortMs) this.#failures = 0;
-      const timer = setTimeout(() => this.#open(stop), random() * Math.min(60_000, 1000 * 2 ** this.#failures++));
-      stop.addEventListener("abort", () => clearTimeout(timer));
+      const timer = setTimeout(() => this.#open(), random() * Math.min(60_000, 1000 * 2 ** this.#failures++));
+      this.#end = () => clearTimeout(timer);
+    };
+    let subscription: { unsubscribe(): void } | undefined;
+    this.#end = () => {
+      open = false;
+      subscription?.unsubscribe();
     };
     try {
       if (!trpc.changes || identifier === null) throw new TypeError("trpc has no changes");
-      const subscription = trpc.changes.subscribe(
+      subscription = trpc.changes.subscribe(
         { identifier, profile, writer, since },
         {
-          onData: ({ data }) => void (stop.aborted || heard(asked, data)),
+          onData: ({ data }) => void (open && heard(asked, data)),
           onError: again,
           onComplete: again,
           // Left to itself, EventSource knocks every three seconds, all tabs alike.
           onConnectionStateChange: ({ state, error }) => void (state === "connecting" && error && again()),
         },
       );
-      for (const { signal } of [{ signal: stop }, ended]) {
-        signal.addEventListener("abort", () => subscription.unsubscribe());
-      }
     } catch (cause) {
       const message = "live needs a tRPC client that carries subscriptions: add httpSubscriptionLink to its links";
       call(() => {

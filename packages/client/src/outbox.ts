@@ -1,4 +1,4 @@
-import type { AnyDefinition, Key, Op } from "@catnap/shared";
+import type { Key, Op } from "@catnap/shared";
 import type { Memory, Pending } from "./memory.ts";
 
 /** An op as it rests on disk, bound to the session that it belongs to. */
@@ -153,9 +153,4 @@ export class Outbox {
     if (this.#frozen.has(op)) this.#stale.push(rowName(op));
     if (this.own.get(op.seq) === op) this.own.delete(op.seq);
   }
-}
-
-/** Whether the browser may write the key of this name; an older definition's rows may name others. */
-export function isWritable(definition: AnyDefinition, name: string): boolean {
-  return definition.keys.get(name)?.access === "shared";
 }

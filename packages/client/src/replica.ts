@@ -10,7 +10,7 @@ import {
 } from "@catnap/shared";
 import { type BaseEntry, Memory, type Pending } from "./memory.ts";
 import type { Facts, News } from "./news.ts";
-import { isWritable, type OpRow, Outbox, rowName } from "./outbox.ts";
+import { type OpRow, Outbox, rowName } from "./outbox.ts";
 import type { CacheRow, ProfileRow, Rows } from "./shelf.ts";
 
 /** What the tab knows of one session, without any I/O: the server's entries, the ops on top, and whose they are. */
@@ -34,12 +34,10 @@ export class Replica {
   #acked = 0;
   /** How far each writer's ops are part of the entries, as the server told last. */
   #decided: News["decided"] = {};
-  readonly #definition: AnyDefinition;
   readonly #id: (bytes: number) => string;
   readonly #now: () => number;
 
   constructor(definition: AnyDefinition, profile: ProfileRow, id: (bytes: number) => string, now: () => number) {
-    this.#definition = definition;
     this.#id = id;
     this.#now = now;
     this.memory = new Memory(definition);
@@ -64,29 +62,26 @@ export class Replica {
 
   /**
    * Takes in what the disk holds: the cache unless the tab is ahead of it, and the ops of other page loads. Gives the
-   * rows of ops that the definition no longer lets the browser write.
+   * unusable rows that are this session's to drop.
    */
-  merge({ cache, profile, ops }: Rows, before: ReadonlySet<Pending>): OpRow[] {
+  merge({ cache, profile, ops, unusable }: Rows, before: ReadonlySet<Pending>): Rows["unusable"] {
     const { memory, outbox } = this;
     if (!this.spoke) this.profile = profile;
     if (this.identifier === null && !this.#blank && cache?.identifier) this.adopt(cache.identifier);
     this.parked = ops.some(({ identifier }) => identifier !== null && identifier !== this.identifier);
-    const rows = ops.filter(
-      ({ identifier, writer }) => writer !== this.writer && (identifier === null || identifier === this.identifier),
-    );
-    const [usable, unusable] = [true, false].map((wanted) =>
-      rows.filter(({ op }) => isWritable(this.#definition, op.key) === wanted),
-    ) as [OpRow[], OpRow[]];
+    const ours = ({ identifier, writer }: OpRow) =>
+      writer !== this.writer && (identifier === null || identifier === this.identifier);
     outbox.clock = Math.max(outbox.clock, cache?.clock ?? 0);
     // What was heard from siblings before the read began is on disk by now, or acknowledged.
     memory.remove((op) => op.writer !== this.writer && before.has(op));
     // Of the session at hand: ops whose effect is in the snapshot, though their rows are still there.
     if (cache && cache.identifier === this.identifier) this.#decide(cache.decided);
-    outbox.adopt(usable);
+    outbox.adopt(ops.filter(ours));
     outbox.renumber();
-    const entries = cache?.identifier === this.identifier && cache.rev > this.rev ? cache : undefined;
+    const news = cache && (cache.rev > this.rev || this.rev === 0);
+    const entries = news && cache.identifier === this.identifier ? cache : undefined;
     this.apply({ ...nothing, ...entries, reset: entries !== undefined, rev: entries?.rev ?? this.rev });
-    return unusable;
+    return unusable.filter(ours);
   }
 
   /** The record of the snapshot, without the definition's fingerprint. */

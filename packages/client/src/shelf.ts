@@ -1,4 +1,4 @@
-import type { AnyDefinition } from "@catnap/shared";
+import { type AnyDefinition, decode, type Key, type Op, SessionError, type SessionErrorCode } from "@catnap/shared";
 import type { Disk, StorageState } from "./disk.ts";
 import type { Marks } from "./marks.ts";
 import type { BaseEntry } from "./memory.ts";
@@ -29,20 +29,33 @@ export interface Rows {
   readonly cache: CacheRow | undefined;
   readonly profile: ProfileRow;
   readonly ops: readonly OpRow[];
+  /** Rows of changes that can never be sent, and why. */
+  readonly unusable: readonly (OpRow & { readonly code: SessionErrorCode })[];
 }
+
+/** Makes a value fit that today's schema rejects; `undefined`: drop it. */
+export type Migrate = (key: string, value: unknown) => unknown;
 
 /** What of Catnap's is on disk, and how it is wiped. */
 export class Shelf {
   readonly #disk: Disk;
   readonly #marks: Marks;
-  readonly #fingerprint: string;
+  readonly #definition: AnyDefinition;
   readonly #id: (bytes: number) => string;
+  readonly #migrate: Migrate | undefined;
 
-  constructor(disk: Disk, marks: Marks, definition: AnyDefinition, id: (bytes: number) => string) {
+  constructor(
+    disk: Disk,
+    marks: Marks,
+    definition: AnyDefinition,
+    id: (bytes: number) => string,
+    migrate: Migrate | undefined,
+  ) {
     this.#disk = disk;
     this.#marks = marks;
-    this.#fingerprint = definition.fingerprint;
+    this.#definition = definition;
     this.#id = id;
+    this.#migrate = migrate;
   }
 
   get storage(): StorageState {
@@ -60,18 +73,57 @@ export class Shelf {
     let cache: CacheRow | undefined;
     let profile: ProfileRow | undefined;
     const ops: OpRow[] = [];
+    const unusable: (OpRow & { code: SessionErrorCode })[] = [];
     for (const [name, row] of await this.#disk.read()) {
       // Our own rows, by the names under which `write` puts them.
       if (name === "cache") cache = row as CacheRow;
       else if (name === "profile") profile = row as ProfileRow;
-      else if (name.startsWith("op:")) ops.push(row as OpRow);
+      else if (name.startsWith("op:")) {
+        const found = row as OpRow;
+        try {
+          ops.push({ ...found, op: this.#fitOp(found.op) });
+        } catch (error) {
+          unusable.push({ ...found, code: SessionError.from(error)?.code ?? "INVALID_VALUE" });
+        }
+      }
     }
-    if (cache && cache.fingerprint !== this.#fingerprint) cache = { ...cache, rev: 0, entries: [] };
-    return { cache, ops, profile: profile ?? (await this.#disk.claim("profile", this.fresh())) };
+    if (cache && cache.fingerprint !== this.#definition.fingerprint) cache = this.#refit(cache);
+    return { cache, ops, unusable, profile: profile ?? (await this.#disk.claim("profile", this.fresh())) };
+  }
+
+  /** The snapshot of another definition: what fits is shown until the server has been asked for all of it. */
+  #refit(cache: CacheRow): CacheRow {
+    const entries = cache.entries.flatMap(([name, { value }]) => {
+      try {
+        const key = this.#definition.keys.get(name);
+        return key && value !== null ? [[name, { value: this.#fit(key, value), rev: 0 }] as const] : [];
+      } catch {
+        return [];
+      }
+    });
+    return { ...cache, rev: 0, entries };
+  }
+
+  /** The op with values that today's schema accepts. Throws when it is beyond mending. */
+  #fitOp(op: Op): Op {
+    const key = this.#definition.keys.get(op.key);
+    if (key?.access !== "shared") throw new SessionError("FORBIDDEN_KEY", "", { key: op.key });
+    const mend = (value: string | null) => value && this.#fit(key, value);
+    return { ...op, value: mend(op.value), ...(op.from == null ? {} : { from: mend(op.from) }) };
+  }
+
+  #fit(key: Key, encoded: string): string {
+    const value = decode(encoded, key.name);
+    try {
+      return key.encode(value);
+    } catch (error) {
+      if (!this.#migrate) throw error;
+      return key.encode(this.#migrate(key.name, value));
+    }
   }
 
   cacheRow(row: Omit<CacheRow, "fingerprint">): readonly [string, CacheRow] {
-    return ["cache", { ...row, fingerprint: this.#fingerprint }];
+    return ["cache", { ...row, fingerprint: this.#definition.fingerprint }];
   }
 
   write(puts: readonly (readonly [string, unknown])[], deletes: readonly string[]): Promise<void> {

@@ -144,7 +144,29 @@ test("two devices add to a cart and a counter at once: both changes stand, on th
     expect(session.value("visits")).toBe(11);
     expect(session.value("cart").map(({ sku }) => sku)).toEqual(expect.arrayContaining(["pen", "ink"]));
   }
-  expect(b.notes.map(({ key, what }) => `${key} ${what}`)).toEqual(["cart merged", "visits merged"]);
+  expect(b.conflicts.map(({ key, what }) => `${key} ${what}`)).toEqual(["cart merged", "visits merged"]);
+});
+
+test("the app hears once what another device has overwritten, and can offer to take it back", async () => {
+  const { browser } = open();
+  const [a, b] = [browser.tab(), browser.tab({ name: "other device" })];
+  await a.session.awake();
+  a.session.setValue("theme", "dark");
+  await a.session.sleep();
+  await b.session.awake();
+  a.session.setValue("note", "milk");
+  b.session.setValue("note", "bread");
+  await a.session.sleep();
+  await b.session.sleep();
+  await a.session.awake();
+  await a.session.awake();
+  expect(b.conflicts).toEqual([]);
+  expect(a.conflicts).toEqual([{ key: "note", what: "lost", mine: "milk" }]);
+  a.session.setValue("note", a.conflicts[0]?.mine as string);
+  await a.session.sleep();
+  await b.session.awake();
+  expect(b.session.value("note")).toBe("milk");
+  expect([...a.conflicts, ...b.conflicts]).toHaveLength(1);
 });
 
 test("several tabs that write first at once end in one session that has all of it", async () => {
@@ -198,7 +220,7 @@ test("a value that the server refuses is told, and does not hold up the others",
   lenient.session.setValue(k(1), "x".repeat(131_000));
   for (let i = 2; i < 12; i++) lenient.session.setValue(k(i), "x".repeat(131_000));
   await lenient.session.sleep();
-  expect(lenient.notes.some(({ what, code }) => what === "rejected" && code === "LIMIT_EXCEEDED")).toBe(true);
+  expect(lenient.conflicts.some(({ what, code }) => what === "rejected" && code === "LIMIT_EXCEEDED")).toBe(true);
   expect(lenient.session.status().pending).toBe(0);
   expect((await browser.server()).entries).toMatchObject({ note: { value: '"fine"' } });
 });

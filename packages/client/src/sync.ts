@@ -19,7 +19,8 @@ export interface SyncParts {
 
 /** What the synchroniser tells its tab. */
 export interface SyncEvents {
-  note(note: Note): void;
+  /** `mine` is the value of the change, encoded; `null`: it was a deletion. */
+  note(note: Note, mine: string | null | undefined): void;
   /** The server has ended the session. Comes before the call that found it out rejects. */
   ended(code: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED"): void;
   pulse(): void;
@@ -188,7 +189,8 @@ export class Sync {
     replica.apply(news);
     keeper.save(!quiet);
     if (!quiet) tabs.tell({ kind: "synced", news });
-    for (const note of answer.notes) this.#events.note(note);
+    const sent = new Map(push.ops.map((op) => [op.seq, op.value]));
+    for (const { was, ...note } of answer.notes) this.#events.note(note, was ?? sent.get(note.seq));
     this.#events.pulse();
   }
 

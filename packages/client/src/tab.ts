@@ -1,8 +1,10 @@
 import {
   type AnyDefinition,
+  decode,
   type Key,
   type Note,
   SessionError,
+  type SessionErrorCode,
   type SessionHome,
   type SessionState,
 } from "@catnap/shared";
@@ -34,6 +36,20 @@ export interface Expired {
   readonly unsent: readonly { readonly key: string; readonly value: unknown }[];
 }
 
+/** A change of this browser that was not simply applied: enough to tell the user, and to offer an undo. */
+export interface Conflict {
+  readonly key: string;
+  /**
+   * `merged`: the change and another one were joined. `lost`: another device's change stands in its place. `rejected`:
+   * it fits neither the schema nor the rights of the browser, and was dropped.
+   */
+  readonly what: "lost" | "merged" | "rejected";
+  /** What the change had set; `undefined`: it was a deletion, or one of more than 4,096 characters that was sent earlier. */
+  readonly mine: unknown;
+  readonly code?: SessionErrorCode;
+  readonly message?: string;
+}
+
 /** What a tab works with; `createSessionClient` puts it together. */
 export interface TabParts {
   readonly definition: AnyDefinition;
@@ -47,7 +63,7 @@ export interface TabParts {
   readonly openChannel: () => Channel | undefined;
   /** Absent: no live updates. */
   readonly live: Pick<LiveParts, "trpc" | "locks" | "name"> | undefined;
-  readonly onConflict: ((note: Note) => void) | undefined;
+  readonly onConflict: ((conflict: Conflict) => void) | undefined;
   readonly onExpired: ((event: Expired) => void) | undefined;
   readonly onStatus: () => void;
 }
@@ -74,7 +90,10 @@ export class Tab implements SessionHome {
     this.decoded = replica.memory.decoded;
     this.#status = { state: "asleep", pending: 0, storage: shelf.storage };
     const pulse = () => this.pulse();
-    const note = (one: Note) => call(() => parts.onConflict?.(one));
+    const note = ({ seq: _, ...told }: Note, mine: string | null | undefined) => {
+      const { key } = told;
+      call(() => parts.onConflict?.({ ...told, mine: mine == null ? undefined : decode(mine, key) }));
+    };
     this.#tabs = new Tabs(replica, parts.openChannel, {
       behind: () => this.#sync.attempt(),
       wiped: () => this.#forget(),
@@ -197,6 +216,7 @@ export class Tab implements SessionHome {
   }
 
   close(): void {
+    this.#awake = false;
     this.#live?.follow(null);
     this.#keeper.close();
     this.#sync.close();

@@ -1,13 +1,20 @@
 import { createSessions, type SessionsOptions } from "@catnap/server";
-import { counter, defineSession, merge, type Note, type SessionSnapshot, value } from "@catnap/shared";
-import { createTRPCClient, httpLink } from "@trpc/client";
+import { counter, defineSession, merge, type SessionSnapshot, value } from "@catnap/shared";
+import { createTRPCClient, httpLink, httpSubscriptionLink, splitLink } from "@trpc/client";
 import { initTRPC } from "@trpc/server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
+import { EventSource } from "eventsource";
 import { IDBFactory } from "fake-indexeddb";
 import superjson from "superjson";
 import { z } from "zod";
 import { memoryStore } from "../../server/src/stores/memory.ts";
-import { type ClientSession, createSessionClient, type Expired, type SessionClientOptions } from "../src/index.ts";
+import {
+  type ClientSession,
+  type Conflict,
+  createSessionClient,
+  type Expired,
+  type SessionClientOptions,
+} from "../src/index.ts";
 
 /** A thousand more keys, typed as one; `k(7)` names one of them. */
 const thousand = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`k${i}`, z.string()])) as {
@@ -55,7 +62,7 @@ export type Fate = "ok" | "lost" | "answer lost";
 export interface Tab {
   readonly session: ClientSession<Shop>;
   readonly page: FakePage;
-  readonly notes: Note[];
+  readonly conflicts: Conflict[];
   readonly expired: Expired[];
   /** The process ends: nothing of this tab happens any more, and nothing was told. */
   kill(): void;
@@ -85,7 +92,24 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
     /** Awaited before a request is handled. */
     gate: Promise.resolve(),
     browser: () => createBrowser(),
+    /** The live streams that are open: each function breaks its connection. */
+    streams: new Set<() => void>(),
   };
+
+  /** Lets a response's body through until it ends, the reader leaves, or a test breaks the connection. */
+  function breakable(response: Response, left: AbortSignal | null | undefined): Response {
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    const broken = new AbortController();
+    const cut = () => broken.abort(new TypeError("network error"));
+    world.streams.add(cut);
+    left?.addEventListener("abort", cut);
+    const signal = broken.signal;
+    void response.body
+      ?.pipeTo(writable, { signal })
+      .catch(() => undefined)
+      .finally(() => world.streams.delete(cut));
+    return new Response(readable, response);
+  }
 
   function createBrowser() {
     const jar = { cookie: "" };
@@ -97,6 +121,7 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
       setItem: (key: string, text: string) => void marks.set(key, text),
     };
     const open = new Set<ClientSession<Shop>>();
+    const locks = createLocks();
 
     const send = async (input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> => {
       const url = new URL(String(input), "https://shop.test");
@@ -111,19 +136,26 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
       if (jar.cookie) headers.set("cookie", jar.cookie);
       const response = await fetchRequestHandler({
         endpoint: "/trpc",
-        req: new Request(url, { method: init.method ?? "GET", headers, body: init.body ?? null }),
+        req: new Request(url, {
+          method: init.method ?? "GET",
+          headers,
+          body: init.body ?? null,
+          signal: init.signal ?? null,
+        }),
         router,
         createContext: (from) => ({ session: sessions.wake(from) }),
       });
       if (fate === "answer lost") throw new TypeError("Failed to fetch");
       for (const cookie of response.headers.getSetCookie())
         jar.cookie = cookie.split(";")[0]?.endsWith("=") ? "" : (cookie.split(";")[0] ?? "");
-      return response;
+      return response.headers.get("content-type")?.startsWith("text/event-stream")
+        ? breakable(response, init.signal)
+        : response;
     };
 
-    function tab(more: Partial<SessionClientOptions<Shop>> & { bare?: boolean } = {}): Tab {
+    function tab(more: Partial<SessionClientOptions<Shop>> & { bare?: boolean; deaf?: boolean } = {}): Tab {
       const page = new FakePage();
-      const notes: Note[] = [];
+      const conflicts: Conflict[] = [];
       const expired: Expired[] = [];
       let alive = true;
       const channels: BroadcastChannel[] = [];
@@ -132,8 +164,23 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
         const response = await send(input as URL, init);
         return alive ? response : new Promise(() => undefined);
       };
+      class TabEventSource extends EventSource {
+        constructor(address: string | URL) {
+          super(address, { fetch: (input, init) => fetcher(input as URL, init as RequestInit) });
+        }
+      }
       const client = createTRPCClient<typeof router>({
-        links: [httpLink({ url: "https://shop.test/trpc", transformer: superjson, fetch: fetcher as never })],
+        links: [
+          splitLink({
+            condition: ({ type }) => type === "subscription" && !more.deaf,
+            true: httpSubscriptionLink({
+              url: "https://shop.test/trpc",
+              transformer: superjson,
+              EventSource: TabEventSource,
+            }),
+            false: httpLink({ url: "https://shop.test/trpc", transformer: superjson, fetch: fetcher as never }),
+          }),
+        ],
       });
       const session = createSessionClient({
         definition: shop,
@@ -141,7 +188,7 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
         url: "/trpc/session",
         transformer: superjson,
         name,
-        onConflict: (note) => notes.push(note),
+        onConflict: (conflict) => conflicts.push(conflict),
         onExpired: (event) => expired.push(event),
         ...more,
         surroundings: {
@@ -149,6 +196,7 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
           indexedDB,
           localStorage,
           random: () => 1,
+          locks,
           channel: (called) => {
             const channel = new BroadcastChannel(called);
             channels.push(channel);
@@ -162,7 +210,7 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
       return {
         session,
         page,
-        notes,
+        conflicts,
         expired,
         kill() {
           alive = false;
@@ -202,6 +250,18 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
     };
   }
   return world;
+}
+
+/** The browser's locks, as far as they are asked for: exclusive, in turn, given back when the holder's promise settles. */
+function createLocks(): Pick<LockManager, "request"> {
+  const tails = new Map<string, Promise<unknown>>();
+  const request = async (name: string, { signal }: LockOptions, hold: () => Promise<unknown>) => {
+    const turn = tails.get(name) ?? Promise.resolve();
+    const mine = turn.then(() => (signal?.aborted ? undefined : hold()));
+    tails.set(name, mine);
+    await mine;
+  };
+  return { request: request as LockManager["request"] };
 }
 
 export type Browser = ReturnType<ReturnType<typeof createWorld>["browser"]>;

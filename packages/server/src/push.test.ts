@@ -108,6 +108,39 @@ test("between devices the last to arrive stands", () => {
   expect(server.value("note")).toBe("second");
 });
 
+test("the device whose change is overwritten unseen hears of it once, with what it was", () => {
+  const server = createServer();
+  const [a, b] = [{ profile: "profile-a" }, { profile: "profile-b", writer: "writer-b" }];
+  server.push({ ...a, ops: [set(1, "note", "milk"), set(2, "clicks", 1, 0, null)] });
+  const winner = server.push({ ...b, since: 0, ops: [set(1, "note", "bread")] });
+  expect(winner.notes).toEqual([]);
+  const lost = { key: "note", seq: 1, what: "lost", was: '"milk"' };
+  expect(server.push({ ...a, since: 1 }).notes).toEqual([lost]);
+  expect(server.push({ ...a, since: 2 }).notes).toEqual([]);
+  // Its next change takes the note along, unless the answer that told of it was lost.
+  expect(server.push({ ...a, since: 1, ops: [set(3, "clicks", 2, 1, 1)] }).notes).toEqual([lost]);
+  server.push({ ...a, since: 3, ops: [set(4, "clicks", 3, 3, 2)] });
+  expect(server.push({ ...a, since: 0 }).notes).toEqual([]);
+});
+
+test("nobody is told of a change that the other device had seen, nor of one between tabs of a browser", () => {
+  const server = createServer();
+  server.push({ profile: "profile-a", ops: [set(1, "note", "milk")] });
+  server.push({ profile: "profile-b", ops: [set(1, "note", "bread", 1)] });
+  server.push({ profile: "profile-b", writer: "writer-2", ops: [set(2, "note", "jam", 1)] });
+  for (const profile of ["profile-a", "profile-b"]) expect(server.push({ profile, since: 0 }).notes).toEqual([]);
+});
+
+test("the notes of what was overwritten are few and small, however much it was", () => {
+  const server = createServer();
+  for (let i = 1; i <= 20; i++) {
+    server.push({ profile: "profile-a", ops: [set(i, "note", `a${i}`, 2 * i)] });
+    server.push({ profile: "profile-b", ops: [set(i, "note", `b${i}`, 0)] });
+  }
+  const { notes } = server.push({ profile: "profile-a", since: 0 });
+  expect(notes.map(({ was }) => was)).toEqual([13, 14, 15, 16, 17, 18, 19, 20].map((i) => `"a${i}"`));
+});
+
 test("a conflict on a key with a merge joins both changes and says so", () => {
   const server = createServer();
   server.push({ ops: [set(1, "tags", ["a"], 0, null)] });

@@ -26,6 +26,9 @@ const marksPrefix = "~sync:";
 const evictedKey = "~evicted";
 const maxWriters = 32;
 const maxProfiles = 16;
+/** Of how many overwritten changes a profile hears at its next pull, and up to which length it hears what they were. */
+const maxLost = 8;
+const maxLostLength = 4096;
 
 /** The watermarks of one browser profile. */
 interface Marks {
@@ -33,6 +36,8 @@ interface Marks {
   readonly floor: number;
   /** By writer: every op up to here is decided. */
   readonly writers: Readonly<Record<string, number>>;
+  /** Changes that another device has overwritten without having seen them; the profile has not been told yet. */
+  readonly lost: readonly Note[];
 }
 
 /** What a push does to a session: pure, so that a conflict in the store only means to do it again. */
@@ -62,6 +67,7 @@ export function applyPush(
   const watermark = known ?? 0;
   const changes = new Map<string, EntryChange>();
   const notes: Note[] = [];
+  const overwritten: [string, Entry][] = [];
   let left = room;
   // Without a watermark, an op may have been applied before the watermark was dropped: then only its base can tell.
   const dubious = (op: Op) =>
@@ -93,6 +99,7 @@ export function applyPush(
         continue;
       }
       left -= growth;
+      if (!key.merge && stored && stored.rev > op.base && !changes.has(op.key)) overwritten.push([op.key, stored]);
       changes.set(op.key, { value: next, writer: `${push.profile}/${push.writer}`, seq: op.seq });
       if (key.merge && op.value !== null && op.from !== before)
         notes.push({ key: op.key, seq: op.seq, what: "merged" });
@@ -104,9 +111,10 @@ export function applyPush(
   }
 
   const acked = pending.length > 0 ? Math.max(watermark, push.upTo) : watermark;
-  const next = nextMarks(marks, push, pending.length > 0 ? acked : null);
-  if (next)
-    changes.set(marksKey, { value: JSON.stringify({ f: next.floor, w: next.writers }), writer: "server", seq: 0 });
+  const heard = push.since >= (marksEntry?.rev ?? 0);
+  const next = nextMarks(heard ? { ...marks, lost: [] } : marks, push, pending.length > 0 ? acked : null);
+  if (next) changes.set(marksKey, { value: formatMarks(next), writer: "server", seq: 0 });
+  for (const [key, entry] of overwritten) tellLoser(push.profile, key, entry, entries, changes);
   if (next && !marksEntry) evictProfiles(entries, changes);
   return { changes, notes, acked, wentBack: watermark < push.acked };
 }
@@ -135,7 +143,24 @@ function nextMarks(marks: Marks, push: Push, reached: number | null): Marks | nu
       .sort((a, b) => (writers[a] ?? 0) - (writers[b] ?? 0));
     for (const writer of oldestFirst.slice(0, surplus)) drop(writer);
   }
-  return reached === null && retired.length === 0 ? null : { floor, writers };
+  return reached === null && retired.length === 0 ? null : { ...marks, floor, writers };
+}
+
+/** Leaves a note for the other device whose change was overwritten: it hears of it with its next answer. */
+function tellLoser(
+  winner: string,
+  key: string,
+  { writer, seq, value }: Entry,
+  entries: ReadonlyMap<string, Entry>,
+  changes: Map<string, EntryChange>,
+): void {
+  const [profile = ""] = writer.split("/");
+  const name = marksPrefix + profile;
+  const marks = readMarks(changes.get(name) ?? entries.get(name));
+  if (profile === winner || !entries.has(name)) return;
+  const note: Note = { key, seq, what: "lost", ...((value?.length ?? 0) <= maxLostLength ? { was: value } : {}) };
+  const lost = [...marks.lost, note].slice(-maxLost);
+  changes.set(name, { value: formatMarks({ ...marks, lost }), writer: "server", seq: 0 });
 }
 
 /** Makes room for one more profile: the marks that were written longest ago go, and a sign stays. */
@@ -149,10 +174,14 @@ function evictProfiles(entries: ReadonlyMap<string, Entry>, changes: Map<string,
   changes.set(evictedKey, { value: "1", writer: "server", seq: 0 });
 }
 
-function readMarks(entry: Entry | undefined): Marks {
-  if (entry?.value == null) return { floor: 0, writers: {} };
-  const { f, w } = JSON.parse(entry.value) as { f: number; w: Record<string, number> };
-  return { floor: f, writers: Object.assign(Object.create(null) as Record<string, number>, w) };
+function readMarks(entry: Pick<EntryChange, "value"> | undefined): Marks {
+  if (entry?.value == null) return { floor: 0, writers: {}, lost: [] };
+  const { f, w, l } = JSON.parse(entry.value) as { f: number; w: Record<string, number>; l?: Note[] };
+  return { floor: f, writers: Object.assign(Object.create(null) as Record<string, number>, w), lost: l ?? [] };
+}
+
+function formatMarks({ floor, writers, lost }: Marks): string {
+  return JSON.stringify({ f: floor, w: writers, ...(lost.length > 0 ? { l: lost } : {}) });
 }
 
 /**
@@ -214,16 +243,18 @@ export function answerPush(
       writer === `${push.profile}/${push.writer}` && sent.get(name) === value && push.ops.some((op) => op.seq === seq);
     entries[name] = echo ? { rev } : { value, rev };
   }
+  const marksEntry = record.entries.get(marksPrefix + push.profile);
+  const { writers, lost } = readMarks(marksEntry);
   return {
     ok: true,
     identifier: record.identifier,
     rev: record.rev,
     acked: outcome.acked,
-    decided: { ...readMarks(record.entries.get(marksPrefix + push.profile)).writers },
+    decided: { ...writers },
     entries,
     deleted,
     ...(reset ? { reset } : {}),
-    notes: outcome.notes,
+    notes: marksEntry && marksEntry.rev > push.since ? [...outcome.notes, ...lost] : outcome.notes,
     facts: factsOf(record, now),
   };
 }

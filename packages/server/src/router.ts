@@ -16,12 +16,7 @@ import {
   type WritableNameOf,
 } from "@catnap/shared";
 import { parseChangesInput, parsePush } from "@catnap/shared/schema";
-import type {
-  TRPCMutationProcedure,
-  TRPCQueryProcedure,
-  TRPCSubscriptionProcedure,
-  TrackedEnvelope,
-} from "@trpc/server";
+import type { TRPCMutationProcedure, TRPCQueryProcedure, TRPCSubscriptionProcedure } from "@trpc/server";
 import type { Fork } from "./fork.ts";
 
 /** What the browser may be told of the session itself. Times are epoch milliseconds, the timeout seconds. */

@@ -31,8 +31,10 @@ export interface Push {
 export interface Note {
   readonly key: string;
   readonly seq: number;
-  /** `lost`: a later change stands. `merged`: both stand, joined. `rejected`: the server refused it. */
+  /** `lost`: another change stands. `merged`: both stand, joined. `rejected`: the server refused it. */
   readonly what: "lost" | "merged" | "rejected";
+  /** What the change had set, encoded, when it came with an earlier push: another device has overwritten it unseen. */
+  readonly was?: string | null;
   readonly code?: SessionErrorCode;
   readonly message?: string;
 }
