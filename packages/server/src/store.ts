@@ -138,7 +138,10 @@ export interface SessionStore {
   find(query: Query): Promise<Page<SessionInfo>>;
   /** Removes sessions that expired at or before `now`, at most `limit` of them, and says how many. One that was touched meanwhile stays. */
   sweep(now: number, limit: number): Promise<number>;
-  /** Calls back with the revision after every commit to the session by anyone, and with 0 when it ends. */
+  /**
+   * Calls back after commits to the session by anyone, with the revision that it then has, and with 0 when it has ended.
+   * Commits that come close together may be one call, and a call may come for nothing: whoever watches reads again.
+   */
   watch?(key: StoreKey, listener: (rev: number) => void): Unsubscribe;
   /** Ends what the store opened itself. Calls after it reject with `STORE_UNAVAILABLE`; closing twice does nothing. */
   close(): Promise<void>;

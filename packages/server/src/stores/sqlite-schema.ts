@@ -4,6 +4,9 @@ import { all, type SqliteDatabase, transaction } from "./sqlite-driver.ts";
 /** When a session expires, as SQL: what `expiresAt` of the contract says, over columns of `catnap_session`. */
 export const expiry = "min(ends_at, accessed_at + timeout_ms)";
 
+/** A random number that JavaScript holds exactly, as SQL. */
+export const freshStamp = "1 + abs(random() % 9007199254740990)";
+
 /**
  * Every step from an empty database to today's tables. A step that was released is never edited: add another.
  *
@@ -13,8 +16,10 @@ export const expiry = "min(ends_at, accessed_at + timeout_ms)";
  * - Inserting into the view `catnap_commit` is a commit with its first change, in one statement: a fifth cheaper through
  *   libsql than BEGIN, UPDATE, INSERT, COMMIT. What remains above a bare upsert is the session's own row, a second page
  *   to write. For a session that is not alive it yields no row.
+ * - `stamp` names the commit that left a session's entries as they are, `prior_stamp` the one before. They let a process
+ *   know that what it has in memory is what the file holds; 0 comes from a process of the first version.
  */
-const migrations = [
+export const migrations: readonly string[] = [
   `
   CREATE TABLE catnap_session (
     id INTEGER PRIMARY KEY,
@@ -60,6 +65,27 @@ const migrations = [
       ON CONFLICT DO UPDATE SET value = excluded.value, rev = excluded.rev, writer = excluded.writer, seq = excluded.seq;
     UPDATE catnap_session
       SET rev = rev + 1,
+          accessed_at = max(accessed_at, NEW.accessed_at),
+          transactions = transactions + NEW.transactions,
+          timeout_ms = coalesce(NEW.timeout_ms, timeout_ms)
+      WHERE identifier = NEW.identifier;
+  END;
+  `,
+  `
+  ALTER TABLE catnap_session ADD COLUMN stamp INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE catnap_session ADD COLUMN prior_stamp INTEGER NOT NULL DEFAULT 0;
+  DROP TRIGGER catnap_commit_applies;
+  CREATE TRIGGER catnap_commit_applies INSTEAD OF INSERT ON catnap_commit BEGIN
+    SELECT RAISE(IGNORE)
+      WHERE NOT EXISTS (SELECT 1 FROM catnap_session WHERE identifier = NEW.identifier AND ${expiry} > NEW.now);
+    INSERT INTO catnap_entry (session, key, value, rev, writer, seq)
+      SELECT id, NEW.key, NEW.value, rev + 1, NEW.writer, NEW.seq
+      FROM catnap_session WHERE identifier = NEW.identifier AND NEW.key IS NOT NULL
+      ON CONFLICT DO UPDATE SET value = excluded.value, rev = excluded.rev, writer = excluded.writer, seq = excluded.seq;
+    UPDATE catnap_session
+      SET rev = rev + 1,
+          prior_stamp = stamp,
+          stamp = ${freshStamp},
           accessed_at = max(accessed_at, NEW.accessed_at),
           transactions = transactions + NEW.transactions,
           timeout_ms = coalesce(NEW.timeout_ms, timeout_ms)

@@ -10,8 +10,9 @@ import {
   type Touch,
   type WriteResult,
 } from "../store.ts";
+import type { EntryCache } from "./sqlite-cache.ts";
 import { all, type SqliteDatabase, transaction } from "./sqlite-driver.ts";
-import { expiry } from "./sqlite-schema.ts";
+import { expiry, freshStamp } from "./sqlite-schema.ts";
 
 /** The contract over an open database of today's tables, as plain synchronous calls that throw what the driver throws. */
 export interface SessionTables {
@@ -21,11 +22,21 @@ export interface SessionTables {
   delete(key: StoreKey, ifExpiredAt?: number): boolean;
   find(query: Query): Page<SessionInfo>;
   sweep(now: number, limit: number): number;
+  version(): number;
+  revisions(keys: readonly StoreKey[]): ReadonlyMap<StoreKey, number>;
 }
 
 interface SessionRow extends Omit<SessionRecord, "entries"> {
-  /** A JSON array of `[key, value, rev, writer, seq]`. */
-  readonly entries: string;
+  readonly stamp: number;
+  /** A JSON array of `[key, value, rev, writer, seq]`; `null`: the cached ones are still those of the file. */
+  readonly entries: string | null;
+}
+
+/** What a commit has made of the session's row. */
+interface Committed {
+  readonly rev: number;
+  readonly stamp: number;
+  readonly prior: number;
 }
 
 // Results are taken with `all`, never with `get`: libsql's `get` leaves its statement open, and with it a read lock
@@ -35,18 +46,22 @@ const sql = {
   // safe for a NUL in a text, at which libsql cuts a column.
   read: `
     SELECT identifier, rev, created_at AS createdAt, ends_at AS endsAt, accessed_at AS accessedAt,
-      timeout_ms AS timeoutMs, transactions, subject, authenticated_at AS authenticatedAt,
-      (SELECT json_group_array(json_array(key, value, rev, writer, seq)) FROM catnap_entry WHERE session = id) AS entries
-    FROM catnap_session WHERE identifier = ?`,
+      timeout_ms AS timeoutMs, transactions, subject, authenticated_at AS authenticatedAt, stamp,
+      CASE stamp WHEN ?2 THEN NULL ELSE
+        (SELECT json_group_array(json_array(key, value, rev, writer, seq)) FROM catnap_entry WHERE session = id)
+      END AS entries
+    FROM catnap_session WHERE identifier = ?1`,
   create: `
     INSERT INTO catnap_session
-      (identifier, rev, created_at, ends_at, accessed_at, timeout_ms, due_at, transactions, subject, authenticated_at)
-    VALUES (?1, 1, ?2, ?3, ?4, ?5, min(?3, ?4 + ?5), ?6, ?7, ?8)
-    ON CONFLICT DO NOTHING RETURNING id, rev`,
+      (identifier, rev, created_at, ends_at, accessed_at, timeout_ms, due_at, transactions, subject, authenticated_at, stamp)
+    VALUES (?1, 1, ?2, ?3, ?4, ?5, min(?3, ?4 + ?5), ?6, ?7, ?8, ${freshStamp})
+    ON CONFLICT DO NOTHING RETURNING json_array(rev, stamp, prior_stamp) AS committed`,
   commit: `
     INSERT INTO catnap_commit (identifier, now, accessed_at, transactions, timeout_ms, key, value, writer, seq)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-    RETURNING (SELECT rev FROM catnap_session WHERE identifier = ?1) AS rev`,
+    RETURNING (SELECT json_array(rev, stamp, prior_stamp) FROM catnap_session WHERE identifier = ?1) AS committed`,
+  revisions: `
+    SELECT identifier, rev FROM catnap_session WHERE identifier IN (SELECT value FROM json_each(?))`,
   find: `
     SELECT identifier, subject, created_at AS createdAt, accessed_at AS accessedAt, ${expiry} AS expiresAt,
       authenticated_at AS authenticatedAt, transactions
@@ -73,7 +88,7 @@ const sql = {
 };
 
 /** Prepares the contract's statements on a database that `migrate` has seen. */
-export function sessionTables(database: SqliteDatabase): SessionTables {
+export function sessionTables(database: SqliteDatabase, cache: EntryCache): SessionTables {
   const read = database.prepare(sql.read);
   const create = database.prepare(sql.create);
   const commitFirst = database.prepare(sql.commit);
@@ -84,34 +99,33 @@ export function sessionTables(database: SqliteDatabase): SessionTables {
   const deleteAny = database.prepare(sql.delete);
   const deleteExpired = database.prepare(sql.deleteExpired);
   const sweep = database.prepare(sql.sweep);
+  const version = database.prepare("PRAGMA data_version");
+  const revisions = database.prepare(sql.revisions);
 
   const tables: SessionTables = {
     read(key) {
       // The statement selects the fields of `SessionRow`.
-      const row = read.all(key)[0] as SessionRow | undefined;
-      return row === undefined ? null : toRecord(row);
+      const cached = cache.get(key);
+      const row = read.all(key, cached?.stamp ?? null)[0] as SessionRow | undefined;
+      if (row === undefined) {
+        cache.drop(key);
+        return null;
+      }
+      if (cached && row.entries === null) return toRecord(row, cached.entries);
+      const entries = toEntries(row.entries ?? "[]");
+      cache.set(key, Number(row.stamp), entries);
+      return toRecord(row, entries);
     },
 
     write(key, commit) {
       const first = firstChange(commit);
-      if (isOneStatement(commit, first)) {
-        const rev = applyFirst(key, commit, first);
-        return rev === undefined ? { ok: false, record: null } : { ok: true, rev };
-      }
-      return transaction(database, () => {
-        if (!holds(key, commit)) return refusal(key, commit);
-        const rev = commit.create === undefined ? applyFirst(key, commit, first) : createSession(key, commit);
-        if (rev === undefined) return refusal(key, commit);
-        if (commit.create === undefined && (commit.subject !== undefined || commit.authenticatedAt !== undefined)) {
-          database.prepare(sql.bind).run(commit.subject ?? null, commit.authenticatedAt ?? null, key);
-        }
-        for (const [name, { value, writer, seq }] of commit.changes) {
-          if (commit.create === undefined && name === first) continue;
-          if (value === undefined) remove.run(key, name);
-          else put.run(name, value, writer, seq, key);
-        }
-        return { ok: true, rev };
-      });
+      const written = isOneStatement(commit, first)
+        ? (applyFirst(key, commit, first) ?? { ok: false as const, record: null })
+        : transaction(database, () => applyAll(key, commit, first));
+      if ("ok" in written) return written;
+      // Only now, since a transaction may fail at its very end.
+      cache.advance(key, written, commit.changes);
+      return { ok: true, rev: written.rev };
     },
 
     touch(touches) {
@@ -147,10 +161,36 @@ export function sessionTables(database: SqliteDatabase): SessionTables {
     },
 
     sweep: (now, limit) => changed(sweep.run(now, limit)),
+
+    // The pragma and the statement select what is read of them.
+    version: () => Number((version.all()[0] as { data_version: number }).data_version),
+
+    revisions: (keys) =>
+      new Map(
+        (revisions.all(JSON.stringify(keys)) as { identifier: string; rev: number }[]).map(({ identifier, rev }) => [
+          identifier,
+          Number(rev),
+        ]),
+      ),
   };
 
+  function applyAll(key: StoreKey, commit: Commit, first: string | undefined): Committed | WriteResult {
+    if (!holds(key, commit)) return refusal(key, commit);
+    const written = commit.create === undefined ? applyFirst(key, commit, first) : createSession(key, commit);
+    if (written === undefined) return refusal(key, commit);
+    if (commit.create === undefined && (commit.subject !== undefined || commit.authenticatedAt !== undefined)) {
+      database.prepare(sql.bind).run(commit.subject ?? null, commit.authenticatedAt ?? null, key);
+    }
+    for (const [name, { value, writer, seq }] of commit.changes) {
+      if (commit.create === undefined && name === first) continue;
+      if (value === undefined) remove.run(key, name);
+      else put.run(name, value, writer, seq, key);
+    }
+    return written;
+  }
+
   /** Checks that the session lives, raises its revision and applies one change, in one statement; `undefined`: it does not live. */
-  function applyFirst(key: StoreKey, commit: Commit, first: string | undefined): number | undefined {
+  function applyFirst(key: StoreKey, commit: Commit, first: string | undefined): Committed | undefined {
     const change = first === undefined ? undefined : commit.changes.get(first);
     const rows = commitFirst.all(
       key,
@@ -162,11 +202,11 @@ export function sessionTables(database: SqliteDatabase): SessionTables {
       change?.value ?? null,
       change?.writer ?? "",
       change?.seq ?? 0,
-    ) as { rev: number }[]; // The statement returns a revision or nothing.
-    return rows[0] && Number(rows[0].rev);
+    );
+    return toCommitted(rows);
   }
 
-  function createSession(key: StoreKey, commit: Commit): number | undefined {
+  function createSession(key: StoreKey, commit: Commit): Committed | undefined {
     const { createdAt, endsAt } = commit.create ?? { createdAt: commit.now, endsAt: commit.now };
     const rows = create.all(
       key,
@@ -178,7 +218,7 @@ export function sessionTables(database: SqliteDatabase): SessionTables {
       commit.subject ?? null,
       commit.authenticatedAt ?? null,
     );
-    return rows.length === 0 ? undefined : 1;
+    return toCommitted(rows);
   }
 
   function holds(key: StoreKey, commit: Commit): boolean {
@@ -220,12 +260,24 @@ function changed(result: unknown): number {
   return Number((result as { changes: number | bigint }).changes); // Every driver's `run` answers so.
 }
 
-/** Numbers pass through `Number`, because an application's database may be set to answer with bigints. */
-function toRecord(row: SessionRow): SessionRecord {
+function toCommitted(rows: unknown[]): Committed | undefined {
+  // The statements return one array of three numbers, as JSON, or nothing.
+  const [row] = rows as { committed: string }[];
+  if (row === undefined) return undefined;
+  const [rev, stamp, prior] = JSON.parse(row.committed) as [number, number, number];
+  return { rev, stamp, prior };
+}
+
+function toEntries(json: string): Map<string, Entry> {
   const entries = new Map<string, Entry>();
   // The statement built the array.
-  const parsed = JSON.parse(row.entries) as [string, string | null, number, string, number][];
+  const parsed = JSON.parse(json) as [string, string | null, number, string, number][];
   for (const [key, value, rev, writer, seq] of parsed) entries.set(key, { value, rev, writer, seq });
+  return entries;
+}
+
+/** Numbers pass through `Number`, because an application's database may be set to answer with bigints. */
+function toRecord(row: SessionRow, entries: ReadonlyMap<string, Entry>): SessionRecord {
   return {
     identifier: row.identifier,
     rev: Number(row.rev),

@@ -1,9 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { SessionError } from "@catnap/shared";
 import type { SessionStore } from "../store.ts";
+import { EntryCache } from "./sqlite-cache.ts";
 import { isBusy, openFile, type SqliteDatabase, translate } from "./sqlite-driver.ts";
 import { migrate } from "./sqlite-schema.ts";
 import { type SessionTables, sessionTables } from "./sqlite-tables.ts";
+import { SqliteWatch } from "./sqlite-watch.ts";
 
 export type { SqliteDatabase, SqliteStatement } from "./sqlite-driver.ts";
 
@@ -16,6 +18,11 @@ export interface SqliteStoreOptions {
   durability?: "process" | "power";
   /** How long to wait for another connection's lock before `STORE_UNAVAILABLE`, in seconds; 5 by default. */
   lockTimeout?: number;
+  /**
+   * How much memory the entries of lately used sessions may take, in bytes; 16,777,216 by default, 0 for none. They are
+   * used only where the file says that they are still what it holds, whoever else writes to it.
+   */
+  cacheBytes?: number;
 }
 
 /**
@@ -28,12 +35,13 @@ export interface SqliteStoreOptions {
  * version, and with `STORE_UNAVAILABLE` for one that stays locked or a disk that is full. Throws `INVALID_OPTION`.
  */
 export function sqliteStore(pathOrDatabase: string | SqliteDatabase, options: SqliteStoreOptions = {}): SessionStore {
-  const { durability, lockTimeout = 5 } = options;
+  const { durability, lockTimeout = 5, cacheBytes = 16_777_216 } = options;
   checkOptions(pathOrDatabase, options);
   const ours = typeof pathOrDatabase === "string";
   const name = ours ? pathOrDatabase : "The session database";
   let opened: Promise<{ database: SqliteDatabase; tables: SessionTables }> | undefined;
   let closed = false;
+  const watch = new SqliteWatch((look) => use(look));
 
   async function open() {
     const database = ours ? await openFile(pathOrDatabase) : pathOrDatabase;
@@ -51,7 +59,7 @@ export function sqliteStore(pathOrDatabase: string | SqliteDatabase, options: Sq
     migrate(database, name, ours);
     if (ours) database.prepare("PRAGMA journal_mode = WAL").all();
     if (ours || durability) database.exec(`PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}`);
-    return sessionTables(database);
+    return sessionTables(database, new EntryCache(cacheBytes));
   }
 
   /**
@@ -88,21 +96,41 @@ export function sqliteStore(pathOrDatabase: string | SqliteDatabase, options: Sq
 
   return {
     read: (key) => use((tables) => tables.read(key)),
-    write: (key, commit) => use((tables) => tables.write(key, commit)),
+    write: (key, commit) =>
+      use((tables) => {
+        const result = tables.write(key, commit);
+        if (result.ok) watch.tell(key, result.rev);
+        return result;
+      }),
     touch: (touches) => use((tables) => tables.touch(touches)),
-    delete: (key, ifExpiredAt) => use((tables) => tables.delete(key, ifExpiredAt)),
+    delete: (key, ifExpiredAt) =>
+      use((tables) => {
+        const deleted = tables.delete(key, ifExpiredAt);
+        if (deleted) watch.tell(key, 0);
+        return deleted;
+      }),
     find: (query) => use((tables) => tables.find(query)),
-    sweep: (now, limit) => use((tables) => tables.sweep(now, limit)),
+    sweep: (now, limit) =>
+      use((tables) => {
+        const swept = tables.sweep(now, limit);
+        if (swept > 0) watch.look(tables, true);
+        return swept;
+      }),
+    watch: (key, listener) => watch.add(key, listener),
     async close() {
       if (closed) return;
       closed = true;
+      watch.stop();
       const last = await opened?.catch(() => undefined);
       if (ours) last?.database.close();
     },
   };
 }
 
-function checkOptions(pathOrDatabase: string | SqliteDatabase, { durability, lockTimeout = 5 }: SqliteStoreOptions) {
+function checkOptions(
+  pathOrDatabase: string | SqliteDatabase,
+  { durability, lockTimeout = 5, cacheBytes = 0 }: SqliteStoreOptions,
+) {
   if (pathOrDatabase === "") throw new SessionError("INVALID_OPTION", "sqliteStore: name a file, or pass a database");
   if (durability !== undefined && durability !== "process" && durability !== "power") {
     throw new SessionError("INVALID_OPTION", 'sqliteStore: durability must be "process" or "power"');
@@ -110,4 +138,5 @@ function checkOptions(pathOrDatabase: string | SqliteDatabase, { durability, loc
   if (!(lockTimeout >= 0)) {
     throw new SessionError("INVALID_OPTION", "sqliteStore: lockTimeout must be a number of seconds from 0");
   }
+  if (!(cacheBytes >= 0)) throw new SessionError("INVALID_OPTION", "sqliteStore: cacheBytes must be a number from 0");
 }

@@ -134,7 +134,7 @@ export const lifeLaws: readonly StoreLaw[] = [
     assert.equal(await store.read(alice), null);
   }),
   lawOfWatching(
-    "watch calls back with the revision after every commit, and with 0 when the session ends",
+    "watch calls back with the revision after commits, never with an older one, and with 0 when the session ends",
     async (store) => {
       const heard: number[] = [];
       const stop = store.watch(alice, (rev) => heard.push(rev));
@@ -144,11 +144,16 @@ export const lifeLaws: readonly StoreLaw[] = [
       await store.touch([{ key: alice, accessedAt: dawn + 1, transactions: 1 }]);
       refused(await store.write(alice, commit({ expect: { a: 9 } })));
       accepted(await store.write(alice, commit({ set: { a: "1" } })));
+      await eventually(() => heard.includes(2), "the commit is heard");
       await store.delete(alice, dawn);
       await store.delete(alice);
       await store.delete(alice);
-      await eventually(() => heard.includes(0), "the end is heard");
-      assert.deepEqual(heard, [1, 2, 0]);
+      await eventually(() => heard.at(-1) === 0, "the end is heard");
+      const revisions = heard.filter((rev) => rev > 0);
+      assert.ok(
+        revisions.every((rev, i) => rev <= 2 && rev >= (revisions[i - 1] ?? 0)),
+        String(heard),
+      );
       stop();
     },
   ),
@@ -157,8 +162,7 @@ export const lifeLaws: readonly StoreLaw[] = [
     await born(store, alice);
     store.watch(alice, (rev) => heard.push(rev));
     await store.sweep(doom, 10);
-    await eventually(() => heard.length > 0, "the end is heard");
-    assert.deepEqual(heard, [0]);
+    await eventually(() => heard.at(-1) === 0, "the end is heard");
   }),
   lawOfWatching("a listener hears nothing after it unsubscribed, the others go on", async (store) => {
     const [left, stayed]: [number[], number[]] = [[], []];
@@ -166,12 +170,12 @@ export const lifeLaws: readonly StoreLaw[] = [
     const stop = store.watch(alice, (rev) => left.push(rev));
     store.watch(alice, (rev) => stayed.push(rev));
     accepted(await store.write(alice, commit()));
-    await eventually(() => left.length === 1 && stayed.length === 1, "both have heard");
+    await eventually(() => left.includes(2) && stayed.includes(2), "both have heard");
     stop();
     stop();
     accepted(await store.write(alice, commit()));
-    await eventually(() => stayed.length === 2, "the other has heard");
-    assert.deepEqual([left, stayed], [[2], [2, 3]]);
+    await eventually(() => stayed.includes(3), "the other has heard");
+    assert.ok(!left.includes(3), String(left));
   }),
   law("calls after close reject with STORE_UNAVAILABLE, and closing twice does nothing", async (store) => {
     await born(store, alice);

@@ -1,0 +1,91 @@
+import type { Entry, EntryChange, StoreKey } from "../store.ts";
+
+/** The entries of a session as one commit left them. */
+interface Cached {
+  /** The commit's own mark in the file. */
+  readonly stamp: number;
+  readonly entries: ReadonlyMap<string, Entry>;
+  readonly bytes: number;
+}
+
+/** What an entry costs in memory besides its text, roughly. */
+const overhead = 120;
+
+/**
+ * Entries that were read or written lately, so that a read whose stamp shows that nothing has changed need not build and
+ * parse them again. A stamp is random and new with every commit: another process's write, or a file restored in place,
+ * is never taken for what is cached, even where the revisions are the same.
+ */
+export class EntryCache {
+  readonly #limit: number;
+  /** In the order of last use, because a Map keeps the order of insertion. */
+  readonly #cached = new Map<StoreKey, Cached>();
+  #bytes = 0;
+
+  /** Holds about so many bytes. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get(key: StoreKey): Cached | undefined {
+    const cached = this.#cached.get(key);
+    if (!cached) return undefined;
+    this.#cached.delete(key);
+    this.#cached.set(key, cached);
+    return cached;
+  }
+
+  /** `stamp` 0 marks a session that was last written by a version that knew no stamps. */
+  set(key: StoreKey, stamp: number, entries: ReadonlyMap<string, Entry>): void {
+    let bytes = overhead;
+    for (const [name, { value }] of entries) bytes += sizeOf(name, value);
+    this.#keep(key, { stamp, entries, bytes });
+  }
+
+  /** Goes along with a commit of this store, unless another came between it and what is cached. */
+  advance(
+    key: StoreKey,
+    { stamp, prior, rev }: { stamp: number; prior: number; rev: number },
+    changes: ReadonlyMap<string, EntryChange>,
+  ): void {
+    const cached = this.#cached.get(key);
+    if (!cached) return;
+    if (cached.stamp !== prior) return this.drop(key);
+    const entries = new Map<string, Entry>();
+    // A third cheaper than handing the map to the constructor, which asks its iterator.
+    cached.entries.forEach((entry, name) => {
+      entries.set(name, entry);
+    });
+    let { bytes } = cached;
+    for (const [name, { value, writer, seq }] of changes) {
+      const before = entries.get(name);
+      if (before) bytes -= sizeOf(name, before.value);
+      if (value === undefined) entries.delete(name);
+      else {
+        entries.set(name, { value, rev, writer, seq });
+        bytes += sizeOf(name, value);
+      }
+    }
+    this.#keep(key, { stamp, entries, bytes });
+  }
+
+  drop(key: StoreKey): void {
+    this.#bytes -= this.#cached.get(key)?.bytes ?? 0;
+    this.#cached.delete(key);
+  }
+
+  #keep(key: StoreKey, cached: Cached): void {
+    this.drop(key);
+    if (cached.stamp === 0 || cached.bytes > this.#limit) return;
+    this.#cached.set(key, cached);
+    this.#bytes += cached.bytes;
+    for (const oldest of this.#cached.keys()) {
+      if (this.#bytes <= this.#limit) return;
+      this.drop(oldest);
+    }
+  }
+}
+
+function sizeOf(name: string, value: string | null): number {
+  return overhead + 2 * (name.length + (value?.length ?? 0));
+}

@@ -1,0 +1,71 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { sqliteStore } from "./sqlite.ts";
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+function twoStores() {
+  const folder = mkdtempSync(join(tmpdir(), "catnap-watch-"));
+  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, "sessions.db");
+  const stores = [sqliteStore(path), sqliteStore(path)] as const;
+  for (const store of stores) cleanups.push(() => store.close());
+  return stores;
+}
+
+const alice = "alice-0000000000000000";
+const now = 1_000_000;
+const base = { now, accessedAt: now, transactions: 1, expect: new Map<string, number>() };
+const birth = { ...base, create: { createdAt: now, endsAt: now + 1e9 }, timeoutMs: 1e8, changes: new Map() };
+const change = (value: string) => ({ ...base, changes: new Map([["a", { value, writer: "server", seq: 0 }]]) });
+
+test("a commit of another process is told within a second, and so is the end of the session", async () => {
+  const [here, there] = twoStores();
+  const heard: number[] = [];
+  await here.write(alice, birth);
+  here.watch?.(alice, (rev) => heard.push(rev));
+  await there.write(alice, change("1"));
+  await expect.poll(() => heard.at(-1), { timeout: 1000 }).toBe(2);
+  await there.write(alice, change("2"));
+  await there.write(alice, change("3"));
+  await expect.poll(() => heard.at(-1), { timeout: 1000 }).toBe(4);
+  await there.delete(alice);
+  await expect.poll(() => heard.at(-1), { timeout: 1000 }).toBe(0);
+});
+
+test("what another process commits between the watch and the first look is told as well", async () => {
+  const [here, there] = twoStores();
+  await there.write(alice, birth);
+  await here.read(alice);
+  const heard: number[] = [];
+  here.watch?.(alice, (rev) => heard.push(rev));
+  await there.write(alice, change("1"));
+  await expect.poll(() => heard.at(-1), { timeout: 1000 }).toBe(2);
+});
+
+test("a listener that throws harms neither the writer nor its neighbours", async () => {
+  const [here] = twoStores();
+  await here.write(alice, birth);
+  const uncaught: unknown[] = [];
+  const others = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException");
+  process.on("uncaughtException", (error) => uncaught.push(error));
+  try {
+    const heard: number[] = [];
+    here.watch?.(alice, () => {
+      throw new Error("a listener's own");
+    });
+    here.watch?.(alice, (rev) => heard.push(rev));
+    expect(await here.write(alice, change("1"))).toEqual({ ok: true, rev: 2 });
+    await expect.poll(() => heard).toContain(2);
+    expect(uncaught).not.toEqual([]);
+  } finally {
+    process.removeAllListeners("uncaughtException");
+    for (const other of others) process.on("uncaughtException", other);
+  }
+});
