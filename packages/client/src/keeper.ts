@@ -94,7 +94,7 @@ export class Keeper {
     queueMicrotask(() => {
       this.flush();
       // A disk that was never asked is asked, so that the change becomes safe; one that failed is tried again.
-      if (!this.#loaded) void this.load();
+      if (!this.#loaded || !this.#waited) void this.load();
     });
     return true;
   }
@@ -117,6 +117,8 @@ export class Keeper {
     if (!this.#loaded) return;
     const { fresh, stale, done, failed } = this.#replica.outbox.takeUnsaved();
     const puts: (readonly [string, unknown])[] = fresh.map((op) => this.#replica.row(op));
+    // Whoever finds changes of a session that is not there yet has to make it under the same nonce, also after an eviction.
+    if (fresh.length > 0 && this.#replica.identifier === null) puts.push(["profile", this.#replica.profile]);
     if (snapshot) puts.push(this.#shelf.cacheRow(this.#replica.cache()));
     if (puts.length + stale.length + deletes.length === 0) return;
     void this.#shelf

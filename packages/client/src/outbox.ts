@@ -110,7 +110,8 @@ export class Outbox {
 
   /** What the disk lacks, counted as saved from here on: rows to put, names to delete. `failed` takes both back. */
   takeUnsaved(): { fresh: Pending[]; stale: string[]; done: () => void; failed: () => void } {
-    const fresh = [...this.own.values()].filter((op) => !this.saved.has(op));
+    // One that may still be given another number must not leave a row under this one.
+    const fresh = [...this.own.values()].filter((op) => this.#frozen.has(op) && !this.saved.has(op));
     const stale = this.#stale;
     this.#stale = [];
     for (const op of fresh) this.saved.set(op, false);

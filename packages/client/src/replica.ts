@@ -13,6 +13,9 @@ import type { Facts, News } from "./news.ts";
 import { type OpRow, Outbox, rowName } from "./outbox.ts";
 import type { CacheRow, ProfileRow, Rows } from "./shelf.ts";
 
+/** Of so many writers of this browser the server keeps the watermarks, though they seem dead. */
+const remembered = 8;
+
 /** What the tab knows of one session, without any I/O: the server's entries, the ops on top, and whose they are. */
 export class Replica {
   readonly memory: Memory;
@@ -66,7 +69,8 @@ export class Replica {
    */
   merge({ cache, profile, ops, unusable }: Rows, before: ReadonlySet<Pending>): Rows["unusable"] {
     const { memory, outbox } = this;
-    if (!this.spoke) this.profile = profile;
+    // After an eviction the disk may name another; what siblings have seen goes home under the name that they saw.
+    if (!this.spoke && ![...outbox.own.values()].some((op) => outbox.isFrozen(op))) this.profile = profile;
     if (this.identifier === null && !this.#blank && cache?.identifier) this.adopt(cache.identifier);
     this.parked = ops.some(({ identifier }) => identifier !== null && identifier !== this.identifier);
     const ours = ({ identifier, writer }: OpRow) =>
@@ -100,7 +104,9 @@ export class Replica {
   push(profile: string, writer: string, pending: readonly Pending[]): Push {
     const own = writer === this.writer;
     const sent = pending.slice(0, maxOpsPerPush);
-    const retire = [...this.retired].slice(0, 64);
+    // Of a tab that only seemed dead, frozen perhaps, the server should know what it has done when it comes back.
+    const surplus = Math.max(0, Object.keys(this.#decided).length - remembered);
+    const retire = [...this.retired].slice(0, surplus);
     this.outbox.freeze(sent);
     this.spoke ||= sent.length > 0;
     return {
@@ -145,7 +151,7 @@ export class Replica {
   /** Takes news in, in one step: entries, acknowledged ops, then each subscriber once. Older news than what is known is ignored. */
   apply(news: News): void {
     // What was decided by an older revision is part of every newer one.
-    this.#decide({ ...news.decided, [news.writer]: news.acked });
+    this.#decide({ [news.writer]: news.acked, ...news.decided });
     if (news.rev >= this.rev || news.reset) this.#advance(news);
     this.memory.settle();
   }

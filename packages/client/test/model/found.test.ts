@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { play, type Step } from "./schedule.ts";
+
+const at = (device: number, tab = 0) => ({ device, tab });
+const network = (rounds: number): Step => ({ ...at(0), do: "network", rounds });
+const second: Step = { ...at(0), do: "pass", seconds: 1 };
+
+/** What the search has found once, shrunk: each must hold for ever. */
+const found: Record<string, Step[]> = {
+  "a sibling that takes a living tab for dead does not make its change count twice on screen": [
+    { ...at(0), do: "visit" },
+    { ...at(0), do: "open" },
+    network(1),
+    network(1),
+    { ...at(0), do: "deliver", message: 0 },
+  ],
+  "a tab that meets its session in an answer believes what it says of the tab's own changes": [
+    { ...at(1), do: "note" },
+    { ...at(1), do: "sleep" },
+    network(1),
+    { ...at(0), do: "awake" },
+    { ...at(1), do: "share" },
+    { ...at(0), do: "visit" },
+    second,
+  ],
+  "a change that may still get another number leaves no row under its first": [
+    { ...at(1), do: "awake" },
+    { ...at(1), do: "invalidate" },
+    { ...at(1), do: "visit" },
+    { ...at(1), do: "open" },
+  ],
+  "what goes home before there is a session goes under one nonce, though the disk was lost": [
+    { ...at(1), do: "note" },
+    { ...at(1), do: "evict" },
+    { ...at(1), do: "visit" },
+    { ...at(0), do: "note" },
+  ],
+};
+
+for (const [name, steps] of Object.entries(found)) test(name, async () => expect(await play(steps)).toBeUndefined());

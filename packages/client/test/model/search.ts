@@ -1,0 +1,22 @@
+import fc from "fast-check";
+import { play, schedules } from "./schedule.ts";
+
+/** How many schedules all searches together play: few beside other work, 100,000 in CI. */
+const all = Number(process.env.CATNAP_SCHEDULES ?? (process.env.CI ? 100_000 : 2_000));
+/** The searches run side by side, each in a file of its own, since a file is what a test runner gives to a core. */
+const searches = 2;
+
+/**
+ * Searches for a schedule that breaks an invariant. A failure names its seed, its path and the shortest schedule that it
+ * could be shrunk to; `CATNAP_SEED` plays that seed again.
+ */
+export async function search(which: number): Promise<number> {
+  const seed = Number(process.env.CATNAP_SEED ?? Math.floor(Math.random() * 2 ** 31)) + which;
+  const numRuns = Math.ceil(all / searches);
+  await fc.assert(fc.asyncProperty(schedules(40), play), { numRuns, seed });
+  console.log(`${numRuns} schedules from seed ${seed - which} hold`);
+  return numRuns;
+}
+
+/** Long enough for CI's share on a slow machine. */
+export const searchMs = 900_000;
