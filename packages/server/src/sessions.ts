@@ -38,7 +38,12 @@ export interface Sessions<D extends AnyDefinition, K extends string = "session">
   revokeAll(query: { subject: string; except?: string }): Promise<number>;
   /** Removes expired sessions now, after their `expiring` hooks; says how many. */
   sweep(): Promise<number>;
-  /** Writes what waits and stops the timers and the store. */
+  /**
+   * Ends the live streams and accepts no other; their browsers come back, to the next process. For the beginning of a
+   * shutdown: a server that waits for its open connections would wait for these for ever.
+   */
+  endStreams(): void;
+  /** Writes what waits, ends the live streams and stops the timers and the store. */
   close(): Promise<void>;
 }
 
@@ -135,6 +140,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
     revoke,
     revokeAll,
     sweep: () => sweeper.sweep(),
+    endStreams: () => streams.end(),
     async close() {
       sweeper.stop();
       streams.end();

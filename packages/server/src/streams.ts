@@ -16,8 +16,11 @@ export class Streams {
     this.#most = most;
   }
 
-  /** Throws `TOO_MANY_REQUESTS` for one stream of a session too many. */
+  /** Throws `TOO_MANY_REQUESTS` for one stream of a session too many, `SERVICE_UNAVAILABLE` after the end of all. */
   open(identifier: string, left: AbortSignal | undefined): Stream {
+    if (this.#ending.signal.aborted) {
+      throw new TRPCError({ code: "SERVICE_UNAVAILABLE", message: "This server is closing: come back in a moment" });
+    }
     const count = this.#open.get(identifier) ?? 0;
     if (count >= this.#most) {
       const message = `This session has ${count} live streams already, and one is enough for a browser: close some`;
@@ -34,7 +37,7 @@ export class Streams {
     };
   }
 
-  /** Ends all of them: their browsers come back, to another process. */
+  /** Ends all that are open; there will be no others. */
   end(): void {
     this.#ending.abort();
   }

@@ -27,7 +27,8 @@ const server = serve({ fetch: app.fetch, port, hostname: "127.0.0.1" }, () => {
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => {
-    // Requests that are being answered are answered to the end; then the store closes.
+    // Live streams would go on for ever; requests that are being answered are answered to the end; then the store closes.
+    sessions.endStreams();
     server.close(() => void sessions.close());
   });
 }

@@ -7,6 +7,8 @@ export const createContext = (options: FetchCreateContextFnOptions) => ({ sessio
 
 const t = initTRPC.context<typeof createContext>().create({
   transformer: superjson,
+  // A live stream that went silent is dead, whatever the network says.
+  sse: { ping: { enabled: true, intervalMs: 10_000 }, client: { reconnectAfterInactivityMs: 30_000 } },
   errorFormatter: ({ shape, error }) => ({ ...shape, data: { ...shape.data, ...sessions.errorData(error) } }),
 });
 

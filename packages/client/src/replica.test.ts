@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { shop } from "../test/world.ts";
+import type { News } from "./news.ts";
+import { Replica } from "./replica.ts";
+
+const news = (rev: number, note: string | null, entryRev = rev): News => ({
+  since: 0,
+  rev,
+  entries: [["note", { value: note, rev: entryRev }]],
+  reset: false,
+  writer: "sibling",
+  acked: 0,
+  decided: {},
+  facts: null,
+});
+
+test("news that is older than what the tab knows moves nothing back, and asks for nothing twice", () => {
+  const replica = new Replica(shop, { profile: "p", nonce: "n" }, (bytes) => "i".repeat(bytes), Date.now);
+  replica.adopt("session");
+  replica.apply(news(5, '"new"'));
+  replica.apply(news(3, '"old"'));
+  expect([replica.rev, replica.memory.get("note")]).toEqual([5, '"new"']);
+  expect(replica.push("p", replica.writer, []).since).toBe(5);
+  // A deletion is remembered by its revision, so that nothing older comes back.
+  replica.apply(news(6, null));
+  replica.apply(news(5, '"new"'));
+  replica.apply(news(7, '"new"', 5));
+  expect(replica.memory.get("note")).toBeNull();
+});
