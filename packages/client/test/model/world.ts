@@ -13,7 +13,7 @@ import {
 import { SimulatedDisk } from "./disk.ts";
 import { SimulatedTime } from "./time.ts";
 
-export const definition = defineSession({
+const definition = defineSession({
   shared: {
     note: z.string(),
     visits: counter(),
