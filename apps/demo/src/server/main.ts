@@ -27,7 +27,9 @@ const server = serve({ fetch: app.fetch, port, hostname: "127.0.0.1" }, () => {
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => {
-    // Live streams would go on for ever; requests that are being answered are answered to the end; then the store closes.
+    // Live streams would go on for ever, and connections are kept for a next request: both end here. Requests that are
+    // being answered are answered to the end; then the store closes.
+    if ("keepAliveTimeout" in server) server.keepAliveTimeout = 1;
     sessions.endStreams();
     server.close(() => void sessions.close());
   });
