@@ -43,6 +43,15 @@ export class Listeners {
     for (const listener of listeners) queueMicrotask(() => listeners.has(listener) && listener(rev));
   }
 
+  /** Tells what a read has found, unless there was news since it began, which are the later ones. */
+  async look(keys: readonly StoreKey[], read: () => Promise<ReadonlyMap<StoreKey, number>>): Promise<void> {
+    const before = keys.map((key) => this.#told.get(key));
+    const found = await read();
+    keys.forEach((key, i) => {
+      if (this.#told.get(key) === before[i]) this.tell(key, found.get(key) ?? 0);
+    });
+  }
+
   clear(): void {
     this.#listeners.clear();
     this.#told.clear();

@@ -80,8 +80,7 @@ export class PostgresWatch {
       await connection.query({ text: `LISTEN "${channel}"` });
       while (!over.aborted) {
         const keys = this.#listeners.keys();
-        const found = await revisions(connection, keys);
-        for (const key of keys) this.#listeners.tell(key, found.get(key) ?? 0);
+        await this.#listeners.look(keys, () => revisions(connection, keys));
         heard();
         await pause(heartbeatMs, over);
       }
