@@ -209,10 +209,12 @@ export class Tab implements SessionHome {
   }
 
   /** The page goes: synchronous only. At most one small put, and one `fetch` of what the server has not acknowledged. */
-  depart(): void {
+  depart(leaving: boolean): void {
     this.#awake = false;
     this.#keeper.flush();
     this.#sync.sendLast();
+    // A page in the back/forward cache is thrown out of it by the first message to its channel.
+    if (leaving) this.#tabs.close();
     this.pulse();
   }
 
