@@ -99,7 +99,7 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
   if (page) {
     const awake = (reason: string) =>
       void Promise.resolve(session.awake({ side: "browser", reason })).catch(() => undefined);
-    watchPage(page, awake, () => tab.depart(), stop.signal);
+    watchPage(page, awake, (leaving) => tab.depart(leaving), stop.signal);
   }
   return session;
 }

@@ -144,6 +144,8 @@ export class Tab implements SessionHome {
   }
 
   write(key: Key, encoded: string | null): void {
+    // An asleep tab has not heard of a wipe: nothing of what was wiped may live on in what it writes.
+    if (!this.#awake) this.#bury();
     const { memory, outbox, writer } = this.#replica;
     if (memory.get(key.name) === encoded) return;
     outbox.write(key, encoded, writer);
@@ -153,6 +155,7 @@ export class Tab implements SessionHome {
   }
 
   update(key: Key, change: (current: unknown) => unknown): unknown {
+    if (!this.#awake) this.#bury();
     this.write(key, key.encode(change(this.read(key) ?? key.fallback())));
     return this.read(key);
   }
@@ -175,9 +178,7 @@ export class Tab implements SessionHome {
 
   /** Shows what the disk holds, then asks the server for news. Resolves also when the server cannot be reached: the status tells. */
   async awake(): Promise<void> {
-    // A page that comes back may show what another tab has wiped meanwhile: before anything else.
-    const { identifier } = this.#replica;
-    if (identifier !== null && this.#parts.marks.list("dead").includes(identifier)) this.#forget();
+    this.#bury();
     this.#awake = true;
     this.#sync.refresh();
     this.#tabs.open();
@@ -208,10 +209,12 @@ export class Tab implements SessionHome {
   }
 
   /** The page goes: synchronous only. At most one small put, and one `fetch` of what the server has not acknowledged. */
-  depart(): void {
+  depart(leaving: boolean): void {
     this.#awake = false;
     this.#keeper.flush();
     this.#sync.sendLast();
+    // A page in the back/forward cache is thrown out of it by the first message to its channel.
+    if (leaving) this.#tabs.close();
     this.pulse();
   }
 
@@ -255,12 +258,17 @@ export class Tab implements SessionHome {
   /** Wipes the session, or `"*"`: everything. The mark comes first, then memory, the other tabs, the disk. */
   #wipe(what: string): void {
     const { shelf, marks } = this.#parts;
-    const { identifier } = this.#replica;
-    if (identifier !== null) marks.add("dead", identifier);
+    for (const mark of this.#replica.marks) marks.add("dead", mark);
     const wiped = shelf.wipe(what);
     this.#tabs.tell({ kind: "wipe" });
     this.#forget();
     wiped.catch(() => undefined); // the mark stays, and the next start finishes it
+  }
+
+  /** A page that comes back may show what another tab has wiped meanwhile: before anything else. */
+  #bury(): void {
+    const [mark = ""] = this.#replica.marks;
+    if (this.#parts.marks.list("dead").includes(mark)) this.#forget();
   }
 
   #forget(expiresAt?: number): void {

@@ -234,6 +234,7 @@ class Play {
     for (let round = 0; round < 4; round++) {
       for (const tab of world.devices.flatMap(({ tabs }) => tabs)) this.#inTab(tab, "show");
       await world.settle();
+      this.#reference.observe(world);
       for (let i = 0; i < 20 && (world.messages.length > 0 || i === 0); i++) {
         await this.#network(8);
         await world.pass(1000);
