@@ -169,6 +169,8 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
     async migrate() {
       await run(async () => {
         const connection = await pool.connect();
+        // While it is ours, nobody else hears that it broke, and unheard that would end the process.
+        connection.on("error", () => undefined);
         let broken = true;
         try {
           // The default may be a stricter one, in which a process that waited for its turn would not see what was done meanwhile.

@@ -1,0 +1,223 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import type { SyncFailure, SyncSuccess } from "@catnap/shared";
+import { afterAll, describe, expect, test, vi } from "vitest";
+import type { SessionStore } from "../src/index.ts";
+import { postgresStore } from "../src/stores/postgres.ts";
+import { redisStore } from "../src/stores/redis.ts";
+import { push } from "./pushes.ts";
+import { startPostgres } from "./servers/postgres.ts";
+import { startRedis } from "./servers/redis.ts";
+
+const child = fileURLToPath(new URL("./process-child.ts", import.meta.url));
+
+// Starting a process and stripping its types takes seconds on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
+
+const postgres = await startPostgres({ fsync: "on" });
+const redis = await startRedis();
+afterAll(() => Promise.all([postgres?.stop(), redis?.stop()]));
+
+interface Database {
+  readonly port: number;
+  crash(): Promise<void>;
+  store(): SessionStore;
+}
+
+const overPostgres = postgres && {
+  port: postgres.port,
+  crash: postgres.crash,
+  store: () => postgresStore(postgres.pool()),
+};
+const overRedis = redis && {
+  port: redis.port,
+  async crash() {
+    await redis.halt("SIGKILL");
+    await redis.start();
+  },
+  store: () => redisStore(redis.ioredis()),
+};
+
+/** Server processes over one database. One that was killed is replaced by another. */
+class Fleet {
+  readonly #args: (at: number) => string[];
+  readonly #children: ChildProcess[] = [];
+  readonly #urls: string[] = [];
+  #over = false;
+
+  constructor(kind: string, port: number) {
+    // Both libraries of Redis side by side.
+    const of = (at: number) => (kind === "postgres" ? kind : at % 2 ? "ioredis" : "node-redis");
+    this.#args = (at) => ["--no-warnings", "--import", "tsx", child, of(at), String(port)];
+  }
+
+  async start(at: number): Promise<void> {
+    const started = spawn(process.execPath, this.#args(at), { stdio: ["ignore", "pipe", "inherit"] });
+    this.#children[at] = started;
+    if (this.#over) started.kill("SIGKILL");
+    const [line] = await once(createInterface(started.stdout), "line");
+    this.#urls[at] = `http://127.0.0.1:${line}`;
+  }
+
+  kill(at: number): void {
+    this.#children[at]?.kill("SIGKILL");
+  }
+
+  stop(): void {
+    this.#over = true;
+    for (const started of this.#children) started.kill("SIGKILL");
+  }
+
+  url(): string {
+    return this.#urls[Math.floor(Math.random() * this.#urls.length)] ?? "";
+  }
+}
+
+/** Asks one server after the other until one answers. */
+async function ask(
+  fleet: Fleet,
+  path: string,
+  cookie: string,
+  input?: unknown,
+): Promise<{ data: unknown; response: Response }> {
+  for (;;) {
+    try {
+      const body = input === undefined ? null : JSON.stringify(input);
+      const headers = { "content-type": "application/json", ...(cookie ? { cookie } : {}) };
+      const signal = AbortSignal.timeout(10_000);
+      const response = await fetch(`${fleet.url()}/${path}`, {
+        method: body === null ? "GET" : "POST",
+        headers,
+        body,
+        signal,
+      });
+      const answer = (await response.json()) as {
+        result?: { data: unknown };
+        error?: { data: { httpStatus: number; session?: { code: string } } };
+      };
+      if (answer.result) return { data: answer.result.data, response };
+      const { httpStatus, session } = answer.error?.data ?? {};
+      // Unavailable, or outrun by others: to be tried again.
+      if (httpStatus !== 503 && session?.code !== "CONFLICT")
+        throw new Refused(session?.code ?? JSON.stringify(answer));
+    } catch (error) {
+      if (error instanceof Refused) throw error;
+    }
+    await pause(10 + Math.random() * 40);
+  }
+}
+
+/** An answer that no retry would change; the message is its code. */
+class Refused extends Error {}
+
+type SyncAnswer = SyncSuccess | SyncFailure;
+
+interface Home {
+  readonly cookie: string;
+  readonly identifier: string;
+}
+
+async function begin(fleet: Fleet, name: string): Promise<Home> {
+  const ops = [{ seq: 1, key: "clicks", value: "0", base: 0, from: null }];
+  const { data, response } = await ask(
+    fleet,
+    "session.sync",
+    "",
+    push({ writer: name, nonce: name.padEnd(43, "n"), ops }),
+  );
+  const { identifier } = data as { identifier: string };
+  return { identifier, cookie: response.headers.getSetCookie()[0]?.split(";")[0] ?? "" };
+}
+
+/** A tab: counts, and sets a key of its own, and reads on another server what it has been told to be saved. Ends when the session does. */
+async function client(fleet: Fleet, { cookie, identifier }: Home, index: number, rounds: number): Promise<string> {
+  const key = `key${index}`;
+  let known = { value: "0", rev: 0 };
+  let since = 0;
+  for (let round = 1; round <= rounds; round++) {
+    const ops = [
+      { seq: 2 * round - 1, key: "clicks", value: String(Number(known.value) + 1), base: known.rev, from: known.value },
+      { seq: 2 * round, key, value: String(round), base: since },
+    ];
+    const parts = {
+      writer: `writer-${index}`,
+      profile: `profile-${index}`,
+      identifier,
+      since,
+      acked: 2 * round - 2,
+      ops,
+    };
+    const answer = (await ask(fleet, "session.sync", cookie, push(parts))).data as SyncAnswer;
+    if (!answer.ok) return answer.code;
+    expect(answer.acked).toBe(2 * round);
+    const counted = answer.entries.clicks;
+    if (counted) known = { value: counted.value ?? ops[0]?.value ?? "", rev: counted.rev };
+    since = answer.rev;
+    const read = (
+      await ask(fleet, "session.sync", cookie, push({ ...parts, since: 0, ops: [], upTo: 0, acked: 2 * round }))
+    ).data as SyncAnswer;
+    if (!read.ok) return read.code;
+    expect(read.entries[key]?.value, "what was acknowledged is read by any server").toBe(String(round));
+    expect(Number(read.entries.clicks?.value)).toBeGreaterThanOrEqual(round);
+  }
+  return "done";
+}
+
+const databases: [string, Database | undefined][] = [
+  ["postgres", overPostgres],
+  ["redis", overRedis],
+];
+
+describe.each(databases)("four processes over %s", (kind, database) => {
+  test.skipIf(!database)(
+    "lose nothing, double nothing and revive nothing, though they and the database are killed",
+    async () => {
+      if (!database) return;
+      const fleet = new Fleet(kind, database.port);
+      const rounds = 4;
+      try {
+        await Promise.all([0, 1, 2, 3].map((at) => fleet.start(at)));
+        const homes = await Promise.all([0, 1, 2, 3, 4].map((n) => begin(fleet, `first-${kind}-${n}`)));
+        const [doomed] = homes;
+        if (!doomed) throw new Error("unreachable");
+        const clients = Promise.all(
+          Array.from({ length: 50 }, (_, i) =>
+            client(fleet, homes[i % homes.length] ?? doomed, i, i % 5 === 0 ? 1000 : rounds).catch((error: unknown) => {
+              if (error instanceof Refused) return error.message;
+              throw error;
+            }),
+          ),
+        );
+        const chaos = (async () => {
+          const replaced: Promise<void>[] = [];
+          for (const at of [0, 2, 1]) {
+            await pause(200);
+            fleet.kill(at);
+            replaced.push(fleet.start(at));
+            if (at === 2) await database.crash();
+          }
+          await ask(fleet, "logout", doomed.cookie, {});
+          await Promise.all(replaced);
+        })();
+        const [outcomes] = await Promise.all([clients, chaos]);
+        outcomes.forEach((outcome, i) => {
+          expect(outcome).toMatch(i % 5 === 0 ? /^SESSION_/ : /^done$/);
+        });
+        const store = database.store();
+        expect(await store.read(doomed.identifier)).toBeNull();
+        for (const [n, { identifier }] of homes.entries()) {
+          if (n === 0) continue;
+          const entries = (await store.read(identifier))?.entries;
+          expect(entries?.get("clicks")?.value).toBe(String(10 * rounds));
+          for (let i = n; i < 50; i += 5) expect(entries?.get(`key${i}`)?.value).toBe(String(rounds));
+        }
+        await store.close();
+      } finally {
+        fleet.stop();
+      }
+    },
+  );
+});
