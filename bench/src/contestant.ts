@@ -12,9 +12,13 @@ export interface Contestant {
   stop(): void;
 }
 
-/** Starts one of the servers in `servers.ts`; `seed` is what begins a session. */
-export async function start(name: string, seed: (n: number) => { path: string; body: unknown }): Promise<Contestant> {
-  const child = fork(new URL("./servers.ts", import.meta.url), [name], {
+/** Starts one of the servers in `servers.ts`; `seed` is what begins a session. The database's CPU counts as the server's own. */
+export async function start(
+  name: string,
+  seed: (n: number) => { path: string; body: unknown },
+  database?: { readonly port: number; cpu(): number },
+): Promise<Contestant> {
+  const child = fork(new URL("./servers.ts", import.meta.url), [name, String(database?.port ?? "")], {
     env: { ...process.env, NODE_ENV: "production" },
   });
   const [port] = (await once(child, "message")) as [number];
@@ -35,7 +39,7 @@ export async function start(name: string, seed: (n: number) => { path: string; b
     async cpu() {
       child.send("cpu");
       const [used] = (await once(child, "message")) as [number];
-      return used;
+      return used + (database?.cpu() ?? 0);
     },
     stop: () => child.disconnect(),
   };

@@ -1,8 +1,12 @@
 import { createServer, type Server } from "node:http";
 import { setTimeout } from "node:timers/promises";
+import connectPostgres from "connect-pg-simple";
+import { RedisStore } from "connect-redis";
 import express from "express";
 import session from "express-session";
 import Database from "libsql";
+import type { Pool } from "pg";
+import type { RedisClientType } from "redis";
 import { names } from "./sessions.ts";
 
 declare module "express-session" {
@@ -53,14 +57,29 @@ class SqliteSessions extends session.Store {
   }
 }
 
+/** One row of JSON per session in SQLite. */
+export const sqliteSessions = (path: string): session.Store => new SqliteSessions(path);
+
+/** The published store for PostgreSQL, over its own table. */
+export function postgresSessions(pool: Pool): session.Store {
+  const Store = connectPostgres(session);
+  return new Store({ pool, createTableIfMissing: true, pruneSessionInterval: false });
+}
+
+/** The published store for Redis. */
+export const redisSessions = (client: RedisClientType): session.Store => new RedisStore({ client });
+
 /** Express with express-session at its best: no save of what did not change, no extra middleware, plain routes. */
-export function createRival(path: string): Server {
+export function createRival(store: session.Store): Server {
   const app = express().disable("x-powered-by").disable("etag");
-  app.use(session({ store: new SqliteSessions(path), secret: "bench", resave: false, saveUninitialized: false }));
+  app.use(session({ store, secret: "bench", resave: false, saveUninitialized: false }));
   app.use(express.json());
   app.post("/fill", (req, res) => {
     for (const name of names) req.session[name] = "x".repeat(98);
     res.json({ ok: true });
+  });
+  app.get("/get", (req, res) => {
+    res.json({ value: req.session.k0 });
   });
   app.post("/set", (req, res) => {
     req.session[req.body.key] = req.body.value;

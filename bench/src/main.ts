@@ -3,11 +3,13 @@ import { table } from "./figure.ts";
 import { besideExpress, besideTrpc } from "./http.ts";
 import { besideBudget } from "./size.ts";
 import { besideSqlite } from "./sqlite.ts";
+import { besideServers } from "./stores.ts";
 
 const subjects = {
   trpc: besideTrpc,
   sqlite: besideSqlite,
   express: besideExpress,
+  stores: besideServers,
   size: besideBudget,
   browser: besideBrowser,
 };

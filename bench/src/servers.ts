@@ -9,10 +9,14 @@ import { serve } from "@hono/node-server";
 import { initTRPC } from "@trpc/server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { createHTTPHandler } from "@trpc/server/adapters/standalone";
+import { postgresStore } from "catnap/postgres";
+import { redisStore } from "catnap/redis";
 import { createSessions, memoryStore, type SessionStore, type WakeOptions } from "catnap/server";
 import { sqliteStore } from "catnap/sqlite";
+import pg from "pg";
+import { createClient, type RedisClientType } from "redis";
 import { z } from "zod";
-import { createRival } from "./express-rival.ts";
+import { createRival, postgresSessions, redisSessions, sqliteSessions } from "./express-rival.ts";
 import { big } from "./sessions.ts";
 
 const input = z.object({ key: z.string(), value: z.string() });
@@ -70,18 +74,40 @@ const fetching = (app: App) =>
     hostname: "127.0.0.1",
   }) as Server;
 
-const servers: Readonly<Record<string, () => Server>> = {
+/** The database beside which the server is measured, by the port that it was started with. */
+const address = { host: "127.0.0.1", port: Number(process.argv[3]) };
+const pool = () => new pg.Pool({ ...address, user: "bench", database: "postgres" });
+
+async function redis() {
+  const client = createClient({ socket: address });
+  await client.connect();
+  return client;
+}
+
+async function migrated() {
+  const store = postgresStore(pool(), { notify: false });
+  await store.migrate();
+  return store;
+}
+
+const servers: Readonly<Record<string, () => Server | Promise<Server>>> = {
   "standalone/bare": () => standalone(bareApp()),
   "standalone/memory": () => standalone(sessionApp(memoryStore())),
   "fetch/bare": () => fetching(bareApp()),
   "fetch/memory": () => fetching(sessionApp(memoryStore())),
   "fetch/sqlite": () => fetching(sessionApp(sqliteStore(database()))),
-  "express/sqlite": () => createRival(database()),
+  "express/sqlite": () => createRival(sqliteSessions(database())),
+  "fetch/redis": async () => fetching(sessionApp(redisStore(await redis()))),
+  // The same client; the library types it by its options.
+  "express/redis": async () => createRival(redisSessions((await redis()) as unknown as RedisClientType)),
+  "fetch/postgres": async () => fetching(sessionApp(await migrated())),
+  "express/postgres": () => createRival(postgresSessions(pool())),
 };
 
-const server = servers[process.argv[2] ?? ""]?.() ?? never();
-if (!server.listening) server.listen(0, "127.0.0.1");
-server.once("listening", () => process.send?.((server.address() as { port: number }).port));
+const server = await (servers[process.argv[2] ?? ""]?.() ?? never());
+const tell = () => process.send?.((server.address() as { port: number }).port);
+if (server.listening) tell();
+else server.once("listening", tell).listen(0, "127.0.0.1");
 process.on("message", () => {
   const { user, system } = process.cpuUsage();
   process.send?.(user + system);
