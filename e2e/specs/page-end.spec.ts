@@ -79,4 +79,30 @@ for (const how of ["navigation", "reload", "close"] satisfies Departure[]) {
     const large = Object.fromEntries(keys.map((key) => [key, key.repeat(50_000)]));
     await comesBack(visitor, server, { note: "first", clicks: 1, ...large });
   });
+
+  for (const event of ["pagehide", "visibilitychange"]) {
+    test(`${how}: what the app's own ${event} handler writes arrives, and is safe without the server`, async ({
+      server,
+      visitor,
+    }) => {
+      const onTheWayOut = (note: string) =>
+        `for (const target of [window, document]) {
+           target.addEventListener("${event}", () => session.setValue("note", "${note}"), { once: true });
+         }`;
+      await settle(visitor, server);
+      await visitor.run('session.setValue("note", "first"); void session.sleep();');
+      await expect.poll(() => server.held()).toEqual({ note: "first" });
+
+      await visitor.leave(how, onTheWayOut("online"));
+      await expect.poll(() => server.held()).toEqual({ note: "online" });
+      await comesBack(visitor, server, { note: "online" });
+
+      server.refuses = true;
+      await visitor.leave(how, onTheWayOut("offline"));
+      await visitor.open(`${server.url}/away`);
+      expect(await server.held()).toEqual({ note: "online" });
+      server.refuses = false;
+      await comesBack(visitor, server, { note: "offline" });
+    });
+  }
 }
