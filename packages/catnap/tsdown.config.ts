@@ -1,7 +1,9 @@
 import { defineConfig } from "tsdown";
 
 export default defineConfig({
-  entry: ["index", "server", "client", "react", "sqlite", "testing", "playwright"].map((name) => `src/${name}.ts`),
+  entry: ["index", "server", "client", "react", "sqlite", "postgres", "redis", "testing", "playwright"].map(
+    (name) => `src/${name}.ts`,
+  ),
   format: "esm",
   platform: "neutral",
   target: "es2023",

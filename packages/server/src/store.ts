@@ -119,7 +119,8 @@ export type Unsubscribe = () => void;
 
 /**
  * The contract. A method that cannot reach the store rejects with `STORE_UNAVAILABLE`, one that finds it unusable
- * (corrupt, read-only, of a newer version) with `STORE_UNUSABLE`; neither leaves half a write.
+ * (a corrupt or read-only file, a newer version, a refused user) with `STORE_UNUSABLE`; neither leaves half a write. A
+ * commit that was cut off by `STORE_UNAVAILABLE` on its way to a server may be in as a whole.
  */
 export interface SessionStore {
   /** The record as the last commit left it, expired or not; `null` when there is none. */

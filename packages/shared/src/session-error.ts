@@ -20,7 +20,7 @@
  * - `PROTOCOL_MISMATCH` client and server speak different versions of the protocol
  * - `CONFLICT` other writers kept winning; try again
  * - `STORE_UNAVAILABLE` the store cannot be reached or written just now
- * - `STORE_UNUSABLE` the store's file is corrupt, read-only, foreign or of a newer version
+ * - `STORE_UNUSABLE` the store's file or server is corrupt, read-only, foreign, of another version or refuses the user
  * - `SERVER_ONLY` the operation exists on the server alone
  * - `UNREACHABLE` the browser could not reach its server
  */

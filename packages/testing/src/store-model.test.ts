@@ -1,8 +1,12 @@
 import type { Commit, Query, SessionInfo, SessionRecord, SessionStore, Touch, WriteResult } from "@catnap/server";
 import { memoryStore } from "@catnap/server/memory";
+import { postgresStore } from "@catnap/server/postgres";
+import { type RedisClient, redisStore } from "@catnap/server/redis";
 import { sqliteStore } from "@catnap/server/sqlite";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
+import { startPostgres } from "../../server/test/servers/postgres.ts";
+import { startRedis, startRedisCluster } from "../../server/test/servers/redis.ts";
 
 /** The contract once more, as bluntly as it can be put: a plain object, copied whole, nothing in order. */
 type Model = Record<string, SessionRecord>;
@@ -173,13 +177,39 @@ async function agrees(
   }
 }
 
-test.each([
-  ["memoryStore", () => memoryStore(), 150],
-  ["sqliteStore", () => sqliteStore(":memory:"), 80],
-])("%s answers any sequence of calls as the model does", async (_, make, numRuns) => {
+const postgres = await startPostgres();
+const redis = await startRedis();
+const cluster = await startRedisCluster();
+afterAll(() => Promise.all([postgres?.stop(), redis?.stop(), cluster?.stop()]));
+
+const pool = postgres?.pool();
+const clients = { ioredis: redis?.ioredis(), nodeRedis: await redis?.nodeRedis(), cluster: cluster?.ioredis() };
+let count = 0;
+const ofRedis = (client: RedisClient | undefined) =>
+  client && (async () => redisStore(client, { prefix: `model${++count}:` }));
+
+/** Each with how often it plays; without a way to make it where its server is not on this machine. */
+test.for<[string, (() => Promise<SessionStore>) | undefined, number]>([
+  ["memoryStore", async () => memoryStore(), 150],
+  ["sqliteStore", async () => sqliteStore(":memory:"), 80],
+  [
+    "postgresStore",
+    pool &&
+      (async () => {
+        const store = postgresStore(pool, { schema: `model_${++count}` });
+        await store.migrate();
+        return store;
+      }),
+    40,
+  ],
+  ["redisStore by ioredis", ofRedis(clients.ioredis), 40],
+  ["redisStore by node-redis", ofRedis(clients.nodeRedis), 20],
+  ["redisStore on a cluster", ofRedis(clients.cluster), 20],
+])("%s answers any sequence of calls as the model does", async ([, make, numRuns], { skip }) => {
+  if (!make) return skip("its server is not on this machine");
   await fc.assert(
     fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 40, size: "max" }), async (commands) => {
-      const store = make();
+      const store = await make();
       try {
         await agrees(store, commands);
       } finally {

@@ -1,0 +1,8 @@
+export {
+  type PostgresConnection,
+  type PostgresPool,
+  type PostgresQuery,
+  type PostgresStore,
+  type PostgresStoreOptions,
+  postgresStore,
+} from "@catnap/server/postgres";

@@ -1,0 +1,7 @@
+export {
+  type IoredisClient,
+  type NodeRedisClient,
+  type RedisClient,
+  type RedisStoreOptions,
+  redisStore,
+} from "@catnap/server/redis";

@@ -1,0 +1,316 @@
+import pg from "pg";
+import { afterAll, describe, expect, test } from "vitest";
+import { startPostgres } from "../../test/servers/postgres.ts";
+import type { Commit } from "../store.ts";
+import { postgresStore } from "./postgres.ts";
+import type { PostgresQuery } from "./postgres-pool.ts";
+
+const server = await startPostgres();
+afterAll(() => server?.stop());
+
+const put = (value: string) => ({ value, writer: "server", seq: 0 });
+const commit: Commit = { now: 0, accessedAt: 0, transactions: 1, expect: new Map(), changes: new Map() };
+const birth: Commit = { ...commit, create: { createdAt: 0, endsAt: 1e6 }, timeoutMs: 1e6 };
+const setting = (value: string): Commit => ({ ...commit, changes: new Map([["a", put(value)]]) });
+
+const failure = (code: string, words: string) =>
+  expect.objectContaining({ code, message: expect.stringContaining(words) });
+
+test.each(["", "Catnap", "a-b", 'a"b', "1a", "a".repeat(52), "a;b", "ž"])("refuses the schema %j", (schema) => {
+  expect(() => postgresStore(new pg.Pool(), { schema })).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
+});
+
+test.each([0, -1, Number.NaN])("refuses the timeout %s", (timeout) => {
+  expect(() => postgresStore(new pg.Pool(), { timeout })).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
+});
+
+test("a database that is not there answers STORE_UNAVAILABLE", async () => {
+  const store = postgresStore(new pg.Pool({ host: "127.0.0.1", port: 1 }));
+  await expect(store.read("a")).rejects.toEqual(failure("STORE_UNAVAILABLE", "could not be reached"));
+  await expect(store.write("a", birth)).rejects.toEqual(failure("STORE_UNAVAILABLE", "could not be reached"));
+});
+
+describe.skipIf(!server)("postgresStore", () => {
+  if (!server) return;
+  const pool = server.pool({ max: 30 });
+  let schemas = 0;
+  const fresh = async (options: Parameters<typeof postgresStore>[1] = {}, own: pg.Pool = pool) => {
+    const schema = `fault_${++schemas}`;
+    const store = postgresStore(own, { schema, ...options });
+    await store.migrate();
+    return { store, schema };
+  };
+
+  test("twenty processes migrate at once, and again, and their data stay", async () => {
+    const stores = Array.from({ length: 20 }, () => postgresStore(server.pool({ max: 2 }), { schema: "crowd" }));
+    await Promise.all(stores.map((store) => store.migrate()));
+    expect(await stores[0]?.write("a", birth)).toEqual({ ok: true, rev: 1 });
+    await Promise.all(stores.map((store) => store.migrate()));
+    expect((await stores[7]?.read("a"))?.rev).toBe(1);
+  });
+
+  test("tables that are missing are STORE_UNUSABLE until somebody migrates", async () => {
+    const store = postgresStore(pool, { schema: "nothing" });
+    await expect(store.read("a")).rejects.toEqual(failure("STORE_UNUSABLE", "store.migrate()"));
+    await store.migrate();
+    expect(await store.read("a")).toBeNull();
+  });
+
+  test("tables of a newer version are left as they are", async () => {
+    const { store, schema } = await fresh();
+    await store.write("a", birth);
+    await pool.query(`UPDATE ${schema}.version SET version = 99`);
+    const late = postgresStore(pool, { schema });
+    await expect(late.read("a")).rejects.toEqual(failure("STORE_UNUSABLE", "version 99"));
+    await expect(late.migrate()).rejects.toEqual(failure("STORE_UNUSABLE", "newer Catnap"));
+    expect((await pool.query(`SELECT version FROM ${schema}.version`)).rows).toEqual([{ version: 99 }]);
+    // Who works already goes on, so that servers can be upgraded one after the other.
+    expect(await store.write("a", setting("1"))).toEqual({ ok: true, rev: 2 });
+  });
+
+  test("the printed migration does what migrate does", async () => {
+    const store = postgresStore(pool, { schema: "printed" });
+    await pool.query(store.migration());
+    expect(await store.write("a", birth)).toEqual({ ok: true, rev: 1 });
+  });
+
+  test("a role without rights is STORE_UNUSABLE", async () => {
+    const { schema } = await fresh();
+    await pool.query("CREATE ROLE stranger LOGIN");
+    const store = postgresStore(server.pool({ user: "stranger" }), { schema });
+    await expect(store.read("a")).rejects.toEqual(failure("STORE_UNUSABLE", "refuses this role"));
+    await expect(postgresStore(server.pool({ user: "stranger" })).migrate()).rejects.toMatchObject({
+      code: "STORE_UNUSABLE",
+    });
+  });
+
+  test("a database that takes no writes is STORE_UNAVAILABLE to writers, and readers go on", async () => {
+    const { store, schema } = await fresh();
+    await store.write("a", birth);
+    const reader = postgresStore(server.pool({ options: "-c default_transaction_read_only=on" }), { schema });
+    expect((await reader.read("a"))?.rev).toBe(1);
+    await expect(reader.write("a", setting("1"))).rejects.toEqual(failure("STORE_UNAVAILABLE", "takes no writes"));
+    await expect(reader.sweep(1e9, 10)).rejects.toEqual(failure("STORE_UNAVAILABLE", "takes no writes"));
+  });
+
+  test.each(["repeatable read", "serializable"])(
+    "collisions are tried again although the pool's default is %s",
+    async (level) => {
+      const own = server.pool({ max: 8, options: `-c default_transaction_isolation=${level.replace(" ", "\\ ")}` });
+      const { store } = await fresh({ timeout: 20 }, own);
+      await store.write("a", birth);
+      const writes = Array.from({ length: 40 }, (_, i) =>
+        store.write("a", { ...commit, changes: new Map([[`key${i}`, put("1")]]) }),
+      );
+      const revs = (await Promise.all(writes)).map((result) => (result.ok ? result.rev : 0));
+      expect(revs.sort((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, i) => i + 2));
+      expect((await store.read("a"))?.entries.size).toBe(40);
+      // Creators and enders, too, find each other.
+      const births = await Promise.all(Array.from({ length: 10 }, () => store.write("b", birth)));
+      expect(births.filter(({ ok }) => ok)).toHaveLength(1);
+      const ends = await Promise.all(Array.from({ length: 10 }, () => store.delete("a")));
+      expect(ends.filter(Boolean)).toHaveLength(1);
+    },
+  );
+
+  test("a deadlock with somebody else's transaction is tried again", async () => {
+    const own = server.pool({ options: "-c deadlock_timeout=20ms" });
+    const { store, schema } = await fresh({}, own);
+    await store.write("a", birth);
+    await store.write("b", birth);
+    const other = await pool.connect();
+    await other.query(`BEGIN; SELECT FROM ${schema}.session WHERE identifier = 'b' FOR UPDATE`);
+    const touching = store.touch([
+      { key: "a", accessedAt: 1, transactions: 1 },
+      { key: "b", accessedAt: 1, transactions: 1 },
+    ]);
+    await expect.poll(async () => waiting()).toBe(1);
+    // The other one waits longer before it looks for deadlocks, so the touch is the one to be undone.
+    const locked = other.query(`SELECT FROM ${schema}.session WHERE identifier = 'a' FOR UPDATE`);
+    await locked;
+    await other.query("COMMIT");
+    other.release();
+    await touching;
+    expect((await store.read("a"))?.transactions).toBe(2);
+    expect((await store.read("b"))?.transactions).toBe(2);
+  });
+
+  const waiting = async () =>
+    (await pool.query("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).rows.length;
+
+  test("a call that takes too long is STORE_UNAVAILABLE at its deadline", async () => {
+    const { store, schema } = await fresh({ timeout: 0.1 });
+    await store.write("a", birth);
+    const other = await pool.connect();
+    await other.query(`BEGIN; SELECT FROM ${schema}.session WHERE identifier = 'a' FOR UPDATE`);
+    const began = performance.now();
+    await expect(store.write("a", setting("1"))).rejects.toEqual(failure("STORE_UNAVAILABLE", "within 0.1 s"));
+    expect(performance.now() - began).toBeLessThan(1000);
+    expect((await store.read("a"))?.rev).toBe(1);
+    await other.query("COMMIT");
+    other.release();
+    // Nobody could know, and this time it was: what came late has taken effect.
+    await expect.poll(async () => (await store.read("a"))?.rev).toBe(2);
+  });
+
+  test("every call is one round trip", async () => {
+    const sent: string[] = [];
+    const { store, schema } = await fresh();
+    const counted = postgresStore(
+      {
+        query: (query: PostgresQuery) => {
+          sent.push(query.text);
+          return pool.query(query);
+        },
+        connect: () => pool.connect(),
+        on: (_event, listener) => pool.on("error", listener),
+      },
+      { schema },
+    );
+    await counted.read("a");
+    expect(sent.splice(0)).toHaveLength(2); // The first call looks at the version.
+    await counted.write("a", { ...birth, subject: "s", changes: setting("1").changes });
+    expect(sent.splice(0)).toHaveLength(1);
+    const changes = new Map(Array.from({ length: 30 }, (_, i) => [`key${i}`, put("1")]));
+    await counted.write("a", { ...commit, subject: "t", changes, expect: new Map([["a", 1]]) });
+    expect(sent.splice(0)).toHaveLength(1);
+    expect(await counted.write("a", { ...setting("2"), expect: new Map([["a", 7]]) })).toMatchObject({ ok: false });
+    expect(sent.splice(0)).toHaveLength(1);
+    await counted.touch([{ key: "a", accessedAt: 1, transactions: 1 }]);
+    await counted.find({ subject: "t", limit: 5 });
+    await counted.delete("a");
+    expect(sent.splice(0)).toHaveLength(3);
+    await store.close();
+  });
+
+  test("texts that PostgreSQL cannot hold come back as they were", async () => {
+    const { store } = await fresh();
+    const subject = "\0\u0001.\u00010\0\0";
+    await store.write("a", { ...birth, subject, changes: new Map([[subject, { ...put(subject), writer: subject }]]) });
+    const record = await store.read("a");
+    expect(record?.subject).toBe(subject);
+    expect(record?.entries).toEqual(new Map([[subject, { value: subject, rev: 1, writer: subject, seq: 0 }]]));
+    expect((await store.find({ subject, limit: 5 })).items).toMatchObject([{ identifier: "a", subject }]);
+  });
+
+  test("no rest of a session stays behind, however it ended", async () => {
+    const { store, schema } = await fresh();
+    const count = async () => (await pool.query(`SELECT FROM ${schema}.entry`)).rows.length;
+    for (const key of ["a", "b", "c"]) await store.write(key, { ...birth, changes: setting("1").changes });
+    expect(await count()).toBe(3);
+    await store.delete("a");
+    expect(await count()).toBe(2);
+    await pool.query(`DELETE FROM ${schema}.session WHERE identifier = 'b'`);
+    expect(await count()).toBe(1);
+    await store.sweep(1e6, 10);
+    expect(await count()).toBe(0);
+  });
+
+  test("no call walks through a whole table", async () => {
+    const { store, schema } = await fresh();
+    for (let i = 0; i < 50; i++) await store.write(`a${i}`, { ...birth, subject: `s${i}` });
+    const one = await pool.connect();
+    try {
+      await one.query(`ANALYZE ${schema}.session; SET enable_seqscan = off`);
+      const plan = async (sql: string, values: unknown[]) =>
+        JSON.stringify((await one.query(`EXPLAIN ${sql}`, values)).rows);
+      const from = `FROM ${schema}.session WHERE`;
+      expect(await plan(`SELECT ${from} identifier > $1 AND subject = $2 ORDER BY identifier`, ["a", "s1"])).toContain(
+        "session_subject",
+      );
+      expect(await plan(`SELECT ${from} due_at <= $1 ORDER BY due_at LIMIT 5`, [5])).toContain("session_due");
+      expect(await plan(`SELECT ${from} identifier > $1 ORDER BY identifier`, ["a"])).toContain(
+        "session_identifier_key",
+      );
+    } finally {
+      one.release(true);
+    }
+  });
+
+  test("a commit of another process is told, and what happened while the listening connection was gone", async () => {
+    const { store, schema } = await fresh();
+    const there = postgresStore(server.pool(), { schema });
+    await there.write("a", birth);
+    const heard: number[] = [];
+    const stop = store.watch?.("a", (rev) => heard.push(rev));
+    await there.write("a", setting("1"));
+    await expect.poll(() => heard.at(-1), { timeout: 2000 }).toBe(2);
+    await pool.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%identifier = ANY%' AND pid <> pg_backend_pid()",
+    );
+    await there.write("a", setting("2"));
+    await expect.poll(() => heard.at(-1), { timeout: 2000 }).toBe(3);
+    await there.write("a", setting("3"));
+    await expect.poll(() => heard.at(-1), { timeout: 2000 }).toBe(4);
+    await there.delete("a");
+    await expect.poll(() => heard.at(-1), { timeout: 2000 }).toBe(0);
+    stop?.();
+    await there.close();
+  });
+
+  test("notify: false sends nothing and offers no watch", async () => {
+    const { store, schema } = await fresh({ notify: false });
+    expect(store.watch).toBeUndefined();
+    const listening = await pool.connect();
+    const heard: unknown[] = [];
+    listening.on("notification", (message) => heard.push(message));
+    await listening.query(`LISTEN "catnap:${schema}"`);
+    await store.write("a", birth);
+    await store.delete("a");
+    await listening.query("SELECT 1");
+    expect(heard).toEqual([]);
+    listening.release(true);
+  });
+
+  test("works without prepared statements, and with a driver that answers otherwise than by default", async () => {
+    const types = new pg.TypeOverrides();
+    types.setTypeParser(20, (text) => BigInt(text));
+    types.setTypeParser(701, (text) => `${text}!`);
+    const { store } = await fresh({ prepare: false }, server.pool({ types: types as pg.CustomTypesConfig }));
+    await store.write("a", { ...birth, authenticatedAt: 1.5, changes: setting("1").changes });
+    expect(await store.write("a", setting("2"))).toEqual({ ok: true, rev: 2 });
+    expect(await store.read("a")).toMatchObject({ rev: 2, authenticatedAt: 1.5, transactions: 2 });
+    expect((await store.find({ limit: 1 })).items).toMatchObject([{ accessedAt: 0, expiresAt: 1e6 }]);
+    expect(await store.sweep(1e6, 1)).toBe(1);
+  });
+
+  test("a server that crashes and comes back is used again, and nothing acknowledged is gone", async () => {
+    const other = await startPostgres({ fsync: "on" });
+    if (!other) throw new Error("unreachable");
+    try {
+      const store = postgresStore(other.pool(), { timeout: 1 });
+      await store.migrate();
+      await store.write("a", birth);
+      const heard: number[] = [];
+      const stop = store.watch?.("a", (rev) => heard.push(rev));
+      let told = 1;
+      let running = true;
+      const writing = (async () => {
+        while (running) {
+          const result = await store.write("a", setting(String(told + 1))).catch(() => undefined);
+          if (result?.ok) told = result.rev;
+        }
+      })();
+      await expect.poll(() => told).toBeGreaterThan(20);
+      await other.halt();
+      await expect(store.read("a")).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+      await other.start();
+      await expect.poll(async () => (await store.read("a").catch(() => null))?.rev).toBeGreaterThanOrEqual(told);
+      const before = told;
+      await expect.poll(() => told).toBeGreaterThan(before);
+      await other.crash();
+      await expect
+        .poll(async () => (await store.read("a").catch(() => null))?.rev, { timeout: 5000 })
+        .toBeGreaterThanOrEqual(told);
+      running = false;
+      await writing;
+      const record = await store.read("a");
+      expect(record?.rev).toBeGreaterThanOrEqual(told);
+      await expect.poll(() => heard.at(-1), { timeout: 5000 }).toBe(record?.rev);
+      stop?.();
+      await store.close();
+    } finally {
+      await other.stop();
+    }
+  });
+});

@@ -1,0 +1,216 @@
+/** When a session expires, as SQL: what `expiresAt` of the contract says, over columns of `session`. */
+export const expiry = "least(ends_at, accessed_at + timeout_ms)";
+
+/**
+ * A record as one JSON text, so that neither the types that an application has taught its driver nor a row per entry
+ * stand between the database and us.
+ */
+export const recordOf = (schema: string): string => `
+  json_build_array(rev, created_at, ends_at, accessed_at, timeout_ms, transactions, subject, authenticated_at,
+    (SELECT json_agg(json_build_array(key, value, rev, writer, seq))
+     FROM ${schema}.entry WHERE entry.session = session.id))::text`;
+
+/**
+ * Every step from nothing to today's tables, for one schema. A step that was released is never edited: add another.
+ *
+ * - Texts are compared byte by byte (`COLLATE "C"`): the order of identifiers is that of their code units, and an index
+ *   does not depend on the system's locales.
+ * - `due_at` is what expiry is searched by: at most a minute earlier than the expiry itself, never later. Without an
+ *   index on what every commit changes, PostgreSQL rewrites the row within its page (HOT), and leaves room for that.
+ * - No foreign key: its check would lock the session's row once more for each entry. A trigger takes the entries along,
+ *   also when somebody deletes sessions by hand.
+ * - A commit is one call of a function, so one round trip. The update of the session's row takes the lock that orders
+ *   commits; what is read after it is read in a snapshot of its own, and thus as the commit before has left it.
+ */
+const migrations: readonly ((schema: string) => string)[] = [
+  (schema) => `
+  CREATE TABLE ${schema}.session (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    identifier text COLLATE "C" NOT NULL UNIQUE,
+    rev bigint NOT NULL,
+    created_at double precision NOT NULL,
+    ends_at double precision NOT NULL,
+    accessed_at double precision NOT NULL,
+    timeout_ms double precision NOT NULL,
+    due_at double precision NOT NULL,
+    transactions bigint NOT NULL,
+    subject text COLLATE "C",
+    authenticated_at double precision
+  ) WITH (fillfactor = 80);
+  CREATE INDEX session_subject ON ${schema}.session (subject, identifier) WHERE subject IS NOT NULL;
+  CREATE INDEX session_due ON ${schema}.session (due_at);
+  CREATE TABLE ${schema}.entry (
+    session bigint NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    value text,
+    rev bigint NOT NULL,
+    writer text NOT NULL,
+    seq bigint NOT NULL,
+    PRIMARY KEY (session, key)
+  ) WITH (fillfactor = 80);
+
+  CREATE FUNCTION ${schema}.session_ends() RETURNS trigger LANGUAGE plpgsql AS $body$
+  BEGIN
+    DELETE FROM ${schema}.entry USING gone WHERE entry.session = gone.id;
+    RETURN NULL;
+  END $body$;
+  CREATE TRIGGER session_ends AFTER DELETE ON ${schema}.session
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION ${schema}.session_ends();
+
+  CREATE FUNCTION ${schema}.next_due(_due float8, _expiry float8) RETURNS float8 LANGUAGE sql IMMUTABLE AS $body$
+    SELECT CASE WHEN _expiry BETWEEN _due AND _due + 60000 THEN _due ELSE _expiry END
+  $body$;
+
+  CREATE FUNCTION ${schema}.living(_key text, _now float8) RETURNS text LANGUAGE sql VOLATILE AS $body$
+    SELECT ${recordOf(schema)} FROM ${schema}.session WHERE identifier = _key AND ${expiry} > _now
+  $body$;
+
+  CREATE FUNCTION ${schema}.write(
+    _key text, _now float8, _created float8, _ends float8, _accessed float8, _transactions bigint, _timeout float8,
+    _subject text, _authenticated float8, _expect_keys text[], _expect_revs bigint[],
+    _keys text[], _values text[], _writers text[], _seqs bigint[], _gone text[], _notify boolean
+  ) RETURNS text LANGUAGE plpgsql AS $body$
+  #variable_conflict use_column
+  DECLARE
+    _id bigint;
+    _rev bigint;
+  BEGIN
+    IF _created IS NOT NULL THEN
+      IF EXISTS (SELECT FROM unnest(_expect_revs) AS expected WHERE expected <> 0) THEN
+        RETURN ${schema}.living(_key, _now);
+      END IF;
+      INSERT INTO ${schema}.session
+        (identifier, rev, created_at, ends_at, accessed_at, timeout_ms, due_at, transactions, subject, authenticated_at)
+      VALUES (_key, 1, _created, _ends, _accessed, coalesce(_timeout, 0),
+        least(_ends, _accessed + coalesce(_timeout, 0)), _transactions, _subject, _authenticated)
+      ON CONFLICT (identifier) DO NOTHING RETURNING id, rev INTO _id, _rev;
+    ELSE
+      IF _expect_keys IS NOT NULL THEN
+        SELECT id INTO _id FROM ${schema}.session WHERE identifier = _key FOR NO KEY UPDATE;
+        IF _id IS NULL THEN
+          RETURN NULL;
+        END IF;
+        IF EXISTS (
+          SELECT FROM unnest(_expect_keys, _expect_revs) AS expected (name, revision)
+          LEFT JOIN ${schema}.entry ON entry.session = _id AND entry.key = expected.name
+          WHERE coalesce(entry.rev, 0) <> expected.revision
+        ) THEN
+          RETURN ${schema}.living(_key, _now);
+        END IF;
+        _id := NULL;
+      END IF;
+      UPDATE ${schema}.session SET
+        rev = rev + 1,
+        accessed_at = greatest(accessed_at, _accessed),
+        timeout_ms = coalesce(_timeout, timeout_ms),
+        transactions = transactions + _transactions,
+        subject = coalesce(_subject, subject),
+        authenticated_at = coalesce(_authenticated, authenticated_at),
+        due_at = ${schema}.next_due(due_at,
+          least(ends_at, greatest(accessed_at, _accessed) + coalesce(_timeout, timeout_ms)))
+      WHERE identifier = _key AND ${expiry} > _now
+      RETURNING id, rev INTO _id, _rev;
+    END IF;
+    IF _id IS NULL THEN
+      RETURN ${schema}.living(_key, _now);
+    END IF;
+    IF _gone IS NOT NULL THEN
+      DELETE FROM ${schema}.entry WHERE session = _id AND key = ANY (_gone);
+    END IF;
+    IF _keys IS NOT NULL THEN
+      INSERT INTO ${schema}.entry (session, key, value, rev, writer, seq)
+      SELECT _id, change.k, change.v, _rev, change.w, change.s
+      FROM unnest(_keys, _values, _writers, _seqs) AS change (k, v, w, s)
+      ON CONFLICT (session, key)
+      DO UPDATE SET value = excluded.value, rev = excluded.rev, writer = excluded.writer, seq = excluded.seq;
+    END IF;
+    IF _notify THEN
+      PERFORM pg_notify('${channelOf(schema)}', _key || ' ' || _rev);
+    END IF;
+    RETURN _rev::text;
+  END $body$;
+
+  CREATE FUNCTION ${schema}.touch(_keys text[], _accessed float8[], _transactions bigint[]) RETURNS void
+  LANGUAGE plpgsql AS $body$
+  #variable_conflict use_column
+  BEGIN
+    FOR _i IN 1 .. cardinality(_keys) LOOP
+      UPDATE ${schema}.session SET
+        accessed_at = greatest(accessed_at, _accessed[_i]),
+        transactions = transactions + _transactions[_i],
+        due_at = ${schema}.next_due(due_at, least(ends_at, greatest(accessed_at, _accessed[_i]) + timeout_ms))
+      WHERE identifier = _keys[_i] AND ${expiry} > _accessed[_i];
+    END LOOP;
+  END $body$;
+
+  CREATE FUNCTION ${schema}.erase(_key text, _by float8, _notify boolean) RETURNS boolean LANGUAGE plpgsql AS $body$
+  BEGIN
+    DELETE FROM ${schema}.session WHERE identifier = _key AND (_by IS NULL OR ${expiry} <= _by);
+    IF NOT FOUND THEN
+      RETURN false;
+    END IF;
+    IF _notify THEN
+      PERFORM pg_notify('${channelOf(schema)}', _key || ' 0');
+    END IF;
+    RETURN true;
+  END $body$;
+
+  CREATE FUNCTION ${schema}.sweep(_now float8, _limit bigint, _notify boolean) RETURNS bigint LANGUAGE plpgsql AS $body$
+  DECLARE
+    _key text;
+    _count bigint := 0;
+  BEGIN
+    -- Whoever is being used just now is skipped, not waited for. An array, because a subquery might run more than once.
+    FOR _key IN
+      DELETE FROM ${schema}.session WHERE id = ANY (ARRAY (
+        SELECT id FROM ${schema}.session WHERE due_at <= _now AND ${expiry} <= _now
+        ORDER BY due_at LIMIT _limit FOR UPDATE SKIP LOCKED))
+      RETURNING identifier
+    LOOP
+      _count := _count + 1;
+      IF _notify THEN
+        PERFORM pg_notify('${channelOf(schema)}', _key || ' 0');
+      END IF;
+    END LOOP;
+    RETURN _count;
+  END $body$;
+  `,
+];
+
+/** The version of the tables that this Catnap works with. */
+export const schemaVersion: number = migrations.length;
+
+/** The channel of NOTIFY that tells of commits in this schema, whose name comes quoted. */
+export function channelOf(schema: string): string {
+  return `catnap:${schema.slice(1, -1)}`;
+}
+
+/** What `raise` in the script below says of tables that a later Catnap has made. */
+export const newerVersionState = "CN001";
+
+/**
+ * The statement that brings a schema, whose name comes quoted, to today's tables from whatever version it has. One
+ * statement, so whole or not at all, and one at a time by an advisory lock.
+ */
+export function migrationScript(schema: string): string {
+  const steps = migrations.map((step, index) => `IF _version <= ${index} THEN ${step(schema)} END IF;`);
+  return `DO $catnap$
+DECLARE
+  _version integer := 0;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtext('catnap'), hashtext('${channelOf(schema)}'));
+  IF to_regclass('${schema}.version') IS NULL THEN
+    IF to_regnamespace('${schema}') IS NULL THEN
+      CREATE SCHEMA ${schema};
+    END IF;
+    CREATE TABLE ${schema}.version (version integer NOT NULL);
+    INSERT INTO ${schema}.version VALUES (0);
+  END IF;
+  SELECT version INTO STRICT _version FROM ${schema}.version;
+  IF _version > ${schemaVersion} THEN
+    RAISE EXCEPTION USING ERRCODE = '${newerVersionState}', MESSAGE = format('version %s', _version);
+  END IF;
+  ${steps.join("\n")}
+  UPDATE ${schema}.version SET version = ${schemaVersion};
+END $catnap$`;
+}

@@ -1,0 +1,376 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { SessionError } from "@catnap/shared";
+import type {
+  Commit,
+  Entry,
+  Page,
+  Query,
+  SessionInfo,
+  SessionRecord,
+  SessionStore,
+  StoreKey,
+  Touch,
+  WriteResult,
+} from "../store.ts";
+import { within } from "./deadline.ts";
+import {
+  isCollision,
+  type PostgresConnection,
+  type PostgresPool,
+  type PostgresQuery,
+  translate,
+} from "./postgres-pool.ts";
+import { channelOf, expiry, migrationScript, recordOf, schemaVersion } from "./postgres-schema.ts";
+import { PostgresWatch } from "./postgres-watch.ts";
+
+export type { PostgresConnection, PostgresPool, PostgresQuery } from "./postgres-pool.ts";
+
+/** Options of `postgresStore`. */
+export interface PostgresStoreOptions {
+  /** The schema that holds the store's tables and functions, `catnap` by default: lower case letters, digits and `_`. */
+  schema?: string;
+  /** How long a call may take, in seconds, before it rejects with `STORE_UNAVAILABLE`; 5 by default. */
+  timeout?: number;
+  /**
+   * Whether commits tell other processes over NOTIFY, as live updates want it; `true` by default. PostgreSQL lines up all
+   * transactions that notify at their very end: a database that commits thousands of times a second and needs no live
+   * updates does better without. The store then has no `watch`.
+   */
+  notify?: boolean;
+  /** Whether connections keep the store's statements prepared, `true` by default. `false` for a pooler that hands each transaction to another connection and knows nothing of prepared statements. */
+  prepare?: boolean;
+}
+
+/** A `SessionStore` that also makes its tables. */
+export interface PostgresStore extends SessionStore {
+  /**
+   * Brings the schema to the tables of this Catnap, whatever version it has. Any number of processes may call it at
+   * once; run it when you deploy. Rejects with `STORE_UNUSABLE` when a newer Catnap has been here, or the role may not.
+   */
+  migrate(): Promise<void>;
+  /** The statement that `migrate` runs, for those who keep migrations of their own. */
+  migration(): string;
+}
+
+/** How long to wait for the turn to migrate, and for what there is to do. */
+const migrationMs = 60_000;
+
+/** How many touches go to the database in one statement: they are locked together, and should not be for long. */
+const touchesAtOnce = 200;
+
+/**
+ * Keeps sessions in PostgreSQL, 13 or later, over your own pool of `pg`, which stays open when the store closes. Every
+ * call is one round trip, a commit too: only the rows of what has changed are written. `migrate` makes the tables.
+ *
+ * What an acknowledged commit survives is the database's `synchronous_commit`. Methods reject with `STORE_UNUSABLE` when
+ * the tables are missing or of another version, or the role may not use them; with `STORE_UNAVAILABLE` when the database
+ * cannot be reached, takes no writes or takes too long. After the latter a commit may have taken effect all the same.
+ * Throws `INVALID_OPTION`.
+ */
+export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions = {}): PostgresStore {
+  const { schema: name = "catnap", timeout = 5, notify = true, prepare = true } = options;
+  checkOptions(name, timeout);
+  const schema = `"${name}"`;
+  const sql = statements(schema);
+  const timeoutMs = timeout * 1000;
+  let closed = false;
+  let version: Promise<void> | undefined;
+
+  guard(pool);
+
+  const watch = new PostgresWatch({ pool, channel: channelOf(schema), revisions });
+
+  /** Runs a statement within the deadline; again, when the database has undone it because others were in its way. */
+  async function run(action: () => Promise<{ rows: unknown[] }>, patienceMs = timeoutMs): Promise<unknown[]> {
+    const deadline = performance.now() + patienceMs;
+    for (let attempt = 1; ; attempt++) {
+      if (closed) throw new SessionError("STORE_UNAVAILABLE", "This postgresStore is closed: make another one");
+      try {
+        const left = Math.max(1, deadline - performance.now());
+        return (await within(left, "The session database", action())).rows;
+      } catch (error) {
+        if (!isCollision(error) || performance.now() > deadline) throw translate(error);
+      }
+      // Spread out, or the same ones would meet again.
+      await pause(Math.random() * Math.min(2 ** attempt, 100));
+    }
+  }
+
+  async function ask<Row>(name: keyof typeof sql, values: unknown[]): Promise<Row[]> {
+    version ??= checkVersion().catch((error: unknown) => {
+      version = undefined;
+      throw error;
+    });
+    await version;
+    // The statement selects what the caller says.
+    return (await run(() => pool.query(statement(name, values)))) as Row[];
+  }
+
+  function statement(name: keyof typeof sql, values: unknown[]): PostgresQuery {
+    const text = sql[name];
+    return prepare ? { name: `${schema}.${name}.${schemaVersion}`, text, values } : { text, values };
+  }
+
+  async function checkVersion(): Promise<void> {
+    const [row] = (await run(() => pool.query({ text: `SELECT version FROM ${schema}.version` }))) as [
+      { version: number } | undefined,
+    ];
+    const found = Number(row?.version ?? 0);
+    if (found === schemaVersion) return;
+    const remedy =
+      found > schemaVersion
+        ? "upgrade Catnap, or name another schema"
+        : "run `await store.migrate()` once per release, before the servers start";
+    throw new SessionError(
+      "STORE_UNUSABLE",
+      `The schema ${name} has version ${found} of Catnap's tables and this Catnap works with version ${schemaVersion}: ${remedy}`,
+    );
+  }
+
+  async function revisions(connection: PostgresConnection, keys: readonly StoreKey[]) {
+    const rows = await run(() => connection.query({ text: sql.revisions, values: [keys] }));
+    return new Map((rows as { identifier: string; rev: unknown }[]).map((row) => [row.identifier, Number(row.rev)]));
+  }
+
+  const store: PostgresStore = {
+    async read(key) {
+      const [row] = await ask<{ record: string }>("read", [key]);
+      return row === undefined ? null : toRecord(key, row.record);
+    },
+
+    async write(key, commit) {
+      const [row] = await ask<{ result: string | null }>("write", [...commitParameters(key, commit), notify]);
+      return toResult(key, row?.result ?? null);
+    },
+
+    async touch(touches) {
+      // In the order of their keys, so that two processes do not wait for each other.
+      const sorted = touches.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+      for (let start = 0; start < sorted.length; start += touchesAtOnce) {
+        await ask("touch", touchParameters(sorted.slice(start, start + touchesAtOnce)));
+      }
+    },
+
+    async delete(key, ifExpiredAt) {
+      const [row] = await ask<{ erased: boolean }>("erase", [key, ifExpiredAt ?? null, notify]);
+      return row?.erased === true;
+    },
+
+    async find(query) {
+      const { name, values } = findParameters(query);
+      return toPage(await ask<{ info: string }>(name, [...values, query.limit + 1]), query.limit);
+    },
+
+    async sweep(now, limit) {
+      const [row] = await ask<{ swept: unknown }>("sweep", [now, limit, notify]);
+      return Number(row?.swept);
+    },
+
+    async migrate() {
+      await run(async () => {
+        const connection = await pool.connect();
+        let broken = true;
+        try {
+          // The default may be a stricter one, in which a process that waited for its turn would not see what was done meanwhile.
+          await connection.query({ text: "BEGIN ISOLATION LEVEL READ COMMITTED" });
+          await connection.query({ text: migrationScript(schema) });
+          await connection.query({ text: "COMMIT" });
+          broken = false;
+        } finally {
+          // Closed in the middle of a transaction, the connection undoes it.
+          connection.release(broken);
+        }
+        return { rows: [] };
+      }, migrationMs);
+    },
+
+    migration: () => migrationScript(schema),
+
+    async close() {
+      closed = true;
+      watch.stop();
+    },
+  };
+  if (notify) store.watch = (key, listener) => watch.add(key, listener);
+  return store;
+}
+
+const guarded = new WeakSet<PostgresPool>();
+
+/** pg's pool tells of an idle connection that broke by an event which, unheard, would end the process. */
+function guard(pool: PostgresPool): void {
+  if (guarded.has(pool)) return;
+  guarded.add(pool);
+  pool.on("error", () => undefined);
+}
+
+function statements(schema: string) {
+  const info = `json_build_array(identifier, subject, created_at, accessed_at, ${expiry}, authenticated_at, transactions)::text AS info`;
+  const from = `FROM ${schema}.session WHERE identifier > $1`;
+  // Told nothing, the database might walk through all identifiers, in their order, to find the few that have expired.
+  const due = `WITH due AS MATERIALIZED (
+    SELECT * FROM ${schema}.session WHERE due_at <= $2 AND ${expiry} <= $2 AND identifier > $1)
+    SELECT ${info} FROM due`;
+  return {
+    read: `SELECT ${recordOf(schema)} AS record FROM ${schema}.session WHERE identifier = $1`,
+    write: `SELECT ${schema}.write($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17) AS result`,
+    touch: `SELECT ${schema}.touch($1, $2, $3)`,
+    erase: `SELECT ${schema}.erase($1, $2, $3) AS erased`,
+    sweep: `SELECT ${schema}.sweep($1, $2, $3) AS swept`,
+    find: `SELECT ${info} ${from} ORDER BY identifier LIMIT $2`,
+    findOfSubject: `SELECT ${info} ${from} AND subject = $2 ORDER BY identifier LIMIT $3`,
+    findExpired: `${due} ORDER BY identifier LIMIT $3`,
+    findExpiredOfSubject: `SELECT ${info} ${from} AND ${expiry} <= $2 AND subject = $3 ORDER BY identifier LIMIT $4`,
+    revisions: `SELECT identifier, rev FROM ${schema}.session WHERE identifier = ANY ($1)`,
+  };
+}
+
+function findParameters({ subject, expiredAt, cursor = "" }: Query) {
+  if (subject === undefined) {
+    return expiredAt === undefined
+      ? { name: "find" as const, values: [cursor] }
+      : { name: "findExpired" as const, values: [cursor, expiredAt] };
+  }
+  return expiredAt === undefined
+    ? { name: "findOfSubject" as const, values: [cursor, armour(subject)] }
+    : { name: "findExpiredOfSubject" as const, values: [cursor, expiredAt, armour(subject)] };
+}
+
+/** A text as the database keeps it: PostgreSQL's have no NUL, so an escape character stands for it, and for itself. */
+function armour(text: string): string {
+  if (!text.includes("\0") && !text.includes("\u0001")) return text;
+  return text.replaceAll("\u0001", "\u0001.").replaceAll("\0", "\u00010");
+}
+
+function disarm(text: string): string {
+  if (!text.includes("\u0001")) return text;
+  return text.replaceAll("\u00010", "\0").replaceAll("\u0001.", "\u0001");
+}
+
+/** The parameters of `write` in their order, all but the last. Empty lists are `null`, which spares the database the look. */
+function commitParameters(key: StoreKey, commit: Commit): unknown[] {
+  const { create, expect, changes } = commit;
+  const [keys, values, writers, seqs, gone]: [string[], (string | null)[], string[], number[], string[]] = [
+    [],
+    [],
+    [],
+    [],
+    [],
+  ];
+  for (const [name, { value, writer, seq }] of changes) {
+    if (value === undefined) {
+      gone.push(armour(name));
+      continue;
+    }
+    keys.push(armour(name));
+    values.push(value === null ? null : armour(value));
+    writers.push(armour(writer));
+    seqs.push(seq);
+  }
+  const some = keys.length > 0;
+  return [
+    key,
+    commit.now,
+    create?.createdAt ?? null,
+    create?.endsAt ?? null,
+    commit.accessedAt,
+    commit.transactions,
+    commit.timeoutMs ?? null,
+    commit.subject === undefined ? null : armour(commit.subject),
+    commit.authenticatedAt ?? null,
+    expect.size > 0 ? Array.from(expect.keys(), armour) : null,
+    expect.size > 0 ? [...expect.values()] : null,
+    some ? keys : null,
+    some ? values : null,
+    some ? writers : null,
+    some ? seqs : null,
+    gone.length > 0 ? gone : null,
+  ];
+}
+
+function touchParameters(touches: readonly Touch[]): unknown[] {
+  return [
+    touches.map(({ key }) => key),
+    touches.map(({ accessedAt }) => accessedAt),
+    touches.map(({ transactions }) => transactions),
+  ];
+}
+
+/** A revision, the record of a living session that refuses, or nothing for a dead one. */
+function toResult(key: StoreKey, result: string | null): WriteResult {
+  if (result === null) return { ok: false, record: null };
+  return result.startsWith("[") ? { ok: false, record: toRecord(key, result) } : { ok: true, rev: Number(result) };
+}
+
+function toRecord(identifier: StoreKey, json: string): SessionRecord {
+  // The expression of `recordOf` built the array.
+  const [rev, createdAt, endsAt, accessedAt, timeoutMs, transactions, subject, authenticatedAt, rows] = JSON.parse(
+    json,
+  ) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    string | null,
+    number | null,
+    [string, string | null, number, string, number][] | null,
+  ];
+  const entries = new Map<string, Entry>();
+  for (const [key, value, rev, writer, seq] of rows ?? []) {
+    entries.set(disarm(key), { value: value === null ? null : disarm(value), rev, writer: disarm(writer), seq });
+  }
+  return {
+    identifier,
+    rev,
+    createdAt,
+    endsAt,
+    accessedAt,
+    timeoutMs,
+    transactions,
+    subject: subject === null ? null : disarm(subject),
+    authenticatedAt,
+    entries,
+  };
+}
+
+function toPage(rows: readonly { info: string }[], limit: number): Page<SessionInfo> {
+  const items = rows.slice(0, limit).map(toInfo);
+  const last = items.at(-1);
+  return rows.length > limit && last !== undefined ? { items, cursor: last.identifier } : { items };
+}
+
+function toInfo({ info }: { info: string }): SessionInfo {
+  // The expression of `statements` built the array.
+  const [identifier, subject, createdAt, accessedAt, expiresAt, authenticatedAt, transactions] = JSON.parse(info) as [
+    string,
+    string | null,
+    number,
+    number,
+    number,
+    number | null,
+    number,
+  ];
+  return {
+    identifier,
+    subject: subject === null ? null : disarm(subject),
+    createdAt,
+    accessedAt,
+    expiresAt,
+    authenticatedAt,
+    transactions,
+  };
+}
+
+function checkOptions(schema: string, timeout: number) {
+  if (!/^[a-z_][a-z0-9_]{0,50}$/.test(schema)) {
+    throw new SessionError(
+      "INVALID_OPTION",
+      "postgresStore: schema must be at most 51 lower case letters, digits and _, the first no digit",
+    );
+  }
+  if (!(timeout > 0 && timeout <= 3600)) {
+    throw new SessionError("INVALID_OPTION", "postgresStore: timeout must be a number of seconds above 0");
+  }
+}

@@ -1,0 +1,203 @@
+import { createHash } from "node:crypto";
+
+/** A script and the name under which a server keeps it. */
+export interface Script {
+  readonly source: string;
+  readonly sha: string;
+}
+
+/**
+ * What the scripts share. A session is a hash: the field `m` holds what belongs to all of it, in one text, because a
+ * field of a hash costs three times what is in it; fields that begin with `=` are its entries, as
+ * `<rev> <seq> <+ or -><length of writer> <writer><value>`.
+ *
+ * `due` is the score in the index of expiry: at most a minute earlier than the expiry itself, never later, so that most
+ * commits leave the index alone. The index is cut into cells, and a shard's list of cells has each with a score that is
+ * never later than the earliest in it: what has to be looked at is found without a look at the others. The server forgets a session on its own, a while after it has expired: that is for
+ * memory's sake, and counted by the server's clock from the last use on; nobody's life depends on it.
+ *
+ * Strings are never compared by order: Lua does that by the server's locale.
+ */
+const prelude = `
+local function number(x) return string.format('%.17g', x) end
+local function load(key)
+  local text = redis.call('HGET', key, 'm')
+  if not text then return nil end
+  local rev, accessed, timeout, count, due, created, ends, auth, subject =
+    string.match(text, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (.*)$')
+  return { rev = tonumber(rev), accessed = tonumber(accessed), timeout = tonumber(timeout), count = tonumber(count),
+    due = tonumber(due), created = created, ends = tonumber(ends), auth = auth, subject = subject }
+end
+local function expiry(s) return math.min(s.ends, s.accessed + s.timeout) end
+local function store(key, s)
+  redis.call('HSET', key, 'm', table.concat({ number(s.rev), number(s.accessed), number(s.timeout), number(s.count),
+    number(s.due), s.created, number(s.ends), s.auth, s.subject }, ' '))
+end
+local function place(cells, cell, id, due)
+  redis.call('ZADD', cell, number(due), id)
+  redis.call('ZADD', cells, 'LT', number(due), string.match(cell, '%d+$'))
+end
+local function save(key, cells, cell, id, s, now, linger)
+  local e = expiry(s)
+  if not s.due or e < s.due or e > s.due + 60000 then
+    place(cells, cell, id, e)
+    s.due = e
+  end
+  store(key, s)
+  redis.call('PEXPIRE', key, string.format('%.0f', math.ceil(math.max(e - now, 0) + linger)))
+end
+`;
+
+function script(source: string): Script {
+  const whole = prelude + source;
+  return { source: whole, sha: createHash("sha1").update(whole).digest("hex") };
+}
+
+/**
+ * KEYS: session, list of cells, cell, and, with a subject, that subject's index.
+ * ARGV: identifier, publishing command, channel, nonce, now, access, transactions, linger, timeout, authenticated,
+ * subject, created, ends (the last five may be empty), count of expectations and these as key and revision, count of
+ * removals and these, then key and rest of each entry.
+ *
+ * Answers the revision, or all of a living session's hash when it refuses, or nothing for a dead one. A client that
+ * loses its connection may send a commit again that was done already: it is known by its nonce for ten seconds, and
+ * answered what it was answered then.
+ */
+export const commitScript: Script = script(`
+local key = KEYS[1]
+local nonce, now, accessed, linger = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[8])
+local timeout, auth, subject, created, ends = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+local recent = {}
+local second = ''
+if nonce ~= '' then
+  second = redis.call('TIME')[1]
+  for at, name, rev in string.gmatch(redis.call('HGET', key, 'n') or '', '(%d+):([^:]+):(%d+)') do
+    if name == nonce then return tonumber(rev) end
+    if tonumber(at) + 10 >= tonumber(second) then recent[#recent + 1] = at .. ':' .. name .. ':' .. rev end
+  end
+end
+local s = load(key)
+local alive = s and expiry(s) > now
+local function refuse()
+  if alive then return redis.call('HGETALL', key) end
+  return false
+end
+if created == '' then
+  if not alive then return false end
+elseif s then
+  return refuse()
+end
+local at = 15
+for _ = 1, tonumber(ARGV[14]) do
+  local entry = redis.call('HGET', key, ARGV[at])
+  if (entry and tonumber(string.match(entry, '^%d+')) or 0) ~= tonumber(ARGV[at + 1]) then return refuse() end
+  at = at + 2
+end
+if not s then
+  s = { rev = 0, accessed = accessed, timeout = 0, count = 0, created = created, ends = tonumber(ends), auth = '-', subject = '-' }
+end
+s.rev = s.rev + 1
+s.accessed = math.max(s.accessed, accessed)
+s.count = s.count + tonumber(ARGV[7])
+if timeout ~= '' then s.timeout = tonumber(timeout) end
+if auth ~= '' then s.auth = auth end
+if subject ~= '' and subject ~= s.subject then
+  s.subject = subject
+  local last = s.ends + linger
+  local ttl = math.ceil(math.max(last - now, 0) + linger)
+  redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', number(now))
+  redis.call('ZADD', KEYS[4], number(last), ARGV[1])
+  if redis.call('PTTL', KEYS[4]) < ttl then redis.call('PEXPIRE', KEYS[4], string.format('%.0f', ttl)) end
+end
+local removals = tonumber(ARGV[at])
+for i = at + 1, at + removals do redis.call('HDEL', key, ARGV[i]) end
+local rev = number(s.rev)
+for i = at + removals + 1, #ARGV, 2 do redis.call('HSET', key, ARGV[i], rev .. ' ' .. ARGV[i + 1]) end
+if nonce ~= '' then
+  recent[#recent + 1] = second .. ':' .. nonce .. ':' .. rev
+  redis.call('HSET', key, 'n', table.concat(recent, ','))
+end
+save(key, KEYS[2], KEYS[3], ARGV[1], s, now, linger)
+redis.call(ARGV[2], ARGV[3], rev)
+return s.rev
+`);
+
+/** KEYS: session, list of cells, cell. ARGV: identifier, access, transactions, linger. */
+export const touchScript: Script = script(`
+local s = load(KEYS[1])
+local accessed = tonumber(ARGV[2])
+if not s or expiry(s) <= accessed then return 0 end
+s.accessed = math.max(s.accessed, accessed)
+s.count = s.count + tonumber(ARGV[3])
+save(KEYS[1], KEYS[2], KEYS[3], ARGV[1], s, accessed, tonumber(ARGV[4]))
+return 1
+`);
+
+/**
+ * KEYS: session, list of cells, cell. ARGV: identifier, publishing command, channel, time by which it must have expired,
+ * or nothing. Sets the index right where it is not. That of the subject, whose key only the session knows, heals when it
+ * is read.
+ */
+export const eraseScript: Script = script(`
+local s = load(KEYS[1])
+local function forget()
+  redis.call('ZREM', KEYS[3], ARGV[1])
+  if redis.call('EXISTS', KEYS[3]) == 0 then redis.call('ZREM', KEYS[2], string.match(KEYS[3], '%d+$')) end
+end
+if not s then
+  forget()
+  return 0
+end
+if ARGV[4] ~= '' and expiry(s) > tonumber(ARGV[4]) then
+  if s.due ~= expiry(s) then
+    s.due = expiry(s)
+    place(KEYS[2], KEYS[3], ARGV[1], s.due)
+    store(KEYS[1], s)
+  end
+  return 0
+end
+redis.call('UNLINK', KEYS[1])
+forget()
+redis.call(ARGV[2], ARGV[3], '0')
+return 1
+`);
+
+/**
+ * KEYS: cells in their order. ARGV: latest expiry, how many, and 1 when those of the first cell do not count, because the
+ * caller knows some of them already. Answers identifiers in no order, cell by cell, until there are enough, and before
+ * them how many cells it has looked at.
+ */
+export const listScript: Script = script(`
+local found, enough = { 0 }, tonumber(ARGV[2]) + 1
+for i = 1, #KEYS do
+  local here = redis.call('ZRANGEBYSCORE', KEYS[i], '-inf', ARGV[1])
+  for _, id in ipairs(here) do found[#found + 1] = id end
+  if i == 1 and ARGV[3] == '1' then enough = enough + #here end
+  found[1] = i
+  if #found > enough then break end
+end
+return found
+`);
+
+/** KEYS: list of cells, then cells. ARGV: latest expiry, how many. Answers identifiers, and sets the list right for cells that have none. */
+export const dueScript: Script = script(`
+local found = {}
+for i = 2, #KEYS do
+  local here = redis.call('ZRANGEBYSCORE', KEYS[i], '-inf', ARGV[1], 'LIMIT', 0, tonumber(ARGV[2]) - #found)
+  for _, id in ipairs(here) do found[#found + 1] = id end
+  if #here == 0 then
+    local cell = string.match(KEYS[i], '%d+$')
+    local first = redis.call('ZRANGE', KEYS[i], 0, 0, 'WITHSCORES')
+    if first[2] then redis.call('ZADD', KEYS[1], first[2], cell) else redis.call('ZREM', KEYS[1], cell) end
+  end
+  if #found >= tonumber(ARGV[2]) then break end
+end
+return found
+`);
+
+/** KEYS: a subject's index, session. ARGV: identifier, subject. Forgets a session that is gone, or somebody else's now. */
+export const healScript: Script = script(`
+local s = load(KEYS[2])
+if s and s.subject == ARGV[2] then return 0 end
+return redis.call('ZREM', KEYS[1], ARGV[1])
+`);

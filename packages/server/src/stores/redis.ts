@@ -1,0 +1,363 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
+import { SessionError } from "@catnap/shared";
+import type {
+  Commit,
+  Entry,
+  EntryChange,
+  Query,
+  SessionInfo,
+  SessionRecord,
+  SessionStore,
+  StoreKey,
+} from "../store.ts";
+import { expiresAt } from "../store.ts";
+import { within } from "./deadline.ts";
+import { codeOf, driverOf, type RedisClient, translate } from "./redis-driver.ts";
+import { cellOf, RedisKeys, shardCount, shardOf } from "./redis-keys.ts";
+import {
+  commitScript,
+  dueScript,
+  eraseScript,
+  healScript,
+  listScript,
+  type Script,
+  touchScript,
+} from "./redis-scripts.ts";
+import { RedisWatch } from "./redis-watch.ts";
+
+export type { IoredisClient, NodeRedisClient, RedisClient } from "./redis-driver.ts";
+
+/** Options of `redisStore`. */
+export interface RedisStoreOptions {
+  /** What the names of all keys and channels begin with, `catnap:` by default. No braces. */
+  prefix?: string;
+  /** How long a call may take, in seconds, before it rejects with `STORE_UNAVAILABLE`; 5 by default. */
+  timeout?: number;
+  /**
+   * Commits answer when so many replicas have them, or reject with `STORE_UNAVAILABLE` when they have not within
+   * `timeout` seconds, 1 by default; the commit may then be in all the same. Without it, a failover may lose what the
+   * master has acknowledged last.
+   */
+  wait?: { replicas: number; timeout?: number };
+  /**
+   * For how long the server keeps a session that has expired, in seconds, 3600 by default, so that a sweep can tell of
+   * it: longer than the time between two sweeps.
+   */
+  linger?: number;
+}
+
+/** For how long a call waits for a client that has lost its connection, in milliseconds, before it rejects; a client that stays without one longer rejects at once. */
+const reconnectMs = 1_000;
+
+/** How many shards a walk asks at once, at the most. */
+const widest = 32;
+
+/**
+ * Keeps sessions in Redis or Valkey, 7 or later: one server, Sentinel or a cluster, over your own client of ioredis or
+ * `redis`, which stays open when the store closes. Reads are one command, commits one script: one round trip each.
+ *
+ * What an acknowledged commit survives is the server's persistence, and, with replicas, `wait`. The server must not
+ * evict keys that have not expired (`maxmemory-policy noeviction`). Methods reject with `STORE_UNAVAILABLE` when the
+ * server cannot be reached, takes no writes or takes too long, after which a commit may have taken effect all the same;
+ * with `STORE_UNUSABLE` when it refuses the client or holds something else. Throws `INVALID_OPTION`.
+ */
+export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): SessionStore {
+  checkOptions(options);
+  const { prefix = "catnap:", timeout = 5, wait, linger = 3600 } = options;
+  const driver = driverOf(client);
+  const keys = new RedisKeys(prefix);
+  const timeoutMs = timeout * 1000;
+  const lingerMs = String(linger * 1000);
+  const publish = driver.sharded ? "SPUBLISH" : "PUBLISH";
+  const waitCommand = wait && (["WAIT", String(wait.replicas), String(Math.ceil((wait.timeout ?? 1) * 1000))] as const);
+  let closed = false;
+  let downSince: number | undefined;
+  const watch = new RedisWatch({ driver, channel: (key) => keys.session(key), revision });
+
+  /** Waits for a connection, so that no command lies in the client's queue after its caller was told that it failed. */
+  async function connected(): Promise<void> {
+    for (;;) {
+      if (closed) throw new SessionError("STORE_UNAVAILABLE", "This redisStore is closed: make another one");
+      const state = driver.state();
+      if (state === "ready") {
+        downSince = undefined;
+        return;
+      }
+      downSince ??= performance.now();
+      if (state === "closed" || performance.now() - downSince > Math.min(reconnectMs, timeoutMs)) {
+        const remedy = state === "closed" ? "connect the client before its first use" : "make sure that it is up";
+        throw new SessionError("STORE_UNAVAILABLE", `The session server is not connected: ${remedy}`);
+      }
+      await pause(10);
+    }
+  }
+
+  async function run<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      if (closed || driver.state() !== "ready") await connected();
+      return await within(timeoutMs, "The session server", work());
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
+  const command = (key: string, name: string, ...args: string[]) => run(() => driver.send(key, [name, key, ...args]));
+
+  /** Runs a script, by its name where the server knows it. All keys are in one slot. */
+  function evaluate(script: Script, names: readonly [string, ...string[]], args: readonly string[]): Promise<unknown> {
+    const rest = [String(names.length), ...names, ...args];
+    return run(async () => {
+      try {
+        return await driver.send(names[0], ["EVALSHA", script.sha, ...rest]);
+      } catch (error) {
+        if (codeOf(error) !== "NOSCRIPT") throw error;
+        return await driver.send(names[0], ["EVAL", script.source, ...rest]);
+      }
+    });
+  }
+
+  /** As `evaluate`, and asks in the same breath how many replicas have it. */
+  function evaluateAndWait(script: Script, names: readonly [string, ...string[]], args: readonly string[]) {
+    if (!wait || !waitCommand) return evaluate(script, names, args);
+    const rest = [String(names.length), ...names, ...args];
+    return run(async () => {
+      let outcome: [unknown, unknown];
+      try {
+        outcome = await driver.sendBoth(names[0], ["EVALSHA", script.sha, ...rest], waitCommand);
+      } catch (error) {
+        if (codeOf(error) !== "NOSCRIPT") throw error;
+        outcome = await driver.sendBoth(names[0], ["EVAL", script.source, ...rest], waitCommand);
+      }
+      const [reply, replicas] = outcome;
+      if (Number(replicas) < wait.replicas && isDone(reply)) {
+        throw new SessionError(
+          "STORE_UNAVAILABLE",
+          `Only ${replicas} of ${wait.replicas} replicas have the commit: see to the replicas, then try again`,
+        );
+      }
+      return reply;
+    });
+  }
+
+  async function revision(key: StoreKey): Promise<number> {
+    const meta = await command(keys.session(key), "HGET", "m");
+    return typeof meta === "string" ? Number.parseInt(meta, 10) : 0;
+  }
+
+  async function info(identifier: StoreKey): Promise<SessionInfo | null> {
+    const meta = await command(keys.session(identifier), "HGET", "m");
+    if (typeof meta !== "string") return null;
+    const { endsAt, timeoutMs, rev: _, ...rest } = parseMeta(meta);
+    return { identifier, ...rest, expiresAt: expiresAt({ endsAt, timeoutMs, accessedAt: rest.accessedAt }) };
+  }
+
+  async function erase(key: StoreKey, ifExpiredAt?: number): Promise<boolean> {
+    const names = keys.of(key);
+    const args = [key, publish, names[0], ifExpiredAt === undefined ? "" : String(ifExpiredAt)];
+    return Number(await evaluate(eraseScript, names, args)) === 1;
+  }
+
+  /** A shard's cells that may hold sessions which expire by then, from a cell on, in the order of their identifiers. */
+  async function cellsOf(shard: number, latest: string, from: number): Promise<string[]> {
+    const cells = (await command(keys.cells(shard), "ZRANGEBYSCORE", "-inf", latest)) as string[];
+    const numbers = cells.map(Number).filter((cell) => cell >= from);
+    return numbers.sort((a, b) => a - b).map((cell) => keys.cell(shard, cell));
+  }
+
+  /** Sessions of a shard that come after the cursor, in order; not `complete`: there may be more. */
+  async function candidates(shard: number, cursor: StoreKey, { subject, expiredAt, limit }: Query) {
+    if (subject !== undefined) {
+      const ids = (await command(keys.subject(shard, subject), "ZRANGE", "0", "-1")) as string[];
+      return { ids: ids.filter((id) => id > cursor).sort(), complete: true };
+    }
+    const latest = expiredAt === undefined ? "+inf" : String(expiredAt);
+    const [first, ...others] = await cellsOf(shard, latest, cellOf(cursor));
+    if (first === undefined) return { ids: [], complete: true };
+    const known = cursor !== "" && first === keys.cell(shard, cellOf(cursor)) ? "1" : "0";
+    const found = await evaluate(listScript, [first, ...others], [latest, String(limit + 1), known]);
+    const [looked, ...ids] = found as [number, ...string[]];
+    return { ids: ids.filter((id) => id > cursor).sort(), complete: Number(looked) === others.length + 1 };
+  }
+
+  /** Sessions of a shard that may have expired by then, in no order. */
+  async function overdue(shard: number, now: number, limit: number): Promise<string[]> {
+    const cells = await cellsOf(shard, String(now), 0);
+    if (cells.length === 0) return [];
+    return (await evaluate(dueScript, [keys.cells(shard), ...cells], [String(now), String(limit)])) as string[];
+  }
+
+  /** What of a session is asked for; heals the subject's index of those that do not belong there any more. */
+  async function wanted(identifier: StoreKey, { subject, expiredAt }: Query): Promise<SessionInfo | null> {
+    const found = await info(identifier);
+    if (subject !== undefined && found?.subject !== subject) {
+      const names = [keys.subject(shardOf(identifier), subject), keys.session(identifier)] as const;
+      await evaluate(healScript, names, [identifier, `=${subject}`]);
+      return null;
+    }
+    return found !== null && (expiredAt === undefined || found.expiresAt <= expiredAt) ? found : null;
+  }
+
+  return {
+    async read(key) {
+      const reply = await command(keys.session(key), "HGETALL");
+      return toRecord(key, toPairs(reply));
+    },
+
+    async write(key, commit) {
+      const session = keys.session(key);
+      const names: [string, ...string[]] = keys.of(key);
+      if (commit.subject !== undefined) names.push(keys.subject(shardOf(key), commit.subject));
+      const nonce = driver.repeats ? randomBytes(6).toString("base64url") : "";
+      const args = [key, publish, session, nonce, ...commitArguments(commit, lingerMs)];
+      const reply = await evaluateAndWait(commitScript, names, args);
+      if (reply === null) return { ok: false, record: null };
+      if (isDone(reply)) return { ok: true, rev: Number(reply) };
+      return { ok: false, record: toRecord(key, toPairs(reply)) };
+    },
+
+    async touch(touches) {
+      await Promise.all(
+        touches.map(({ key, accessedAt, transactions }) =>
+          evaluate(touchScript, keys.of(key), [key, String(accessedAt), String(transactions), lingerMs]),
+        ),
+      );
+    },
+
+    delete: erase,
+
+    async find(query) {
+      const items: SessionInfo[] = [];
+      let cursor = query.cursor ?? "";
+      let width = 4;
+      walk: for (let shard = shardOf(cursor); shard < shardCount && items.length <= query.limit; ) {
+        const wave = Array.from({ length: Math.min(width, shardCount - shard) }, (_, i) => shard + i);
+        const lists = await Promise.all(wave.map((one) => candidates(one, cursor, query)));
+        for (const { ids, complete } of lists) {
+          const some = ids.slice(0, query.limit + 1 - items.length);
+          const infos = await Promise.all(some.map((id) => wanted(id, query)));
+          items.push(...infos.filter((found) => found !== null));
+          cursor = some.at(-1) ?? cursor;
+          if (some.length < ids.length || !complete) continue walk;
+          shard++;
+        }
+        width = Math.min(width * 2, widest);
+      }
+      const last = items[query.limit - 1];
+      return items.length > query.limit && last !== undefined
+        ? { items: items.slice(0, query.limit), cursor: last.identifier }
+        : { items };
+    },
+
+    async sweep(now, limit) {
+      const shards = Array.from({ length: shardCount }, (_, shard) => shard);
+      let removed = 0;
+      for (;;) {
+        const left = limit - removed;
+        const due = await Promise.all(shards.map((shard) => overdue(shard, now, left)));
+        const ids = due.flat();
+        // From a random place on, so that processes that sweep at once mostly take different ones.
+        const start = Math.floor(Math.random() * Math.max(1, ids.length - left + 1));
+        const gone = await Promise.all(ids.slice(start, start + left).map((id) => erase(id, now)));
+        removed += gone.filter(Boolean).length;
+        if (ids.length < left || removed >= limit) return removed;
+      }
+    },
+
+    watch: (key, listener) => watch.add(key, listener),
+
+    async close() {
+      closed = true;
+      watch.stop();
+    },
+  };
+}
+
+/** Whether a commit's reply is its revision. */
+function isDone(reply: unknown): boolean {
+  return typeof reply === "number" || typeof reply === "string" || typeof reply === "bigint";
+}
+
+/** What `commitScript` takes behind the nonce. */
+function commitArguments(commit: Commit, lingerMs: string): string[] {
+  const { create, timeoutMs, authenticatedAt, subject, expect, changes } = commit;
+  const optional = (value: number | undefined) => (value === undefined ? "" : String(value));
+  const removals: string[] = [];
+  const entries: string[] = [];
+  for (const [name, change] of changes) {
+    if (change.value === undefined) removals.push(`=${name}`);
+    else entries.push(`=${name}`, rest(change, change.value));
+  }
+  const args = [String(commit.now), String(commit.accessedAt), String(commit.transactions), lingerMs];
+  args.push(optional(timeoutMs), optional(authenticatedAt), subject === undefined ? "" : `=${subject}`);
+  args.push(optional(create?.createdAt), optional(create?.endsAt), String(expect.size));
+  for (const [name, rev] of expect) args.push(`=${name}`, String(rev));
+  args.push(String(removals.length), ...removals, ...entries);
+  return args;
+}
+
+/** An entry as it rests, behind its revision. */
+function rest({ writer, seq }: EntryChange, value: string | null): string {
+  return `${seq} ${value === null ? "-" : "+"}${writer.length} ${writer}${value ?? ""}`;
+}
+
+function parseEntry(text: string): Entry {
+  const afterRev = text.indexOf(" ");
+  const afterSeq = text.indexOf(" ", afterRev + 1);
+  const afterLength = text.indexOf(" ", afterSeq + 1);
+  const endOfWriter = afterLength + 1 + Number(text.slice(afterSeq + 2, afterLength));
+  return {
+    value: text[afterSeq + 1] === "-" ? null : text.slice(endOfWriter),
+    rev: Number(text.slice(0, afterRev)),
+    writer: text.slice(afterLength + 1, endOfWriter),
+    seq: Number(text.slice(afterRev + 1, afterSeq)),
+  };
+}
+
+/** A hash comes as a list of names and values, a Map or an object, by protocol and client. */
+function toPairs(reply: unknown): [string, string][] {
+  if (reply instanceof Map) return [...reply];
+  if (!Array.isArray(reply)) return Object.entries(reply as Record<string, string>);
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < reply.length; i += 2) pairs.push([reply[i], reply[i + 1]]);
+  return pairs;
+}
+
+type Meta = Omit<SessionRecord, "identifier" | "entries">;
+
+/** Splits at the first eight blanks; the subject may hold any. */
+function parseMeta(text: string): Meta {
+  const words = text.split(" ", 8);
+  const [rev, accessedAt, timeoutMs, transactions, , createdAt, endsAt] = words.map(Number);
+  const subject = text.slice(words.join(" ").length + 1);
+  // The scripts wrote them.
+  const numbers = { rev, accessedAt, timeoutMs, transactions, createdAt, endsAt } as Record<string, number>;
+  return {
+    ...(numbers as Pick<Meta, "rev" | "accessedAt" | "timeoutMs" | "transactions" | "createdAt" | "endsAt">),
+    subject: subject === "-" ? null : subject.slice(1),
+    authenticatedAt: words[7] === "-" ? null : Number(words[7]),
+  };
+}
+
+function toRecord(identifier: StoreKey, pairs: readonly [string, string][]): SessionRecord | null {
+  let meta: Meta | undefined;
+  const entries = new Map<string, Entry>();
+  for (const [name, text] of pairs) {
+    if (name === "m") meta = parseMeta(text);
+    else if (name.startsWith("=")) entries.set(name.slice(1), parseEntry(text));
+  }
+  return meta === undefined ? null : { identifier, ...meta, entries };
+}
+
+function checkOptions({ prefix = "", timeout = 5, wait, linger = 0 }: RedisStoreOptions) {
+  const invalid = (message: string) => new SessionError("INVALID_OPTION", `redisStore: ${message}`);
+  if (/[{}]/.test(prefix)) throw invalid("prefix must not hold braces, which name the slots of a cluster");
+  if (!(timeout > 0 && timeout <= 3600)) throw invalid("timeout must be a number of seconds above 0");
+  if (!(linger >= 0 && linger <= 1e9)) throw invalid("linger must be a number of seconds from 0");
+  if (!wait) return;
+  if (!Number.isSafeInteger(wait.replicas) || wait.replicas < 1)
+    throw invalid("wait.replicas must be a whole number from 1");
+  const { timeout: patience = 1 } = wait;
+  // 0 would be for ever to the server.
+  if (!(patience >= 0.001 && patience < timeout)) throw invalid("wait.timeout must be shorter than timeout, and not 0");
+}
