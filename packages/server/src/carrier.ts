@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { SessionError } from "@catnap/shared";
 import onHeaders from "on-headers";
+import { keptPrivate, variedByCookie } from "./caching.ts";
 
 /** A request and its response, whatever the adapter: all that a session wants of HTTP. */
 export interface Carrier {
@@ -8,6 +9,8 @@ export interface Carrier {
   header(name: string): string | null;
   /** Adds a `Set-Cookie` header; `false` when the response's headers have left or there is no response. */
   setCookie(cookie: string): boolean;
+  /** Tells caches that the response is this visitor's alone; does nothing once the headers have left. */
+  keepPrivate(): void;
   /** The request's URL with its query, absolute or not; `null` when unknown. */
   readonly url: string | null;
 }
@@ -44,6 +47,8 @@ interface PlainOptions {
   readonly headers: Headers;
   /** Adds a `Set-Cookie` header to the response. Without it, what needs a cookie fails with `HEADERS_SENT`. */
   readonly setCookie?: (cookie: string) => void;
+  /** Sets another header of the response. Without it, `Cache-Control` and `Vary` are left to the caller. */
+  readonly setHeader?: (name: string, value: string) => void;
   readonly url?: string;
   readonly info?: RequestInfo;
 }
@@ -76,16 +81,25 @@ function carryFetch({ req, resHeaders }: FetchOptions): Carrier {
       resHeaders.append("set-cookie", cookie);
       return true;
     },
+    keepPrivate: () => {
+      // tRPC adds these to its own headers, after the app's responseMeta: it has the last word on this adapter alone.
+      resHeaders.set("cache-control", keptPrivate(resHeaders.get("cache-control") ?? ""));
+      resHeaders.set("vary", variedByCookie(resHeaders.get("vary") ?? ""));
+    },
     url: req.url,
   };
 }
 
-function carryPlain({ headers, setCookie, url }: PlainOptions): Carrier {
+function carryPlain({ headers, setCookie, setHeader, url }: PlainOptions): Carrier {
   return {
     header: (name) => headers.get(name),
     setCookie: (cookie) => {
       setCookie?.(cookie);
       return setCookie !== undefined;
+    },
+    keepPrivate: () => {
+      setHeader?.("cache-control", keptPrivate(""));
+      setHeader?.("vary", variedByCookie(""));
     },
     url: url ?? null,
   };
@@ -99,6 +113,7 @@ function carryFastify({ req, res }: FastifyOptions): Carrier {
       res.header("set-cookie", cookie); // Fastify collects this one header instead of replacing it
       return true;
     },
+    keepPrivate: () => keepPrivateAtHead(res.raw as ServerResponse),
     url: req.url,
   };
 }
@@ -124,9 +139,22 @@ function carryNode({ req, res }: NodeOptions): Carrier {
       }
       return true;
     },
+    keepPrivate: () => keepPrivateAtHead(res as ServerResponse),
     url: req.url ?? null,
   };
 }
+
+/** At the head itself, so that nothing that the app or tRPC sets meanwhile makes the response public. */
+function keepPrivateAtHead(res: ServerResponse): void {
+  if (res.headersSent) return;
+  onHeaders(res, () => {
+    res.setHeader("cache-control", keptPrivate(textOf(res.getHeader("cache-control"))));
+    res.setHeader("vary", variedByCookie(textOf(res.getHeader("vary"))));
+  });
+}
+
+const textOf = (header: number | string | string[] | undefined) =>
+  Array.isArray(header) ? header.join(", ") : String(header ?? "");
 
 function nodeHeader(headers: IncomingMessage["headers"], name: string): string | null {
   const value = headers[name];

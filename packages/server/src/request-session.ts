@@ -102,7 +102,9 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     this.#barrier = new Barrier(this.#streams ? undefined : info);
     this.#startedAt = settings.clock();
     this.#trans = { side: "server", reason };
-    if (this.#streams && info?.type === "mutation") this.#mintEarly();
+    if (!this.#streams) return;
+    carrier.keepPrivate(); // now or never
+    if (info?.type === "mutation") this.#mintEarly();
   }
 
   /** A session outside any request, for the `expiring` hook: it can be read, and what is written to it goes nowhere. */
@@ -203,7 +205,10 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
 
   /** Reads the record, once per request, and lets the session awake. */
   open(): Promise<void> {
-    this.#opening ??= this.#settings.hasLife ? this.#awake() : this.#load();
+    if (!this.#opening) {
+      if (!this.#streams) this.#carrier.keepPrivate();
+      this.#opening = this.#settings.hasLife ? this.#awake() : this.#load();
+    }
     return this.#opening;
   }
 

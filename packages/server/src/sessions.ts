@@ -1,4 +1,5 @@
 import { type AnyDefinition, Session, SessionError, type SessionErrorData, type SessionSnapshot } from "@catnap/shared";
+import { keptPrivate, variedByCookie } from "./caching.ts";
 import { carry, type WakeOptions } from "./carrier.ts";
 import { Fork } from "./fork.ts";
 import { createMiddleware, type SessionMiddleware } from "./middleware.ts";
@@ -23,10 +24,14 @@ export interface Sessions<D extends AnyDefinition, K extends string = "session">
   router<P>(options: { procedure: P & SessionProcedure<P, D, K> }): SessionRouterRecord<D>;
   /**
    * One transaction outside tRPC: hands the request's session to `handler`, commits when it returns, and adds the cookie to
-   * its response. When it throws, nothing is committed.
+   * its response, which no cache may keep (`Cache-Control: no-store` unless it says `private` itself, `Vary: Cookie`).
+   * When it throws, nothing is committed.
    */
   run(request: Request, handler: (session: Session<D>) => Response | Promise<Response>): Promise<Response>;
-  /** The state for a server-rendered page's `initialSnapshot`; no secret values. */
+  /**
+   * The state for a server-rendered page's `initialSnapshot`; no secret values. The response that carries it is the
+   * app's: give it `Cache-Control: private, no-cache` (or `no-store`) and `Vary: Cookie`.
+   */
   snapshot(request: Request): Promise<SessionSnapshot>;
   /** For the app's error formatter: what lets the browser know a `SessionError` again, as `data.session`. */
   errorData(error: unknown): { session: SessionErrorData | null };
@@ -126,7 +131,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
         // The settings' class is the app's own, made for this definition.
         const response = await handler(call.session as unknown as Session<D>);
         await call.succeed();
-        return withCookies(response, cookies);
+        return personal(response, cookies);
       } finally {
         call.fail();
       }
@@ -150,10 +155,12 @@ export function createSessions<D extends AnyDefinition, const K extends string =
   };
 }
 
-/** Adds the cookies to a response whose own headers may be immutable. */
-function withCookies(response: Response, cookies: readonly string[]): Response {
-  if (cookies.length === 0) return response;
+/** The response with its cookies and kept out of caches; a new one, since its own headers may be immutable. */
+function personal(response: Response, cookies: readonly string[]): Response {
   const answer = new Response(response.body, response);
-  for (const cookie of cookies) answer.headers.append("set-cookie", cookie);
+  const { headers } = answer;
+  headers.set("cache-control", keptPrivate(headers.get("cache-control") ?? ""));
+  headers.set("vary", variedByCookie(headers.get("vary") ?? ""));
+  for (const cookie of cookies) headers.append("set-cookie", cookie);
   return answer;
 }

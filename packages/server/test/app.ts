@@ -122,25 +122,33 @@ export interface Server {
   close(): Promise<void>;
 }
 
+/** What an app may hand to its adapter besides. */
+interface Mounting {
+  responseMeta?(): { headers: Record<string, string> };
+}
+
+type AdapterName = "standalone" | "fetch" | "express" | "fastify";
+
 /** The four adapters, each as an app would mount it. */
-export const adapters: Record<"standalone" | "fetch" | "express" | "fastify", (app: App) => Promise<Server>> = {
-  async standalone({ router, createContext }) {
-    const server = createHTTPServer({ router, createContext, basePath: "/trpc/" });
+export const adapters: Record<AdapterName, (app: App, mounting?: Mounting) => Promise<Server>> = {
+  async standalone({ router, createContext }, mounting) {
+    const server = createHTTPServer({ router, createContext, basePath: "/trpc/", ...mounting });
     return listen(server.listen(0, "127.0.0.1"));
   },
-  async fetch({ router, createContext }) {
-    const handler = (req: Request) => fetchRequestHandler({ endpoint: "/trpc", req, router, createContext });
+  async fetch({ router, createContext }, mounting) {
+    const handler = (req: Request) =>
+      fetchRequestHandler({ endpoint: "/trpc", req, router, createContext, ...mounting });
     const server = serve({ fetch: handler, port: 0, hostname: "127.0.0.1" });
     return listen(server as ReturnType<typeof createServer>);
   },
-  async express({ router, createContext }) {
+  async express({ router, createContext }, mounting) {
     const app = express();
-    app.use("/trpc", createExpressMiddleware({ router, createContext }));
+    app.use("/trpc", createExpressMiddleware({ router, createContext, ...mounting }));
     return listen(createServer(app).listen(0, "127.0.0.1"));
   },
-  async fastify({ router, createContext }) {
+  async fastify({ router, createContext }, mounting) {
     const app = fastify({ bodyLimit: 10_000_000, routerOptions: { maxParamLength: 5000 } });
-    await app.register(fastifyTRPCPlugin, { prefix: "/trpc", trpcOptions: { router, createContext } });
+    await app.register(fastifyTRPCPlugin, { prefix: "/trpc", trpcOptions: { router, createContext, ...mounting } });
     const url = await app.listen({ port: 0, host: "127.0.0.1" });
     return { url: `${url}/trpc`, close: () => app.close() };
   },

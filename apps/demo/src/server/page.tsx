@@ -25,7 +25,7 @@ export async function renderPage(request: Request): Promise<Response> {
     .replace("<!--page-->", () => app)
     .replace("<!--snapshot-->", () => `<script id="snapshot" type="application/json">${toScript(snapshot)}</script>`);
   return new Response(html, {
-    headers: { "content-type": "text/html; charset=utf-8", "cache-control": "private, no-cache" },
+    headers: { "content-type": "text/html; charset=utf-8", "cache-control": "private, no-cache", vary: "Cookie" },
   });
 }
 
