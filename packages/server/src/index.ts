@@ -1,4 +1,5 @@
 export type { WakeOptions } from "./carrier.ts";
+export type { FreshMiddleware } from "./fresh.ts";
 export type { SessionMiddleware } from "./middleware.ts";
 export type { RequestSession } from "./request-session.ts";
 export type { RouterInfo, SessionProcedure, SessionRouterRecord } from "./router.ts";
@@ -19,3 +20,4 @@ export {
   type Unsubscribe,
   type WriteResult,
 } from "./store.ts";
+export type { ListedSession, ListQuery, MaxSessions } from "./subjects.ts";

@@ -27,6 +27,7 @@ import {
   readCredentials,
   type Standing,
 } from "./credentials.ts";
+import { describeDevice } from "./device.ts";
 import { Draft } from "./draft.ts";
 import { Fork, type ForkOrigin } from "./fork.ts";
 import { guardOrigin } from "./origin.ts";
@@ -34,6 +35,7 @@ import { answerPush, decidedIn, factsOf, refusal, screenPush } from "./push.ts";
 import type { Settings } from "./settings.ts";
 import { expiresAt, type SessionRecord } from "./store.ts";
 import type { Streams } from "./streams.ts";
+import type { Subjects } from "./subjects.ts";
 import { redeemTicket } from "./ticket.ts";
 import type { Touches } from "./touches.ts";
 
@@ -44,6 +46,7 @@ const maxAttempts = 20;
 export interface Shared {
   readonly touches: Touches;
   readonly streams: Streams;
+  readonly subjects: Subjects;
 }
 
 /** One call's hold on the session, from the moment it starts to the moment its changes are handed over. */
@@ -69,10 +72,11 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   readonly #settings: Settings;
   readonly #touches: Touches;
   readonly #liveStreams: Streams;
+  readonly #subjects: Subjects;
   readonly #carrier: Carrier;
   readonly #barrier: Barrier;
   readonly #streams: boolean;
-  readonly #startedAt: number;
+  readonly startedAt: number;
   readonly #trans: Transaction;
   #record: SessionRecord | null = null;
   #standing: Standing = { kind: "unknown" };
@@ -97,10 +101,11 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     this.#settings = settings;
     this.#touches = shared.touches;
     this.#liveStreams = shared.streams;
+    this.#subjects = shared.subjects;
     this.#carrier = carrier;
     this.#streams = info?.accept === "application/jsonl" || info?.type === "subscription";
     this.#barrier = new Barrier(this.#streams ? undefined : info);
-    this.#startedAt = settings.clock();
+    this.startedAt = settings.clock();
     this.#trans = { side: "server", reason };
     if (!this.#streams) return;
     carrier.keepPrivate(); // now or never
@@ -118,7 +123,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   #mintEarly(): void {
     if (readCookie(this.#carrier.header("cookie"), this.#settings.cookie.name) !== "none") return;
     const [identifier, secret] = [mintIdentifier(), mintSecret()];
-    if (!this.#carrier.setCookie(this.#cookie(identifier, secret, this.#startedAt + this.#settings.lifetimeMs))) return;
+    if (!this.#carrier.setCookie(this.#cookie(identifier, secret, this.startedAt + this.#settings.lifetimeMs))) return;
     this.#identifier = identifier;
     this.#mintedSecret = secret;
   }
@@ -156,11 +161,11 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
         accessedAt: record.accessedAt,
         transactions: record.transactions + own,
         timeoutMs: timeout,
-        expiresAt: expiresAt({ endsAt, timeoutMs: timeout, accessedAt: this.#startedAt }),
+        expiresAt: expiresAt({ endsAt, timeoutMs: timeout, accessedAt: this.startedAt }),
       };
     }
     const timeoutMs = this.#draft.wishes.timeoutMs ?? this.#settings.timeoutMs;
-    const [createdAt, accessedAt] = [this.#startedAt, this.#startedAt];
+    const [createdAt, accessedAt] = [this.startedAt, this.startedAt];
     return {
       identifier: this.#identifier,
       createdAt,
@@ -173,6 +178,10 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
 
   subject(): string | null {
     return this.#draft.wishes.subject ?? this.#record?.subject ?? null;
+  }
+
+  authenticatedAt(): number | null {
+    return this.#draft.wishes.subject === undefined ? (this.#record?.authenticatedAt ?? null) : this.startedAt;
   }
 
   current(name: string): string | null {
@@ -239,13 +248,19 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     const now = this.now();
     const hash = hashToken(secret);
     const standing = judge(readCredentials(record.entries), hash, now);
-    if (standing.kind === "reused") this.#settings.report({ kind: "reuse", identifier });
+    if (standing.kind === "reused") await this.#reused(record);
     if (standing.kind === "reused" || standing.kind === "unknown") return;
     if (expiresAt(record) <= now) {
       this.#previous = "expired";
       return;
     }
     this.#admit(record, hash, standing);
+  }
+
+  /** Whoever holds a retired token got it from somewhere: the operator hears of it, and the session may end. */
+  async #reused({ identifier, subject }: SessionRecord): Promise<void> {
+    const ended = this.#settings.onReuse === "invalidate" && (await this.#subjects.revoke(identifier));
+    this.#settings.report({ kind: "reuse", identifier, subject, ended });
   }
 
   /** From here on the request is this session's; a `secret` is news to the browser. */
@@ -342,7 +357,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
 
   #renews(): boolean {
     if (this.#streams || this.#standing.kind !== "current") return false;
-    return this.#standing.issuedAt + this.#settings.renewalMs <= this.#startedAt;
+    return this.#standing.issuedAt + this.#settings.renewalMs <= this.startedAt;
   }
 
   /** One commit after another: a stream's calls each bring their own. */
@@ -400,6 +415,8 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
       const identifier =
         this.#record?.identifier ?? this.#identifier ?? (nonce ? identifierOf(nonce) : this.identify());
       if (commit) {
+        const binds = commit.subject !== undefined && commit.subject !== this.#record?.subject ? commit.subject : null;
+        if (binds !== null) await this.#subjects.assertRoom(binds);
         const result = await store.write(identifier, commit);
         if (!result.ok) {
           this.#meet(result.record, commit.create !== undefined, nonce);
@@ -408,6 +425,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
         const overtaken = result.rev > (this.#record?.rev ?? 0) + 1;
         this.#record = committed(identifier, this.#record, commit, result.rev);
         this.#counted = true;
+        if (binds !== null) await this.#subjects.keepWithin(binds, identifier);
         if (issues) this.#issue(secret());
         // Others have committed other keys since this request read: an answer at this revision owes the tab theirs too.
         if (overtaken && pending) this.#record = (await store.read(identifier)) ?? this.#record;
@@ -422,8 +440,9 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     return {
       record: this.#record,
       hash: this.#hash,
+      device: () => describeDevice(this.#carrier.header("user-agent")),
       secret,
-      startedAt: this.#startedAt,
+      startedAt: this.startedAt,
       now: this.now(),
       transactions: this.#counted ? 0 : 1,
     };
@@ -442,7 +461,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
       // The identifier is taken: by another first request of the same browser, which tells by the nonce, or by nobody we know.
       const secret = record && nonce ? claimSecret(readCredentials(record.entries), nonce, now) : null;
       if (record && secret !== null && expiresAt(record) > now) {
-        this.#admit(record, hashToken(secret), { kind: "current", issuedAt: this.#startedAt }, secret);
+        this.#admit(record, hashToken(secret), { kind: "current", issuedAt: this.startedAt }, secret);
       } else this.#identifier = mintIdentifier();
       return;
     }
@@ -461,7 +480,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     const record = this.#record;
     if (!record) return;
     this.#hash = hashToken(secret);
-    this.#standing = { kind: "current", issuedAt: this.#startedAt };
+    this.#standing = { kind: "current", issuedAt: this.startedAt };
     if (!this.#mintedSecret && !this.#carrier.setCookie(this.#cookie(record.identifier, secret, record.endsAt))) {
       throw new SessionError(
         "HEADERS_SENT",
@@ -491,9 +510,9 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   #touch(): Promise<void> | undefined {
     if (!this.#record || this.#counted) return undefined;
     this.#counted = true;
-    const written = this.#touches.add(this.#record, this.#startedAt);
+    const written = this.#touches.add(this.#record, this.startedAt);
     const { transactions } = this.#record;
-    this.#record = { ...this.#record, accessedAt: this.#startedAt, transactions: transactions + 1 };
+    this.#record = { ...this.#record, accessedAt: this.startedAt, transactions: transactions + 1 };
     return written;
   }
 }

@@ -2,12 +2,14 @@ import { type AnyDefinition, Session, SessionError, type SessionErrorData, type 
 import { keptPrivate, variedByCookie } from "./caching.ts";
 import { carry, type WakeOptions } from "./carrier.ts";
 import { Fork } from "./fork.ts";
+import { createFreshMiddleware, type FreshMiddleware } from "./fresh.ts";
 import { createMiddleware, type SessionMiddleware } from "./middleware.ts";
 import { RequestSession } from "./request-session.ts";
 import { createRouter, type SessionProcedure, type SessionRouterRecord } from "./router.ts";
 import { invalid, type SessionsOptions, settle } from "./settings.ts";
-import type { SessionInfo, SessionRecord } from "./store.ts";
+import type { SessionRecord } from "./store.ts";
 import { Streams } from "./streams.ts";
+import { type ListedSession, type ListQuery, Subjects } from "./subjects.ts";
 import { Sweeper } from "./sweeper.ts";
 import { Touches } from "./touches.ts";
 
@@ -35,12 +37,19 @@ export interface Sessions<D extends AnyDefinition, K extends string = "session">
   snapshot(request: Request): Promise<SessionSnapshot>;
   /** For the app's error formatter: what lets the browser know a `SessionError` again, as `data.session`. */
   errorData(error: unknown): { session: SessionErrorData | null };
-  /** The sessions of a subject, without their values. */
-  list(query: { subject: string }): Promise<SessionInfo[]>;
+  /**
+   * For procedures that want a recent login: `procedure.use(sessions.requireFresh(300))`. Refuses with `NOT_FRESH` when
+   * `login` was last called on this session more than so many seconds ago, or never. Put it after `middleware`.
+   */
+  requireFresh(seconds: number): FreshMiddleware<D, K>;
+  /** The living sessions of a subject, to show them: device, first and last use, and which one asks; no values, no tokens. */
+  list(query: ListQuery): Promise<ListedSession[]>;
   /** Ends a session by its public identifier; says whether there was one. */
   revoke(identifier: string): Promise<boolean>;
   /** Ends all sessions of a subject but `except` (an identifier); says how many. A missing subject is an error, never everybody. */
   revokeAll(query: { subject: string; except?: string }): Promise<number>;
+  /** Ends every session that there is, of everybody, for the day after a leak; says how many. Under a name of its own, so that no missing argument can ask for it. */
+  revokeEveryone(): Promise<number>;
   /** Removes expired sessions now, after their `expiring` hooks; says how many. */
   sweep(): Promise<number>;
   /**
@@ -64,7 +73,8 @@ export function createSessions<D extends AnyDefinition, const K extends string =
   const { store, report, clock } = settings;
   const touches = new Touches(store, settings.touchIntervalMs, (error) => report({ kind: "background", error }));
   const streams = new Streams(settings.maxStreams);
-  const shared = { touches, streams };
+  const subjects = new Subjects(settings, touches);
+  const shared = { touches, streams, subjects };
   const sweeper = new Sweeper(settings, expiring);
   const contextKey = settings.contextKey as K;
 
@@ -73,35 +83,6 @@ export function createSessions<D extends AnyDefinition, const K extends string =
     const session = new settings.Session(new Fork(request));
     await settings.hooks?.expiring?.(session);
     await session.expiring();
-  }
-
-  async function list({ subject }: { subject: string }): Promise<SessionInfo[]> {
-    if (typeof subject !== "string" || subject === "") {
-      throw invalid("subject is missing: name whose sessions you mean; nothing was done");
-    }
-    const found: SessionInfo[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await store.find({ subject, limit: 100, ...(cursor === undefined ? {} : { cursor }) });
-      found.push(...page.items.filter((info) => info.expiresAt > clock()));
-      cursor = page.cursor;
-    } while (cursor !== undefined);
-    return found;
-  }
-
-  async function revoke(identifier: string): Promise<boolean> {
-    touches.forget(identifier);
-    return store.delete(identifier);
-  }
-
-  async function revokeAll({ subject, except }: { subject: string; except?: string }): Promise<number> {
-    let ended = 0;
-    // Until a look finds none: a session that was bound to the subject during the walk is ended as well.
-    for (;;) {
-      const left = (await list({ subject })).filter(({ identifier }) => identifier !== except);
-      if (left.length === 0) return ended;
-      for (const { identifier } of left) if (await revoke(identifier)) ended++;
-    }
   }
 
   const plain = async (request: Request) => {
@@ -141,9 +122,11 @@ export function createSessions<D extends AnyDefinition, const K extends string =
       return awake.snapshot();
     },
     errorData: (error) => ({ session: SessionError.from(error)?.toJSON() ?? null }),
-    list,
-    revoke,
-    revokeAll,
+    requireFresh: (seconds) => createFreshMiddleware<D, K>(contextKey, seconds, clock),
+    list: (query) => subjects.list(query),
+    revoke: (identifier) => subjects.revoke(identifier),
+    revokeAll: (query) => subjects.revokeAll(query),
+    revokeEveryone: () => subjects.revokeEveryone(),
     sweep: () => sweeper.sweep(),
     endStreams: () => streams.end(),
     async close() {

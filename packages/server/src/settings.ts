@@ -2,11 +2,15 @@ import type { AnyDefinition, Session, SessionHome, Transaction } from "@catnap/s
 import { SessionError } from "@catnap/shared";
 import type { CookieSettings } from "./cookie.ts";
 import type { SessionStore } from "./store.ts";
+import type { MaxSessions } from "./subjects.ts";
 
 /** Something that an operator wants to know and no request can be told. */
 export type SessionEvent =
-  /** A rotated token was used after its grace: it was stolen, or a copy of the browser's profile is in use. */
-  | { readonly kind: "reuse"; readonly identifier: string }
+  /**
+   * A rotated token was used after its grace: it was stolen, or a copy of the browser's profile is in use. `ended` says
+   * whether the session was, as `onReuse` asks.
+   */
+  | { readonly kind: "reuse"; readonly identifier: string; readonly subject: string | null; readonly ended: boolean }
   /** Work in the background failed: writing access times, or sweeping. It is tried again. */
   | { readonly kind: "background"; readonly error: unknown };
 
@@ -43,6 +47,13 @@ export interface SessionsOptions<D extends AnyDefinition, K extends string = "se
   readonly renewal?: number;
   /** How long requests in flight may use a rotated token; default 60, at most 300. */
   readonly grace?: number;
+  /**
+   * What follows when a rotated token is used after its grace, a sign of theft: `report` (the default) tells `report`;
+   * `invalidate` ends the session as well, thief and owner alike, which a browser restored from a backup will meet too.
+   */
+  readonly onReuse?: "report" | "invalidate";
+  /** How many sessions a subject may have, and what becomes of one too many. Default: any number. */
+  readonly maxSessions?: MaxSessions;
   /** How long an access that changed nothing may wait before it is written; default 60, never more than a tenth of the timeout. */
   readonly touchInterval?: number;
   /** How often expired sessions are swept; default 300; 0: never, the app calls `sweep()`. */
@@ -75,6 +86,8 @@ export interface Settings {
   readonly lifetimeMs: number;
   readonly renewalMs: number;
   readonly graceMs: number;
+  readonly onReuse: "report" | "invalidate";
+  readonly maxSessions: MaxSessions | undefined;
   readonly touchIntervalMs: number;
   readonly sweepIntervalMs: number;
   readonly maxStreams: number;
@@ -114,6 +127,13 @@ export function settle<D extends AnyDefinition, K extends string>(
     throw invalid(`grace (${grace}) is not shorter than renewal (${renewal}): a token would never retire`);
   const maxStreams = options.maxStreams ?? 16;
   if (!Number.isSafeInteger(maxStreams) || maxStreams < 1) throw invalid("maxStreams must be a whole number from 1");
+  const { onReuse = "report", maxSessions } = options;
+  oneOf("onReuse", onReuse, ["report", "invalidate"]);
+  if (maxSessions) {
+    oneOf("maxSessions.whenFull", maxSessions.whenFull, ["reject", "endOldest"]);
+    if (!Number.isSafeInteger(maxSessions.perSubject) || maxSessions.perSubject < 1)
+      throw invalid("maxSessions.perSubject must be a whole number from 1");
+  }
   const contextKey = options.contextKey ?? "session";
   if (contextKey === "") throw invalid("contextKey is empty: name the property of your tRPC context");
   const origins = checkOrigins(options.origins ?? []);
@@ -126,6 +146,8 @@ export function settle<D extends AnyDefinition, K extends string>(
     lifetimeMs: lifetime * 1000,
     renewalMs: renewal * 1000,
     graceMs: grace * 1000,
+    onReuse,
+    maxSessions,
     touchIntervalMs: Math.min(touchInterval, timeout / 10) * 1000,
     sweepIntervalMs: sweepInterval * 1000,
     maxStreams,
@@ -186,6 +208,11 @@ function seconds(name: string, value: number, least = Number.MIN_VALUE): number 
   );
 }
 
+/** What TypeScript has checked, for those who have not. */
+function oneOf(name: string, value: string, allowed: readonly string[]): void {
+  if (!allowed.includes(value)) throw invalid(`${name} is "${value}": choose one of ${allowed.join(", ")}`);
+}
+
 export function invalid(message: string): SessionError {
   return new SessionError("INVALID_OPTION", message);
 }
@@ -193,7 +220,7 @@ export function invalid(message: string): SessionError {
 function reportToStandardError(event: SessionEvent): void {
   const text =
     event.kind === "reuse"
-      ? `a rotated token of session ${event.identifier} was used after its grace`
+      ? `a rotated token of session ${event.identifier} was used after its grace${event.ended ? ": the session is ended" : ""}`
       : `work in the background failed: ${event.error instanceof Error ? event.error.message : String(event.error)}`;
   console.error(`catnap: ${text}`);
 }

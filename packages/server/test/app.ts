@@ -88,6 +88,11 @@ export function createApp(options: Partial<SessionsOptions<Shop>> & { gates?: Re
       ctx.session.setValue("user", { id: input.subject, name: input.subject });
       ctx.session.setValue("csrfSeed", "canary-secret");
     }),
+    /** Wants a login within the last five minutes. */
+    pay: procedure
+      .use(sessions.requireFresh(300))
+      .input(z.object({}))
+      .mutation(({ ctx }) => `paid by ${ctx.session.subject()}`),
     logout: procedure.input(z.object({})).mutation(({ ctx }) => ctx.session.invalidate()),
     rotate: procedure.input(z.object({})).mutation(({ ctx }) => ctx.session.rotate()),
     shorten: procedure
