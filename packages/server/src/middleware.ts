@@ -76,7 +76,8 @@ export function createMiddleware<D extends AnyDefinition, K extends string>(
     }
     let call: Call;
     try {
-      if (type === "mutation") held.guard();
+      // A live stream is read by no foreign page, but it would take one of the session's few.
+      if (type !== "query") held.guard();
       await held.open();
       call = held.call();
     } catch (error) {

@@ -30,7 +30,7 @@ import {
 import { describeDevice } from "./device.ts";
 import { Draft } from "./draft.ts";
 import { Fork, type ForkOrigin } from "./fork.ts";
-import { guardOrigin } from "./origin.ts";
+import { crossSite, foreignerBehind } from "./origin.ts";
 import { answerPush, decidedIn, factsOf, refusal, screenPush } from "./push.ts";
 import type { Settings } from "./settings.ts";
 import { expiresAt, type SessionRecord } from "./store.ts";
@@ -205,10 +205,17 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     );
   }
 
-  /** Refuses a cross-site request; asked before every mutation, and again before anything is committed. */
+  /**
+   * Refuses a cross-site request with `CROSS_SITE`, or reports it, as the settings say; asked before every mutation and
+   * subscription, and again before anything is committed. Reads nothing: an app may ask for procedures without a session.
+   */
   guard(): void {
     if (this.#guarded) return;
-    guardOrigin(this.#carrier, this.#settings.origins);
+    const foreigner = foreignerBehind(this.#carrier, this.#settings.origins);
+    if (foreigner) {
+      if (this.#settings.guard === "refuse") throw crossSite(foreigner);
+      this.#settings.report({ kind: "cross-site", what: this.#trans.reason, ...foreigner });
+    }
     this.#guarded = true;
   }
 

@@ -6,7 +6,7 @@ import { createFreshMiddleware, type FreshMiddleware } from "./fresh.ts";
 import { createMiddleware, type SessionMiddleware } from "./middleware.ts";
 import { RequestSession } from "./request-session.ts";
 import { createRouter, type SessionProcedure, type SessionRouterRecord } from "./router.ts";
-import { invalid, type SessionsOptions, settle } from "./settings.ts";
+import { type SessionsOptions, settle } from "./settings.ts";
 import type { SessionRecord } from "./store.ts";
 import { Streams } from "./streams.ts";
 import { type ListedSession, type ListQuery, Subjects } from "./subjects.ts";
@@ -22,6 +22,12 @@ export interface Sessions<D extends AnyDefinition, K extends string = "session">
   wake(options: WakeOptions): RequestSession<D>;
   /** For the app's procedures: turns what `wake` put into the context into the `Session`. Use it before other middleware. */
   readonly middleware: SessionMiddleware<D, K>;
+  /**
+   * For what the app changes outside `middleware` and `run` on behalf of a cookie: throws `CROSS_SITE` when a page of another
+   * origin made the browser send this request. Takes a `Request`, `{ req, res }` of Node, Express or Fastify, or what an
+   * adapter hands to `createContext`. Does not read the session; call it for methods other than GET and HEAD.
+   */
+  guard(request: WakeOptions): void;
   /** The session's procedures, built on the app's own procedure, for the app's router. */
   router<P>(options: { procedure: P & SessionProcedure<P, D, K> }): SessionRouterRecord<D>;
   /**
@@ -102,6 +108,10 @@ export function createSessions<D extends AnyDefinition, const K extends string =
       const reason = from.info?.calls.map(({ path }) => path).join() ?? "request";
       return new RequestSession<D>(settings, shared, carry(from), from.info, reason);
     },
+    guard(from) {
+      const carrier = carry(from);
+      new RequestSession(settings, shared, carrier, undefined, pathOf(carrier.url)).guard();
+    },
     middleware: createMiddleware<D, K>(contextKey, (candidate) => candidate instanceof RequestSession),
     router: ({ procedure }) => createRouter(options.definition, contextKey, procedure),
     async run(request, handler) {
@@ -136,6 +146,11 @@ export function createSessions<D extends AnyDefinition, const K extends string =
       await store.close();
     },
   };
+}
+
+/** Where a request went, without its query. */
+function pathOf(url: string | null): string {
+  return url === null ? "request" : (url.split("?")[0] ?? "request");
 }
 
 /** The response with its cookies and kept out of caches; a new one, since its own headers may be immutable. */

@@ -11,6 +11,13 @@ export type SessionEvent =
    * whether the session was, as `onReuse` asks.
    */
   | { readonly kind: "reuse"; readonly identifier: string; readonly subject: string | null; readonly ended: boolean }
+  /** A page of another origin tried to change something, and was let through: `guard` is `report`. `what`: the tRPC paths, or the URL's. */
+  | {
+      readonly kind: "cross-site";
+      readonly what: string;
+      readonly site: string | null;
+      readonly origin: string | null;
+    }
   /** Work in the background failed: writing access times, or sweeping. It is tried again. */
   | { readonly kind: "background"; readonly error: unknown };
 
@@ -62,6 +69,11 @@ export interface SessionsOptions<D extends AnyDefinition, K extends string = "se
   readonly maxStreams?: number;
   /** The origins of the pages that may change sessions, besides the server's own. Behind a proxy that rewrites `Host`: the server's own too. */
   readonly origins?: readonly string[];
+  /**
+   * What becomes of a change that a page of another origin asks for: `refuse` (the default) with `CROSS_SITE`; `report`
+   * lets it through and tells `report`, for a roll-out that does not know yet which `origins` to list.
+   */
+  readonly guard?: "refuse" | "report";
   readonly cookie?: CookieOptions;
   /** The name of the session in the app's tRPC context; default `session`. */
   readonly contextKey?: K;
@@ -92,6 +104,7 @@ export interface Settings {
   readonly sweepIntervalMs: number;
   readonly maxStreams: number;
   readonly origins: ReadonlySet<string>;
+  readonly guard: "refuse" | "report";
   readonly cookie: CookieSettings;
   readonly contextKey: string;
   readonly tickets: boolean;
@@ -127,7 +140,8 @@ export function settle<D extends AnyDefinition, K extends string>(
     throw invalid(`grace (${grace}) is not shorter than renewal (${renewal}): a token would never retire`);
   const maxStreams = options.maxStreams ?? 16;
   if (!Number.isSafeInteger(maxStreams) || maxStreams < 1) throw invalid("maxStreams must be a whole number from 1");
-  const { onReuse = "report", maxSessions } = options;
+  const { onReuse = "report", guard = "refuse", maxSessions } = options;
+  oneOf("guard", guard, ["refuse", "report"]);
   oneOf("onReuse", onReuse, ["report", "invalidate"]);
   if (maxSessions) {
     oneOf("maxSessions.whenFull", maxSessions.whenFull, ["reject", "endOldest"]);
@@ -152,6 +166,7 @@ export function settle<D extends AnyDefinition, K extends string>(
     sweepIntervalMs: sweepInterval * 1000,
     maxStreams,
     origins,
+    guard,
     cookie: settleCookie(options.cookie ?? {}, origins),
     contextKey,
     tickets: options.tickets ?? false,
@@ -218,9 +233,17 @@ export function invalid(message: string): SessionError {
 }
 
 function reportToStandardError(event: SessionEvent): void {
-  const text =
-    event.kind === "reuse"
-      ? `a rotated token of session ${event.identifier} was used after its grace${event.ended ? ": the session is ended" : ""}`
-      : `work in the background failed: ${event.error instanceof Error ? event.error.message : String(event.error)}`;
-  console.error(`catnap: ${text}`);
+  console.error(`catnap: ${describe(event)}`);
+}
+
+/** A line of a log. What a client chose is quoted, so that it cannot pass for a line of its own. */
+function describe(event: SessionEvent): string {
+  switch (event.kind) {
+    case "reuse":
+      return `a rotated token of session ${event.identifier} was used after its grace${event.ended ? ": the session is ended" : ""}`;
+    case "cross-site":
+      return `a page of ${JSON.stringify(event.origin ?? event.site)} was let through to ${JSON.stringify(event.what.slice(0, 200))}: guard is "report"`;
+    case "background":
+      return `work in the background failed: ${event.error instanceof Error ? event.error.message : String(event.error)}`;
+  }
 }

@@ -63,6 +63,8 @@ export function createApp(options: Partial<SessionsOptions<Shop>> & { gates?: Re
     errorFormatter: ({ shape, error }) => ({ ...shape, data: { ...shape.data, ...sessions.errorData(error) } }),
   });
   const procedure = t.procedure.use(sessions.middleware);
+  /** How often something ran that only a counter shows. */
+  const ran = { transfers: 0 };
   const counting = t.router({ increment: procedure.mutation(({ ctx }) => ctx.session.update("visits", (n) => n + 1)) });
   const callCounting = t.createCallerFactory(counting);
   const router = t.router({
@@ -112,11 +114,15 @@ export function createApp(options: Partial<SessionsOptions<Shop>> & { gates?: Re
       await caller.increment();
       return ctx.session.value("visits");
     }),
+    /** The app's own business, which changes nothing in the session. */
+    transfer: procedure.mutation(() => void ran.transfers++),
+    /** A query that writes, against all advice. */
+    sneaky: procedure.query(({ ctx }) => ctx.session.setValue("note", "forged")),
     bareForm: procedure.mutation(({ ctx }) => {
       ctx.session.setValue("note", "forged");
     }),
   });
-  return { sessions, router, createContext, procedure, t };
+  return { ran, sessions, router, createContext, procedure, t };
 }
 
 export type App = ReturnType<typeof createApp>;
