@@ -26,6 +26,7 @@ export {
   type StoreKey,
   type Touch,
   type Unsubscribe,
+  type Visitor,
   type WakeOptions,
   type WriteResult,
 } from "@catnap/server";

@@ -13,6 +13,8 @@ export interface Carrier {
   keepPrivate(): void;
   /** The request's URL with its query, absolute or not; `null` when unknown. */
   readonly url: string | null;
+  /** Who is at the other end of the connection; `null` when unknown. */
+  readonly address: string | null;
 }
 
 /** The part of tRPC's `createContext` options that every adapter gives. */
@@ -31,13 +33,19 @@ interface FetchOptions {
 }
 
 interface NodeOptions {
-  readonly req: Pick<IncomingMessage, "headers" | "url">;
+  readonly req: Pick<IncomingMessage, "headers" | "url"> & {
+    readonly socket?: { readonly remoteAddress?: string | undefined };
+  };
   readonly res: Pick<ServerResponse, "setHeader" | "getHeader" | "headersSent" | "writeHead">;
   readonly info?: RequestInfo;
 }
 
 interface FastifyOptions {
-  readonly req: { readonly headers: IncomingMessage["headers"]; readonly url: string };
+  readonly req: {
+    readonly headers: IncomingMessage["headers"];
+    readonly url: string;
+    readonly ip?: string | undefined;
+  };
   readonly res: { header(name: string, value: string): unknown; readonly sent: boolean; readonly raw: unknown };
   readonly info?: RequestInfo;
 }
@@ -87,6 +95,7 @@ function carryFetch({ req, resHeaders }: FetchOptions): Carrier {
       resHeaders.set("vary", variedByCookie(resHeaders.get("vary") ?? ""));
     },
     url: req.url,
+    address: null,
   };
 }
 
@@ -102,6 +111,7 @@ function carryPlain({ headers, setCookie, setHeader, url }: PlainOptions): Carri
       setHeader?.("vary", variedByCookie(""));
     },
     url: url ?? null,
+    address: null,
   };
 }
 
@@ -115,6 +125,7 @@ function carryFastify({ req, res }: FastifyOptions): Carrier {
     },
     keepPrivate: () => keepPrivateAtHead(res.raw as ServerResponse),
     url: req.url,
+    address: req.ip ?? null,
   };
 }
 
@@ -141,6 +152,7 @@ function carryNode({ req, res }: NodeOptions): Carrier {
     },
     keepPrivate: () => keepPrivateAtHead(res as ServerResponse),
     url: req.url ?? null,
+    address: req.socket?.remoteAddress ?? null,
   };
 }
 

@@ -4,7 +4,7 @@ export type { SessionMiddleware } from "./middleware.ts";
 export type { RequestSession } from "./request-session.ts";
 export type { RouterInfo, SessionProcedure, SessionRouterRecord } from "./router.ts";
 export { createSessions, type Sessions } from "./sessions.ts";
-export type { CookieOptions, SessionEvent, SessionHooks, SessionsOptions } from "./settings.ts";
+export type { CookieOptions, SessionEvent, SessionHooks, SessionsOptions, Visitor } from "./settings.ts";
 export {
   type Commit,
   type Entry,

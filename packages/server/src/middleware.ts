@@ -78,6 +78,7 @@ export function createMiddleware<D extends AnyDefinition, K extends string>(
     try {
       // A live stream is read by no foreign page, but it would take one of the session's few.
       if (type !== "query") held.guard();
+      held.assertBatch();
       await held.open();
       call = held.call();
     } catch (error) {

@@ -76,6 +76,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   readonly #carrier: Carrier;
   readonly #barrier: Barrier;
   readonly #streams: boolean;
+  readonly #calls: number;
   readonly startedAt: number;
   readonly #trans: Transaction;
   #record: SessionRecord | null = null;
@@ -94,6 +95,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   #flushing: Promise<void> | null = null;
   #tail: Promise<void> = Promise.resolve();
   #guarded = false;
+  #admitted = false;
   #counted = false;
   #ended = false;
 
@@ -104,6 +106,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     this.#subjects = shared.subjects;
     this.#carrier = carrier;
     this.#streams = info?.accept === "application/jsonl" || info?.type === "subscription";
+    this.#calls = info?.calls.length ?? 1;
     this.#barrier = new Barrier(this.#streams ? undefined : info);
     this.startedAt = settings.clock();
     this.#trans = { side: "server", reason };
@@ -217,6 +220,16 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
       this.#settings.report({ kind: "cross-site", what: this.#trans.reason, ...foreigner });
     }
     this.#guarded = true;
+  }
+
+  /** Refuses each call of a batch that has too many. */
+  assertBatch(): void {
+    const { maxBatch } = this.#settings;
+    if (this.#calls <= maxBatch) return;
+    throw new SessionError(
+      "LIMIT_EXCEEDED",
+      `The batch has ${this.#calls} calls, more than maxBatch (${maxBatch}): set maxItems on httpBatchLink, or raise the limit in createSessions`,
+    );
   }
 
   /** Reads the record, once per request, and lets the session awake. */
@@ -422,6 +435,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
       const identifier =
         this.#record?.identifier ?? this.#identifier ?? (nonce ? identifierOf(nonce) : this.identify());
       if (commit) {
+        if (commit.create) await this.#assertAdmitted();
         const binds = commit.subject !== undefined && commit.subject !== this.#record?.subject ? commit.subject : null;
         if (binds !== null) await this.#subjects.assertRoom(binds);
         const result = await store.write(identifier, commit);
@@ -441,6 +455,16 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
       return;
     }
     throw new SessionError("CONFLICT", "Other writers of the same values kept winning: try again");
+  }
+
+  /** Asks the app's limiter, once per request, before the first record of a visitor. */
+  async #assertAdmitted(): Promise<void> {
+    if (this.#admitted) return;
+    const { header, address } = this.#carrier;
+    if ((await this.#settings.admit?.({ header, address })) === false) {
+      throw new SessionError("RATE_LIMITED", "No new session for this visitor just now: try again later");
+    }
+    this.#admitted = true;
   }
 
   #circumstances(secret: () => string): Circumstances {

@@ -42,6 +42,14 @@ export interface CookieOptions {
   readonly secure?: boolean;
 }
 
+/** Who asks for a new session: what a limiter can tell visitors apart by. */
+export interface Visitor {
+  /** A request header by its lower-case name, such as `x-forwarded-for` behind your own proxy. */
+  header(name: string): string | null;
+  /** The address of the connection over a Node adapter, Fastify's `req.ip`; `null` where the adapter does not tell (fetch). */
+  readonly address: string | null;
+}
+
 /** What `createSessions` takes. Times are seconds. */
 export interface SessionsOptions<D extends AnyDefinition, K extends string = "session"> {
   readonly definition: D;
@@ -67,6 +75,13 @@ export interface SessionsOptions<D extends AnyDefinition, K extends string = "se
   readonly sweepInterval?: number;
   /** How many live streams one session may have at a server; default 16. A browser needs one. */
   readonly maxStreams?: number;
+  /** How many calls one batch may hold; default 100. More are refused with `LIMIT_EXCEEDED`, each of them. */
+  readonly maxBatch?: number;
+  /**
+   * Asked before a visitor gets a session: `false` refuses with `RATE_LIMITED`. For the app's own limiter, since whoever
+   * writes one value makes a record. Default: everybody is admitted.
+   */
+  readonly admit?: (visitor: Visitor) => boolean | Promise<boolean>;
   /** The origins of the pages that may change sessions, besides the server's own. Behind a proxy that rewrites `Host`: the server's own too. */
   readonly origins?: readonly string[];
   /**
@@ -103,6 +118,8 @@ export interface Settings {
   readonly touchIntervalMs: number;
   readonly sweepIntervalMs: number;
   readonly maxStreams: number;
+  readonly maxBatch: number;
+  readonly admit: ((visitor: Visitor) => boolean | Promise<boolean>) | undefined;
   readonly origins: ReadonlySet<string>;
   readonly guard: "refuse" | "report";
   readonly cookie: CookieSettings;
@@ -138,15 +155,14 @@ export function settle<D extends AnyDefinition, K extends string>(
     throw invalid(`grace is ${grace}: a rotated token that is good for more than 300 seconds is a second password`);
   if (grace >= renewal)
     throw invalid(`grace (${grace}) is not shorter than renewal (${renewal}): a token would never retire`);
-  const maxStreams = options.maxStreams ?? 16;
-  if (!Number.isSafeInteger(maxStreams) || maxStreams < 1) throw invalid("maxStreams must be a whole number from 1");
+  const maxStreams = whole("maxStreams", options.maxStreams ?? 16);
+  const maxBatch = whole("maxBatch", options.maxBatch ?? 100);
   const { onReuse = "report", guard = "refuse", maxSessions } = options;
   oneOf("guard", guard, ["refuse", "report"]);
   oneOf("onReuse", onReuse, ["report", "invalidate"]);
   if (maxSessions) {
     oneOf("maxSessions.whenFull", maxSessions.whenFull, ["reject", "endOldest"]);
-    if (!Number.isSafeInteger(maxSessions.perSubject) || maxSessions.perSubject < 1)
-      throw invalid("maxSessions.perSubject must be a whole number from 1");
+    whole("maxSessions.perSubject", maxSessions.perSubject);
   }
   const contextKey = options.contextKey ?? "session";
   if (contextKey === "") throw invalid("contextKey is empty: name the property of your tRPC context");
@@ -165,6 +181,8 @@ export function settle<D extends AnyDefinition, K extends string>(
     touchIntervalMs: Math.min(touchInterval, timeout / 10) * 1000,
     sweepIntervalMs: sweepInterval * 1000,
     maxStreams,
+    maxBatch,
+    admit: options.admit,
     origins,
     guard,
     cookie: settleCookie(options.cookie ?? {}, origins),
@@ -221,6 +239,11 @@ function seconds(name: string, value: number, least = Number.MIN_VALUE): number 
   throw invalid(
     `${name} is ${String(value)}: give a finite number of seconds${least === 0 ? ", 0 or more" : " above 0"}`,
   );
+}
+
+function whole(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw invalid(`${name} is ${String(value)}: give a whole number from 1`);
 }
 
 /** What TypeScript has checked, for those who have not. */

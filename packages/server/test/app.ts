@@ -32,6 +32,9 @@ export const shop = defineSession({
     visits: counter(),
     clicks: counter(),
     seen: z.date(),
+    /** What an app that trusts its schemas too much would declare. */
+    anything: z.unknown(),
+    tree: z.json(),
   },
   readonly: { user: z.object({ id: z.string(), name: z.string() }) },
   secret: { csrfSeed: z.string() },

@@ -166,9 +166,21 @@ function createKey(name: string, access: Access, declared: Shape[string], limits
     throw invalid(`"${name}" has no schema: give one that speaks Standard Schema, such as z.string()`, name);
   }
   const check = (input: unknown) => {
-    const result = validate(input);
-    if (result instanceof Promise)
-      throw invalid(`The schema of "${name}" is asynchronous: use a synchronous one`, name);
+    let result: ReturnType<typeof validate>;
+    try {
+      result = validate(input);
+    } catch (cause) {
+      if (cause instanceof RangeError) throw tooDeep(name, cause);
+      throw cause;
+    }
+    if (result instanceof Promise) {
+      // zod turns to its asynchronous way when the stack is exhausted, and its promise rejects with nobody to hear it.
+      result.catch(() => undefined);
+      throw invalid(
+        `The schema of "${name}" is asynchronous (use a synchronous one), or the value is nested too deep for it`,
+        name,
+      );
+    }
     return result;
   };
   return {
@@ -184,7 +196,7 @@ function createKey(name: string, access: Access, declared: Shape[string], limits
           key: name,
         });
       }
-      const encoded = encode(result.value, name);
+      const encoded = encode(result.value, name, limits.valueBytes);
       if (encoded.length * 3 > limits.valueBytes && byteLength(encoded) > limits.valueBytes) {
         throw new SessionError(
           "LIMIT_EXCEEDED",
@@ -201,6 +213,13 @@ function createKey(name: string, access: Access, declared: Shape[string], limits
       return decode(encode(result.value, name), name);
     },
   };
+}
+
+function tooDeep(name: string, cause: unknown): SessionError {
+  return new SessionError("INVALID_VALUE", `The value of "${name}" is nested too deep for its schema`, {
+    key: name,
+    cause,
+  });
 }
 
 function rejected(name: string, access: Access, found: readonly StandardSchemaV1.Issue[]): SessionError {
