@@ -17,6 +17,7 @@ export {
   type SessionHooks,
   type SessionInfo,
   type SessionMiddleware,
+  type SessionPolicy,
   type SessionProcedure,
   type SessionRecord,
   type SessionRouterRecord,

@@ -9,6 +9,8 @@ export interface Carrier {
   header(name: string): string | null;
   /** Adds a `Set-Cookie` header; `false` when the response's headers have left or there is no response. */
   setCookie(cookie: string): boolean;
+  /** Sets another header of the response; does nothing once the headers have left. */
+  setHeader(name: string, value: string): void;
   /** Tells caches that the response is this visitor's alone; does nothing once the headers have left. */
   keepPrivate(): void;
   /** The request's URL with its query, absolute or not; `null` when unknown. */
@@ -89,6 +91,7 @@ function carryFetch({ req, resHeaders }: FetchOptions): Carrier {
       resHeaders.append("set-cookie", cookie);
       return true;
     },
+    setHeader: (name, value) => resHeaders.set(name, value),
     keepPrivate: () => {
       // tRPC adds these to its own headers, after the app's responseMeta: it has the last word on this adapter alone.
       resHeaders.set("cache-control", keptPrivate(resHeaders.get("cache-control") ?? ""));
@@ -106,6 +109,7 @@ function carryPlain({ headers, setCookie, setHeader, url }: PlainOptions): Carri
       setCookie?.(cookie);
       return setCookie !== undefined;
     },
+    setHeader: (name, value) => setHeader?.(name, value),
     keepPrivate: () => {
       setHeader?.("cache-control", keptPrivate(""));
       setHeader?.("vary", variedByCookie(""));
@@ -123,6 +127,7 @@ function carryFastify({ req, res }: FastifyOptions): Carrier {
       res.header("set-cookie", cookie); // Fastify collects this one header instead of replacing it
       return true;
     },
+    setHeader: (name, value) => void (res.sent || res.header(name, value)),
     keepPrivate: () => keepPrivateAtHead(res.raw as ServerResponse),
     url: req.url,
     address: req.ip ?? null,
@@ -150,6 +155,7 @@ function carryNode({ req, res }: NodeOptions): Carrier {
       }
       return true;
     },
+    setHeader: (name, value) => void (res.headersSent || res.setHeader(name, value)),
     keepPrivate: () => keepPrivateAtHead(res as ServerResponse),
     url: req.url ?? null,
     address: req.socket?.remoteAddress ?? null,

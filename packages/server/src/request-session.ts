@@ -535,6 +535,9 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     this.#touches.forget(record.identifier);
     await this.#settings.store.delete(record.identifier);
     this.#carrier.setCookie(writeCookie(this.#settings.cookie, "", 0));
+    const { clearSiteData } = this.#settings;
+    if (clearSiteData.length > 0)
+      this.#carrier.setHeader("clear-site-data", clearSiteData.map((what) => `"${what}"`).join(", "));
   }
 
   /** Counts a transaction that changed nothing, in time. */

@@ -1,9 +1,17 @@
-import { type AnyDefinition, Session, SessionError, type SessionErrorData, type SessionSnapshot } from "@catnap/shared";
+import {
+  type AnyDefinition,
+  maxOpsPerPush,
+  Session,
+  SessionError,
+  type SessionErrorData,
+  type SessionSnapshot,
+} from "@catnap/shared";
 import { keptPrivate, variedByCookie } from "./caching.ts";
 import { carry, type WakeOptions } from "./carrier.ts";
 import { Fork } from "./fork.ts";
 import { createFreshMiddleware, type FreshMiddleware } from "./fresh.ts";
 import { createMiddleware, type SessionMiddleware } from "./middleware.ts";
+import { policyOf, type SessionPolicy } from "./policy.ts";
 import { RequestSession } from "./request-session.ts";
 import { createRouter, type SessionProcedure, type SessionRouterRecord } from "./router.ts";
 import { type SessionsOptions, settle } from "./settings.ts";
@@ -48,6 +56,8 @@ export interface Sessions<D extends AnyDefinition, K extends string = "session">
    * `login` was last called on this session more than so many seconds ago, or never. Put it after `middleware`.
    */
   requireFresh(seconds: number): FreshMiddleware<D, K>;
+  /** What this configuration amounts to, for an auditor: `console.log(JSON.stringify(sessions.policy(), null, 2))`. No secrets. */
+  policy(): SessionPolicy;
   /** The living sessions of a subject, to show them: device, first and last use, and which one asks; no values, no tokens. */
   list(query: ListQuery): Promise<ListedSession[]>;
   /** Ends a session by its public identifier; says whether there was one. */
@@ -93,14 +103,16 @@ export function createSessions<D extends AnyDefinition, const K extends string =
 
   const plain = async (request: Request) => {
     const cookies: string[] = [];
+    const headers = new Headers();
     const carrier = carry({
       headers: request.headers,
       url: request.url,
       setCookie: (cookie) => void cookies.push(cookie),
+      setHeader: (name, value) => headers.set(name, value),
     });
     const awake = new RequestSession<D>(settings, shared, carrier, undefined, new URL(request.url).pathname);
     await awake.open();
-    return { awake, cookies };
+    return { awake, cookies, headers };
   };
 
   return {
@@ -115,14 +127,14 @@ export function createSessions<D extends AnyDefinition, const K extends string =
     middleware: createMiddleware<D, K>(contextKey, (candidate) => candidate instanceof RequestSession),
     router: ({ procedure }) => createRouter(options.definition, contextKey, procedure),
     async run(request, handler) {
-      const { awake, cookies } = await plain(request);
+      const { awake, cookies, headers } = await plain(request);
       if (!["GET", "HEAD", "OPTIONS"].includes(request.method)) awake.guard();
       const call = awake.call();
       try {
         // The settings' class is the app's own, made for this definition.
         const response = await handler(call.session as unknown as Session<D>);
         await call.succeed();
-        return personal(response, cookies);
+        return personal(response, cookies, headers);
       } finally {
         call.fail();
       }
@@ -131,6 +143,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
       const { awake } = await plain(request);
       return awake.snapshot();
     },
+    policy: () => policyOf(settings, maxOpsPerPush),
     errorData: (error) => ({ session: SessionError.from(error)?.toJSON() ?? null }),
     requireFresh: (seconds) => createFreshMiddleware<D, K>(contextKey, seconds, clock),
     list: (query) => subjects.list(query),
@@ -154,9 +167,11 @@ function pathOf(url: string | null): string {
 }
 
 /** The response with its cookies and kept out of caches; a new one, since its own headers may be immutable. */
-function personal(response: Response, cookies: readonly string[]): Response {
+function personal(response: Response, cookies: readonly string[], ours: Headers): Response {
   const answer = new Response(response.body, response);
   const { headers } = answer;
+  const cleared = ours.get("clear-site-data");
+  if (cleared !== null) headers.set("clear-site-data", cleared);
   headers.set("cache-control", keptPrivate(headers.get("cache-control") ?? ""));
   headers.set("vary", variedByCookie(headers.get("vary") ?? ""));
   for (const cookie of cookies) headers.append("set-cookie", cookie);

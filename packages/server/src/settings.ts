@@ -1,25 +1,8 @@
 import type { AnyDefinition, Session, SessionHome, Transaction } from "@catnap/shared";
-import { SessionError } from "@catnap/shared";
-import type { CookieSettings } from "./cookie.ts";
+import { type CookieOptions, type CookieSettings, settleCookie } from "./cookie.ts";
+import { reportToStandardError, type SessionEvent } from "./events.ts";
+import { invalid, oneOf, seconds, whole } from "./option-checks.ts";
 import type { SessionStore } from "./store.ts";
-import type { MaxSessions } from "./subjects.ts";
-
-/** Something that an operator wants to know and no request can be told. */
-export type SessionEvent =
-  /**
-   * A rotated token was used after its grace: it was stolen, or a copy of the browser's profile is in use. `ended` says
-   * whether the session was, as `onReuse` asks.
-   */
-  | { readonly kind: "reuse"; readonly identifier: string; readonly subject: string | null; readonly ended: boolean }
-  /** A page of another origin tried to change something, and was let through: `guard` is `report`. `what`: the tRPC paths, or the URL's. */
-  | {
-      readonly kind: "cross-site";
-      readonly what: string;
-      readonly site: string | null;
-      readonly origin: string | null;
-    }
-  /** Work in the background failed: writing access times, or sweeping. It is tried again. */
-  | { readonly kind: "background"; readonly error: unknown };
 
 /** Functions called at the turns of a session's life, as an alternative to a subclass. They may be asynchronous. */
 export interface SessionHooks<D extends AnyDefinition> {
@@ -29,17 +12,11 @@ export interface SessionHooks<D extends AnyDefinition> {
   expiring?(session: Session<D>): void | Promise<void>;
 }
 
-export interface CookieOptions {
-  /** Default `__Host-catnap`, or `catnap` where a `domain`, a `path` or an insecure cookie rules the prefix out. */
-  readonly name?: string;
-  /** Default `lax`. `none` is for a page of another site, which then must be listed in `origins`. */
-  readonly sameSite?: "strict" | "lax" | "none";
-  /** Shares the session with the sub-domains. Default: this host alone. */
-  readonly domain?: string;
-  /** Default `/`. */
-  readonly path?: string;
-  /** `false` is accepted only while every one of `origins` is plain HTTP on this machine; then it is the default. */
-  readonly secure?: boolean;
+/** How many sessions a subject may have, and what becomes of one too many. */
+export interface MaxSessions {
+  readonly perSubject: number;
+  /** `reject`: a login too many fails with `TOO_MANY_SESSIONS`. `endOldest`: it ends the one that logged in longest ago. */
+  readonly whenFull: "reject" | "endOldest";
 }
 
 /** Who asks for a new session: what a limiter can tell visitors apart by. */
@@ -89,6 +66,11 @@ export interface SessionsOptions<D extends AnyDefinition, K extends string = "se
    * lets it through and tells `report`, for a roll-out that does not know yet which `origins` to list.
    */
   readonly guard?: "refuse" | "report";
+  /**
+   * What the browser is told to clear of this origin when a session is invalidated (`Clear-Site-Data`), besides what Catnap
+   * wipes itself. `storage` takes everything that the origin keeps, other libraries' too. Default: nothing.
+   */
+  readonly clearSiteData?: readonly ("cache" | "cookies" | "storage")[];
   readonly cookie?: CookieOptions;
   /** The name of the session in the app's tRPC context; default `session`. */
   readonly contextKey?: K;
@@ -122,6 +104,7 @@ export interface Settings {
   readonly admit: ((visitor: Visitor) => boolean | Promise<boolean>) | undefined;
   readonly origins: ReadonlySet<string>;
   readonly guard: "refuse" | "report";
+  readonly clearSiteData: readonly string[];
   readonly cookie: CookieSettings;
   readonly contextKey: string;
   readonly tickets: boolean;
@@ -157,7 +140,8 @@ export function settle<D extends AnyDefinition, K extends string>(
     throw invalid(`grace (${grace}) is not shorter than renewal (${renewal}): a token would never retire`);
   const maxStreams = whole("maxStreams", options.maxStreams ?? 16);
   const maxBatch = whole("maxBatch", options.maxBatch ?? 100);
-  const { onReuse = "report", guard = "refuse", maxSessions } = options;
+  const { onReuse = "report", guard = "refuse", clearSiteData = [], maxSessions } = options;
+  for (const what of clearSiteData) oneOf("clearSiteData", what, ["cache", "cookies", "storage"]);
   oneOf("guard", guard, ["refuse", "report"]);
   oneOf("onReuse", onReuse, ["report", "invalidate"]);
   if (maxSessions) {
@@ -185,6 +169,7 @@ export function settle<D extends AnyDefinition, K extends string>(
     admit: options.admit,
     origins,
     guard,
+    clearSiteData,
     cookie: settleCookie(options.cookie ?? {}, origins),
     contextKey,
     tickets: options.tickets ?? false,
@@ -196,28 +181,6 @@ export function settle<D extends AnyDefinition, K extends string>(
   };
 }
 
-function settleCookie(cookie: CookieOptions, origins: ReadonlySet<string>): CookieSettings {
-  const local = origins.size > 0 && [...origins].every(isLocal);
-  const secure = cookie.secure ?? !local;
-  if (!secure && !local) {
-    throw invalid(
-      "cookie.secure is false, but origins are not all http://localhost: a token must not travel in the clear",
-    );
-  }
-  const { sameSite = "lax", domain, path = "/" } = cookie;
-  if (sameSite === "none" && !secure) throw invalid('cookie.sameSite "none" needs a secure cookie');
-  const canPrefix = secure && domain === undefined && path === "/";
-  const name = cookie.name ?? (canPrefix ? "__Host-catnap" : "catnap");
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name))
-    throw invalid(`cookie.name "${name}" is not 1 to 64 letters, digits, "_", "-"`);
-  if (name.startsWith("__Host-") && !canPrefix) {
-    throw invalid('cookie.name starts with "__Host-", which rules out domain, another path, and an insecure cookie');
-  }
-  if (name.startsWith("__Secure-") && !secure)
-    throw invalid('cookie.name starts with "__Secure-", which needs a secure cookie');
-  return { name, attributes: { httpOnly: true, secure, sameSite, path, ...(domain === undefined ? {} : { domain }) } };
-}
-
 function checkOrigins(origins: readonly string[]): ReadonlySet<string> {
   for (const origin of origins) {
     if (origin.includes("*") || !URL.canParse(origin) || new URL(origin).origin !== origin) {
@@ -227,46 +190,4 @@ function checkOrigins(origins: readonly string[]): ReadonlySet<string> {
     }
   }
   return new Set(origins);
-}
-
-function isLocal(origin: string): boolean {
-  const { protocol, hostname } = new URL(origin);
-  return protocol === "http:" && (hostname === "localhost" || hostname === "127.0.0.1" || hostname === "[::1]");
-}
-
-function seconds(name: string, value: number, least = Number.MIN_VALUE): number {
-  if (typeof value === "number" && Number.isFinite(value) && value >= least) return value;
-  throw invalid(
-    `${name} is ${String(value)}: give a finite number of seconds${least === 0 ? ", 0 or more" : " above 0"}`,
-  );
-}
-
-function whole(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw invalid(`${name} is ${String(value)}: give a whole number from 1`);
-}
-
-/** What TypeScript has checked, for those who have not. */
-function oneOf(name: string, value: string, allowed: readonly string[]): void {
-  if (!allowed.includes(value)) throw invalid(`${name} is "${value}": choose one of ${allowed.join(", ")}`);
-}
-
-export function invalid(message: string): SessionError {
-  return new SessionError("INVALID_OPTION", message);
-}
-
-function reportToStandardError(event: SessionEvent): void {
-  console.error(`catnap: ${describe(event)}`);
-}
-
-/** A line of a log. What a client chose is quoted, so that it cannot pass for a line of its own. */
-function describe(event: SessionEvent): string {
-  switch (event.kind) {
-    case "reuse":
-      return `a rotated token of session ${event.identifier} was used after its grace${event.ended ? ": the session is ended" : ""}`;
-    case "cross-site":
-      return `a page of ${JSON.stringify(event.origin ?? event.site)} was let through to ${JSON.stringify(event.what.slice(0, 200))}: guard is "report"`;
-    case "background":
-      return `work in the background failed: ${event.error instanceof Error ? event.error.message : String(event.error)}`;
-  }
 }

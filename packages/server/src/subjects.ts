@@ -1,6 +1,7 @@
 import { SessionError } from "@catnap/shared";
 import { deviceIn } from "./device.ts";
-import { invalid, type Settings } from "./settings.ts";
+import { invalid } from "./option-checks.ts";
+import type { MaxSessions, Settings } from "./settings.ts";
 import type { SessionInfo } from "./store.ts";
 import type { Touches } from "./touches.ts";
 
@@ -17,13 +18,6 @@ export interface ListQuery {
   readonly subject: string;
   /** The identifier of the session that asks (`session.identifier()`), which the list then marks. */
   readonly current?: string;
-}
-
-/** How many sessions a subject may have, and what becomes of one too many. */
-export interface MaxSessions {
-  readonly perSubject: number;
-  /** `reject`: a login too many fails with `TOO_MANY_SESSIONS`. `endOldest`: it ends the one that logged in longest ago. */
-  readonly whenFull: "reject" | "endOldest";
 }
 
 const pageSize = 100;
