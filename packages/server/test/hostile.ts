@@ -30,6 +30,7 @@ export const bombs: Readonly<Record<string, string>> = {
   "objects 20,000 deep": deep(20_000, '{"a":', "}"),
   "superjson 5,000 deep": `~{"json":${deep(5_000, "[", "]")}}`,
   "an own __proto__": '{"__proto__":{"polluted":true}}',
+  "an own constructor": '{"constructor":{"prototype":{"polluted":true}}}',
   "a path to __proto__": superjson({ a: 1 }, { values: { "__proto__.polluted": ["Date"] } }),
   "a path to constructor": superjson({ a: 1 }, { referentialEqualities: { a: ["constructor.prototype.polluted"] } }),
   "an unknown class": superjson({}, { values: [["class", "Buffer"]] }),

@@ -8,6 +8,9 @@ import { SessionError } from "./session-error.ts";
  */
 const mark = "~";
 
+/** Names that pollute prototypes; superjson, which the app's answers may go through, refuses to carry them. */
+const poisonous = /^(__proto__|constructor|prototype)$/;
+
 /** Deeper values are refused: recursion would otherwise be the client's to exhaust. */
 const maxDepth = 64;
 
@@ -108,7 +111,7 @@ function isExactObject(value: object, depth: number, walk: Walk): boolean {
   }
   let exact = true;
   for (const name of Object.keys(value)) {
-    if (name === "__proto__") throw refuse("an object with a property named __proto__", walk.key);
+    if (poisonous.test(name)) throw refuse(`an object with a property named ${name}`, walk.key);
     const exactProperty = isExactJson((value as Record<string, unknown>)[name], depth + 1, walk);
     exact = exact && exactProperty;
   }
@@ -142,7 +145,7 @@ function refuse(what: string, key: string | undefined, cause?: unknown): Session
 }
 
 function tooMany(key: string | undefined): SessionError {
-  const message = `${subject(key)} has more items than a session carries: split it, or raise limits.valueBytes in defineSession`;
+  const message = `${subject(key)} has too many items: split it, or raise limits.valueBytes`;
   return new SessionError("LIMIT_EXCEEDED", message, named(key));
 }
 

@@ -173,18 +173,12 @@ function createKey(name: string, access: Access, declared: Shape[string], limits
     throw invalid(`"${name}" has no schema: give one that speaks Standard Schema, such as z.string()`, name);
   }
   const check = (input: unknown) => {
-    let result: ReturnType<typeof validate>;
-    try {
-      result = validate(input);
-    } catch (cause) {
-      if (cause instanceof RangeError) throw tooDeep(name, cause);
-      throw cause;
-    }
+    const result = validate(input);
     if (result instanceof Promise) {
       // zod turns to its asynchronous way when the stack is exhausted, and its promise rejects with nobody to hear it.
       result.catch(() => undefined);
       throw invalid(
-        `The schema of "${name}" is asynchronous (use a synchronous one), or the value is nested too deep for it`,
+        `The schema of "${name}" is asynchronous: use a synchronous one (or the value too deep for it)`,
         name,
       );
     }
@@ -221,13 +215,6 @@ function createKey(name: string, access: Access, declared: Shape[string], limits
       return decode(encode(result.value, name), name);
     },
   };
-}
-
-function tooDeep(name: string, cause: unknown): SessionError {
-  return new SessionError("INVALID_VALUE", `The value of "${name}" is nested too deep for its schema`, {
-    key: name,
-    cause,
-  });
 }
 
 function rejected(name: string, access: Access, found: readonly StandardSchemaV1.Issue[]): SessionError {
