@@ -1,9 +1,10 @@
 import { defineConfig } from "@playwright/test";
-import { findChromium, findFirefox } from "./src/browsers.ts";
+import { findChromium, findFirefox, findWebKit } from "./src/browsers.ts";
 
 // The workers read this file again: what the first reading found is handed down to them.
 process.env.CATNAP_CHROMIUM = await findChromium();
 const firefox = findFirefox();
+const webkit = findWebKit();
 
 export default defineConfig({
   testDir: "specs",
@@ -46,5 +47,7 @@ export default defineConfig({
           },
         ]
       : []),
+    // Not by Playwright, which has a WebKit of its own: by WebDriver, as far as the specs of a page's end need it.
+    ...(webkit ? [{ name: "webkitgtk", testMatch: "page-end.spec.ts", metadata: { webkit } }] : []),
   ],
 });

@@ -12,6 +12,9 @@ const systemChromium = [
   "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
 ];
 const systemFirefox = ["/usr/bin/firefox-esr", "/usr/bin/firefox"];
+const webKitBrowsers = ["4.1", "4.0", "6.0"].map(
+  (api) => `/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu/webkit2gtk-${api}/MiniBrowser`,
+);
 
 /**
  * The Chromium to drive: the one that `CATNAP_CHROMIUM` names, Playwright's own, the system's, or, on Linux x64, the one
@@ -32,13 +35,21 @@ export async function findChromium(): Promise<string> {
 export function findFirefox(): string | null {
   const named = process.env.CATNAP_FIREFOX;
   const found = (named === undefined ? systemFirefox : [named]).find((path) => existsSync(path));
-  if (found !== undefined) return found;
+  return found ?? missing("Firefox", "install firefox-esr, or set CATNAP_FIREFOX to its path");
+}
+
+/** WebKitGTK's small browser, where its driver and a screen for it are there as well; without them as `findFirefox`. */
+export function findWebKit(): string | null {
+  const browser = webKitBrowsers.find((path) => existsSync(path));
+  const needed = ["/usr/bin/WebKitWebDriver", "/usr/bin/Xvfb"].every((path) => existsSync(path));
+  return browser && needed ? browser : missing("WebKitGTK", "install webkit2gtk-driver and xvfb");
+}
+
+function missing(browser: string, remedy: string): null {
   if (process.env.CATNAP_REQUIRE === "all") {
-    throw new Error(
-      "CATNAP_REQUIRE=all, but there is no Firefox: install firefox-esr, or set CATNAP_FIREFOX to its path.",
-    );
+    throw new Error(`CATNAP_REQUIRE=all, but there is no ${browser}: ${remedy}.`);
   }
   // Once, not again from each worker.
-  if (process.env.TEST_WORKER_INDEX === undefined) console.log("Firefox is not installed: its tests are left out.");
+  if (process.env.TEST_WORKER_INDEX === undefined) console.log(`${browser} is not installed: its tests are left out.`);
   return null;
 }

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BrowserContext } from "@playwright/test";
 import { sqliteStore } from "catnap/sqlite";
+import { freePort } from "./free-port.ts";
 
 const main = fileURLToPath(new URL("../../apps/demo/dist/server/main.js", import.meta.url));
 
@@ -25,6 +25,7 @@ export class ShopServer {
 
   /** With `folder`, over the `sessions.db` in there, which is the caller's to remove. */
   static async start(folder?: string): Promise<ShopServer> {
+    // The demo has to know its port before it listens, to know its own origin.
     const server = new ShopServer(await freePort(), folder ?? (await mkdtemp(join(tmpdir(), "catnap-e2e-"))));
     await server.start();
     return server;
@@ -89,15 +90,4 @@ export class ShopServer {
   get #file(): string {
     return join(this.#folder, "sessions.db");
   }
-}
-
-/** The demo has to know its port before it listens, to know its own origin. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (address === null || typeof address === "string") throw new Error("The probe listens on no port");
-  return address.port;
 }

@@ -9,9 +9,12 @@ export interface Recorded {
   readonly body: string;
 }
 
+/** What happens to one request: it never arrives, arrives twice, or late; its answer gets lost, or is cut off half-way. */
+export type Fault = "drop" | "double" | "delay" | "lose" | "truncate";
+
 /**
  * The wire between a browser and a server on this machine. It keeps every response, also those to pages that are gone
- * by then, of which the browser's own tools no longer tell; and it can lose answers.
+ * by then, of which the browser's own tools no longer tell; and it can do to requests and answers what networks do.
  */
 export class Wire {
   readonly url: string;
@@ -19,6 +22,10 @@ export class Wire {
   /** While it is set, an answer to a URL that contains it gets lost after the server has given it. */
   loses: string | null = null;
   lost = 0;
+  /** What happens to the next push. */
+  fault: Fault | null = null;
+  /** Called when a push sets out. */
+  onPush: () => void = () => undefined;
   readonly #server: Server;
 
   private constructor(server: Server, port: number) {
@@ -32,8 +39,16 @@ export class Wire {
     const address = server.address();
     if (address === null || typeof address === "string") throw new Error("The wire has no port");
     const wire = new Wire(server, address.port);
-    server.on("request", (incoming, outgoing) => {
+    server.on("request", async (incoming, outgoing) => {
       const { method, headers, url = "/" } = incoming;
+      const push = url.includes("session.sync");
+      const { fault } = wire;
+      if (push) {
+        wire.onPush();
+        wire.fault = null;
+        if (fault === "drop") return void outgoing.destroy();
+        if (fault === "delay") await new Promise((resolve) => setTimeout(resolve, 300));
+      }
       const onward = request(new URL(url, target), { method, headers }, (answer) => {
         const chunks: Buffer[] = [];
         answer.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -43,10 +58,19 @@ export class Wire {
           if (wire.loses !== null && url.includes(wire.loses)) {
             wire.lost++;
             outgoing.destroy();
+          } else if (push && fault === "lose") outgoing.destroy();
+          else if (push && fault === "truncate") {
+            outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders).write(body.subarray(0, body.length / 2));
+            setTimeout(() => outgoing.destroy(), 10);
           } else outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders).end(body);
         });
       });
       onward.on("error", () => outgoing.destroy());
+      if (push && fault === "double") {
+        const again = request(new URL(url, target), { method, headers }, (answer) => answer.resume());
+        again.on("error", () => undefined);
+        incoming.pipe(again);
+      }
       incoming.pipe(onward);
     });
     return wire;

@@ -112,6 +112,13 @@ export class Keeper {
     this.save();
   }
 
+  /** Flushes, and puts aside what may not get to the disk any more. */
+  depart(): void {
+    this.flush();
+    const unsafe = this.#loaded ? this.#replica.outbox.unsafe() : [];
+    if (unsafe.length > 0) this.#shelf.stash(unsafe.map((op) => this.#replica.row(op)));
+  }
+
   /** Saves what is not on disk, with the snapshot or without it, in one transaction; no transaction for nothing. */
   save(snapshot = false, deletes: readonly string[] = []): void {
     if (!this.#loaded) return;
@@ -133,7 +140,7 @@ export class Keeper {
     const reading = {};
     this.#reading = reading;
     try {
-      const rows = await this.#shelf.read();
+      const rows = await this.#shelf.read(this.#replica.writer);
       if (this.#reading !== reading) return;
       const unusable = this.#replica.merge(rows, before);
       this.#loaded = true;

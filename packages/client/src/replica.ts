@@ -50,6 +50,15 @@ export class Replica {
     this.facts = this.#unknown();
   }
 
+  /**
+   * Names the session in a mark: by its identifier, and, for tabs that have not met it yet, by a part of the nonce that
+   * gives the nonce away to nobody.
+   */
+  get marks(): string[] {
+    const { identifier, profile } = this;
+    return [...(identifier === null ? [] : [identifier]), nonceMark(profile.nonce)];
+  }
+
   /** Takes the state that the server rendered into the page, unless the tab knows better. */
   hydrate(snapshot: SessionSnapshot): void {
     const { identifier, rev, facts } = snapshot;
@@ -209,6 +218,8 @@ export class Replica {
     return { createdAt: now, accessedAt: now, transactions: 0, timeoutMs: 0, expiresAt: Number.POSITIVE_INFINITY };
   }
 }
+
+export const nonceMark = (nonce: string): string => nonce.slice(-16);
 
 const nothing: News = { since: 0, rev: 0, entries: [], reset: false, writer: "", acked: 0, decided: {}, facts: null };
 

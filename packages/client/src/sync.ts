@@ -3,7 +3,7 @@ import type { Keeper } from "./keeper.ts";
 import type { Marks } from "./marks.ts";
 import type { Pending } from "./memory.ts";
 import { failure, type Post } from "./post.ts";
-import type { Replica } from "./replica.ts";
+import { nonceMark, type Replica } from "./replica.ts";
 import type { Tabs } from "./tabs.ts";
 
 /** What the synchroniser works with. */
@@ -172,8 +172,9 @@ export class Sync {
   /** Takes an answer in. Throws when it ends the session, or asks for what this client cannot. */
   #take(push: Push, answer: Answer): void {
     const { replica, marks, keeper, tabs } = this.#parts;
+    if (this.#closed) return;
     // The tab has moved on to another session since: nothing of this one may be shown.
-    if (!replica.isOwn(push) || this.#closed) return;
+    if (!replica.isOwn(push)) return this.#abandon(push, answer);
     if (!answer.ok) this.#refused(answer.code, answer.message);
     if (push.identifier === null && answer.identifier !== null) {
       if (marks.list("end").includes(answer.identifier)) return;
@@ -192,6 +193,15 @@ export class Sync {
     const sent = new Map(push.ops.map((op) => [op.seq, op.value]));
     for (const { was, ...note } of answer.notes) this.#events.note(note, was ?? sent.get(note.seq));
     this.#events.pulse();
+  }
+
+  /** A first push that was answered after the session had been ended here: what it has made is to end too. */
+  #abandon({ nonce }: Push, answer: Answer): void {
+    const { marks } = this.#parts;
+    if (nonce === undefined || !answer.ok || answer.identifier === null) return;
+    if (!marks.list("dead").includes(nonceMark(nonce))) return;
+    marks.add("end", answer.identifier);
+    this.later(0);
   }
 
   #refused(code: SyncFailure["code"], message: string): never {

@@ -81,6 +81,8 @@ export class Tab implements SessionHome {
   readonly #live: Live | undefined;
   #status: Status;
   #awake = false;
+  /** The page ends in this moment. */
+  #leaving = false;
 
   constructor(parts: TabParts) {
     const { replica, shelf } = parts;
@@ -144,15 +146,21 @@ export class Tab implements SessionHome {
   }
 
   write(key: Key, encoded: string | null): void {
+    // An asleep tab has not heard of a wipe: nothing of what was wiped may live on in what it writes.
+    if (!this.#awake) this.#bury();
     const { memory, outbox, writer } = this.#replica;
     if (memory.get(key.name) === encoded) return;
     outbox.write(key, encoded, writer);
-    if (this.#keeper.soon()) this.#sync.idle(this.#parts.idleMs);
+    if (this.#keeper.soon()) {
+      if (this.#leaving) queueMicrotask(() => this.depart(false));
+      else this.#sync.idle(this.#parts.idleMs);
+    }
     memory.settle();
     this.pulse();
   }
 
   update(key: Key, change: (current: unknown) => unknown): unknown {
+    if (!this.#awake) this.#bury();
     this.write(key, key.encode(change(this.read(key) ?? key.fallback())));
     return this.read(key);
   }
@@ -176,9 +184,7 @@ export class Tab implements SessionHome {
 
   /** Shows what the disk holds, then asks the server for news. Resolves also when the server cannot be reached: the status tells. */
   async awake(): Promise<void> {
-    // A page that comes back may show what another tab has wiped meanwhile: before anything else.
-    const { identifier } = this.#replica;
-    if (identifier !== null && this.#parts.marks.list("dead").includes(identifier)) this.#forget();
+    this.#bury();
     this.#awake = true;
     this.#sync.refresh();
     this.#tabs.open();
@@ -209,10 +215,17 @@ export class Tab implements SessionHome {
   }
 
   /** The page goes: synchronous only. At most one small put, and one `fetch` of what the server has not acknowledged. */
-  depart(): void {
+  depart(leaving: boolean): void {
     this.#awake = false;
-    this.#keeper.flush();
+    this.#leaving = true;
+    // Until the handlers of this departure have all run: what they write has no other chance.
+    setTimeout(() => {
+      this.#leaving = false;
+    });
+    this.#keeper.depart();
     this.#sync.sendLast();
+    // A page in the back/forward cache is thrown out of it by the first message to its channel.
+    if (leaving) this.#tabs.close();
     this.pulse();
   }
 
@@ -256,12 +269,17 @@ export class Tab implements SessionHome {
   /** Wipes the session, or `"*"`: everything. The mark comes first, then memory, the other tabs, the disk. */
   #wipe(what: string): void {
     const { shelf, marks } = this.#parts;
-    const { identifier } = this.#replica;
-    if (identifier !== null) marks.add("dead", identifier);
+    for (const mark of this.#replica.marks) marks.add("dead", mark);
     const wiped = shelf.wipe(what);
     this.#tabs.tell({ kind: "wipe" });
     this.#forget();
     wiped.catch(() => undefined); // the mark stays, and the next start finishes it
+  }
+
+  /** A page that comes back may show what another tab has wiped meanwhile: before anything else. */
+  #bury(): void {
+    const [mark = ""] = this.#replica.marks;
+    if (this.#parts.marks.list("dead").includes(mark)) this.#forget();
   }
 
   #forget(expiresAt?: number): void {

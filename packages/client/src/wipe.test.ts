@@ -174,3 +174,39 @@ test("a page that was rendered without a session does not show what the disk hol
   await session.awake();
   expect([...session]).toEqual([]);
 });
+
+test("invalidate before the first answer ends the session that the answer makes", async () => {
+  const { world, browser } = open();
+  const { session } = browser.tab();
+  await session.awake();
+  let release = () => {};
+  world.gate = new Promise((resolve) => {
+    release = resolve;
+  });
+  session.setValue("note", "private-note");
+  const first = session.sleep().catch(() => undefined);
+  await until(() => world.requests.at(-1)?.body.includes("private-note") === true);
+  await session.invalidate();
+  release();
+  await first;
+  await until(async () => (await browser.server()).identifier === null);
+  await session.awake();
+  expect(session.hasValue("note")).toBe(false);
+  expect(await onDisk(browser)).not.toContain("private-note");
+});
+
+test("invalidate before there is a session reaches a tab that is asleep, too", async () => {
+  const { browser } = open();
+  const asleep = browser.tab();
+  asleep.session.setValue("note", "private-note");
+  await until(async () => (await onDisk(browser)).includes("private-note"));
+  const other = browser.tab();
+  await other.session.awake();
+  await other.session.invalidate();
+  asleep.session.setValue("theme", "dark");
+  expect(asleep.session.hasValue("note")).toBe(false);
+  await asleep.session.awake();
+  await asleep.session.sleep();
+  expect((await browser.server()).entries).not.toHaveProperty("note");
+  expect(asleep.session.value("theme")).toBe("dark");
+});

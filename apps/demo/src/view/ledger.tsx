@@ -1,11 +1,17 @@
-import { useSession, useSessionStatus } from "catnap/react";
+import { useSession, useSessionStatus, useSessionValue } from "catnap/react";
 import { useEffect, useState } from "react";
 import { api } from "../client.ts";
 
 type Held = { values: object; identifier: string; subject: string | null; transactions: number };
 
-/** What the server holds, asked anew whenever this tab has nothing left to send, or has heard news. */
+/** What the server holds. Another one for each visitor, so that what was held for one is gone with them. */
 export function Ledger() {
+  const [user] = useSessionValue("user");
+  return <LedgerOf key={user?.id} />;
+}
+
+/** Asks anew whenever this tab has nothing left to send, or has heard news. */
+function LedgerOf() {
   const session = useSession();
   const { state } = useSessionStatus();
   const [held, setHeld] = useState<Held | null>(null);

@@ -35,6 +35,12 @@ const found: Record<string, Step[]> = {
     { ...at(1), do: "visit" },
     { ...at(0), do: "note" },
   ],
+  "what is forgotten before there is a session is forgotten by a tab that was asleep": [
+    { ...at(1), do: "open" },
+    { ...at(1), do: "visit" },
+    { ...at(1, 1), do: "invalidate" },
+    { ...at(1, 1), do: "note" },
+  ],
 };
 
 for (const [name, steps] of Object.entries(found)) test(name, async () => expect(await play(steps)).toBeUndefined());

@@ -1,10 +1,12 @@
 import { type Device, identityOf, type Tab, type World } from "./world.ts";
 
-/** One change that a tab has made, under a name of its own. */
+type Key = "note" | "visits" | "tags";
+type Shown = { readonly [K in Key]?: unknown };
+
+/** One change that a tab has made, under a name of its own; `early`: it knew of no session, so whichever its push meets has it. */
 interface Change {
   readonly name: string;
-  readonly key: "note" | "visits" | "tags";
-  /** Made when the tab knew of no session: it belongs to whichever its push makes or meets. */
+  readonly key: Key;
   readonly early: boolean;
   /** The server has acknowledged it. */
   acked: boolean;
@@ -19,32 +21,36 @@ interface Spell {
   readonly changes: Change[];
 }
 
-type Shown = { readonly note?: unknown; readonly visits?: unknown; readonly tags?: unknown };
-
 /** What must be true, however a schedule went: the changes that were made, to which session, and which may be gone. */
 export class Reference {
   readonly #spells: Spell[] = [];
   readonly #current = new Map<Tab, Spell>();
   readonly #counted = new Map<Tab, number>();
+  readonly #ended = new Map<Device, string>();
 
-  changed(tab: Tab, key: Change["key"], name: string): void {
+  changed(tab: Tab, key: Key, name: string): void {
     const { identifier, changes } = this.#spell(tab);
     changes.push({ name, key, early: identifier === null, acked: false, doubtful: false });
   }
 
   /** After every step: which session each tab is in by now, and what is safe. */
   observe(world: World): void {
+    for (const device of world.devices) {
+      const ended = [...device.marks].filter(([name]) => !name.endsWith("tail")).join();
+      // What a tab did without a session may have been in one that it met and lost between two observations.
+      if (ended !== (this.#ended.get(device) ?? "")) this.#doubt((one) => one.device === device && !one.identifier);
+      this.#ended.set(device, ended);
+    }
     for (const tab of world.devices.flatMap(({ tabs }) => tabs)) {
       const identifier = identityOf(tab);
       const ended = tab.expired.splice(0).length > 0;
       const spell = this.#spell(tab);
       if (spell.identifier === null && !ended) spell.identifier = identifier;
-      else if (spell.identifier !== identifier || ended) this.#end(tab, identifier);
+      else if (spell.identifier !== identifier || ended) this.#end(tab, spell, identifier);
       if (identifier === null) continue;
       if (tab.session.status().pending === 0) for (const change of this.#spell(tab).changes) change.acked = true;
       // A counter that only rises never falls on screen, whatever arrives in whatever order.
-      const visits = tab.session.value("visits");
-      const before = this.#counted.get(tab) ?? 0;
+      const [before = 0, visits] = [this.#counted.get(tab), tab.session.value("visits")];
       if (visits < before) throw new Error(`A tab has shown ${before} visits, and now shows ${visits}`);
       this.#counted.set(tab, visits);
     }
@@ -52,16 +58,13 @@ export class Reference {
 
   /** Its disk speaks for it from now on; which session takes in what it did without one, nobody knows. */
   killed(tab: Tab): void {
-    const spell = this.#spell(tab);
-    if (spell.identifier === null) this.#doubt([spell]);
-    this.#current.delete(tab);
-    this.#counted.delete(tab);
+    const own = this.#spell(tab);
+    if (own.identifier === null) this.#doubt((one) => one === own);
+    for (const known of [this.#current, this.#counted]) known.delete(tab);
   }
 
   /** The device has wiped itself or lost its disk: what it alone held may be gone. */
-  wiped(device: Device): void {
-    this.#doubt(this.#spells.filter((spell) => spell.device === device));
-  }
+  wiped = (device: Device): void => this.#doubt((one) => one.device === device);
 
   /** The server has forgotten what it knew. */
   wentBack(): void {
@@ -70,41 +73,44 @@ export class Reference {
   }
 
   /** Holds what a session shows, in a tab or in the store, against the changes that were made; at the end, all of them. */
-  check(where: string, identifier: string | null, { note, visits, tags = [] }: Shown, atRest: boolean): void {
+  check(where: string, identifier: string | null, { note, visits = 0, tags = [] }: Shown, atRest: boolean): void {
     const inIt = this.#spells.filter((spell) => spell.identifier === identifier);
-    const names = (key: Change["key"]) =>
-      this.#spells.flatMap((spell) => named(spell, key, ({ early }) => early || inIt.includes(spell)));
-    const present = new Set(
-      [...this.#current.values()].filter((spell) => inIt.includes(spell)).map(({ device }) => device),
+    const living = new Set(
+      [...this.#current.values()].filter((spell) => inIt.includes(spell)).map((one) => one.device),
     );
-    const certain = (key: Change["key"]) =>
-      inIt.flatMap((spell) => named(spell, key, (one) => !one.doubtful && (one.acked || present.has(spell.device))));
-    const elements = tags as string[];
-    const count = Number(visits ?? 0);
-    const wrong: string[] = [];
-    if (note !== undefined && !names("note").includes(String(note)))
-      wrong.push(`shows ${note}, written to another session`);
-    for (const tag of elements)
-      if (!names("tags").includes(tag)) wrong.push(`shows ${tag}, written to another session`);
+    const possible = (key: Key) => this.#named(key, (one, spell) => one.early || inIt.includes(spell));
+    const certain = (key: Key) =>
+      this.#named(key, (one, { device, identifier: its }) =>
+        Boolean(its === identifier && !one.doubtful && (one.acked || living.has(device))),
+      );
+    const [elements, count] = [tags as string[], Number(visits)];
+    const foreign = (key: Key, names: unknown[]) => names.filter((name) => !possible(key).includes(String(name)));
+    const wrong = [...foreign("note", note === undefined ? [] : [note]), ...foreign("tags", elements)].map(
+      (name) => `shows ${name}, written to another session`,
+    );
     if (new Set(elements).size < elements.length) wrong.push(`has an element twice: ${elements}`);
-    if (count > names("visits").length) wrong.push(`counts ${count} of ${names("visits").length} visits`);
-    if (atRest) {
-      for (const tag of certain("tags")) if (!elements.includes(tag)) wrong.push(`has lost ${tag}`);
-      if (count < certain("visits").length) wrong.push(`counts ${count} of ${certain("visits").length} certain visits`);
-    }
+    if (count > possible("visits").length) wrong.push(`counts ${count} of ${possible("visits").length} visits`);
+    const lost = atRest ? certain("tags").filter((tag) => !elements.includes(tag)) : [];
+    if (lost.length > 0) wrong.push(`has lost ${lost}`);
+    const sure = atRest ? certain("visits").length : 0;
+    if (count < sure) wrong.push(`counts ${count} of ${sure} certain visits`);
     if (wrong.length > 0) throw new Error(`${where} ${wrong.join("; ")}`);
   }
 
-  #end(tab: Tab, identifier: string | null): void {
-    const { device, identifier: left } = this.#spell(tab);
-    this.#doubt(this.#spells.filter((spell) => spell.device === device && spell.identifier === left));
-    this.#current.delete(tab);
-    this.#counted.delete(tab);
+  #end(tab: Tab, { device, identifier: left }: Spell, identifier: string | null): void {
+    this.#doubt((one) => one.device === device && one.identifier === left);
+    for (const known of [this.#current, this.#counted]) known.delete(tab);
     this.#spell(tab).identifier = identifier;
   }
 
-  #doubt(spells: readonly Spell[]): void {
-    for (const change of spells.flatMap(({ changes }) => changes)) change.doubtful ||= !change.acked;
+  #doubt(which: (spell: Spell) => boolean): void {
+    for (const { changes } of this.#spells.filter(which)) for (const one of changes) one.doubtful ||= !one.acked;
+  }
+
+  #named(key: Key, test: (change: Change, spell: Spell) => boolean): string[] {
+    return this.#spells.flatMap((spell) =>
+      spell.changes.filter((change) => change.key === key && test(change, spell)).map(({ name }) => name),
+    );
   }
 
   #spell(tab: Tab): Spell {
@@ -114,6 +120,3 @@ export class Reference {
     return spell;
   }
 }
-
-const named = ({ changes }: Spell, key: Change["key"], test: (change: Change) => boolean = () => true) =>
-  changes.filter((change) => change.key === key && test(change)).map(({ name }) => name);

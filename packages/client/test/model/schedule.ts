@@ -151,6 +151,9 @@ class Play {
         this.#backup = world.taken;
         return;
       case "restore":
+        // The server is down for that: no answer of the time before arrives after it.
+        for (const message of [...world.messages]) if (message.answer) world.lose(message);
+        await world.settle();
         await world.restore(this.#backup);
         this.#reference.wentBack();
     }
@@ -234,6 +237,7 @@ class Play {
     for (let round = 0; round < 4; round++) {
       for (const tab of world.devices.flatMap(({ tabs }) => tabs)) this.#inTab(tab, "show");
       await world.settle();
+      this.#reference.observe(world);
       for (let i = 0; i < 20 && (world.messages.length > 0 || i === 0); i++) {
         await this.#network(8);
         await world.pass(1000);

@@ -6,15 +6,17 @@ const all = Number(process.env.CATNAP_SCHEDULES ?? (process.env.CI ? 100_000 : 2
 /** The searches run side by side, each in a file of its own, since a file is what a test runner gives to a core. */
 const searches = 2;
 
+/** CI plays the same schedules each time, so that it judges the change at hand; every other run plays new ones. */
+const seed = Number(process.env.CATNAP_SEED ?? (process.env.CI ? 1996 : Math.floor(Math.random() * 2 ** 31)));
+
 /**
  * Searches for a schedule that breaks an invariant. A failure names its seed, its path and the shortest schedule that it
  * could be shrunk to; `CATNAP_SEED` plays that seed again.
  */
 export async function search(which: number): Promise<number> {
-  const seed = Number(process.env.CATNAP_SEED ?? Math.floor(Math.random() * 2 ** 31)) + which;
   const numRuns = Math.ceil(all / searches);
-  await fc.assert(fc.asyncProperty(schedules(40), play), { numRuns, seed });
-  console.log(`${numRuns} schedules from seed ${seed - which} hold`);
+  await fc.assert(fc.asyncProperty(schedules(40), play), { numRuns, seed: seed + which });
+  console.log(`${numRuns} schedules from seed ${seed} hold`);
   return numRuns;
 }
 
