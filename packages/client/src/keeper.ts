@@ -123,7 +123,8 @@ export class Keeper {
   save(snapshot = false, deletes: readonly string[] = []): void {
     if (!this.#loaded) return;
     const { fresh, stale, done, failed } = this.#replica.outbox.takeUnsaved();
-    const puts: (readonly [string, unknown])[] = fresh.map((op) => this.#replica.row(op));
+    const rows = fresh.filter(({ key }) => this.#shelf.keeps(key));
+    const puts: (readonly [string, unknown])[] = rows.map((op) => this.#replica.row(op));
     // Whoever finds changes of a session that is not there yet has to make it under the same nonce, also after an eviction.
     if (fresh.length > 0 && this.#replica.identifier === null) puts.push(["profile", this.#replica.profile]);
     if (snapshot) puts.push(this.#shelf.cacheRow(this.#replica.cache()));

@@ -111,7 +111,7 @@ export class Shelf {
     const entries = cache.entries.flatMap(([name, { value }]) => {
       try {
         const key = this.#definition.keys.get(name);
-        return key && value !== null ? [[name, { value: this.#fit(key, value), rev: 0 }] as const] : [];
+        return key?.disk && value !== null ? [[name, { value: this.#fit(key, value), rev: 0 }] as const] : [];
       } catch {
         return [];
       }
@@ -138,7 +138,16 @@ export class Shelf {
   }
 
   cacheRow(row: Omit<CacheRow, "fingerprint">): readonly [string, CacheRow] {
-    return ["cache", { ...row, fingerprint: this.#definition.fingerprint }];
+    const { fingerprint } = this.#definition;
+    const entries = row.entries.filter(([name]) => this.keeps(name));
+    // A page that starts without some of the values asks for all of them.
+    const rev = entries.length < row.entries.length ? 0 : row.rev;
+    return ["cache", { ...row, rev, entries, fingerprint }];
+  }
+
+  /** Whether a key's values may touch the disk. */
+  keeps(name: string): boolean {
+    return this.#definition.keys.get(name)?.disk !== false;
   }
 
   write(puts: readonly (readonly [string, unknown])[], deletes: readonly string[]): Promise<void> {

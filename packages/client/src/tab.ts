@@ -178,6 +178,7 @@ export class Tab implements SessionHome {
   readonly rotate = (): never => serverOnly("rotate");
   readonly login = (): never => serverOnly("login");
   readonly subject = (): never => serverOnly("subject");
+  readonly authenticatedAt = (): never => serverOnly("authenticatedAt");
   readonly previous = (): never => serverOnly("previous");
   readonly ticketUrl = async (): Promise<never> => serverOnly("sessionEncode");
 
