@@ -115,7 +115,7 @@ export class Keeper {
   /** Flushes, and puts aside what may not get to the disk any more. */
   depart(): void {
     this.flush();
-    const unsafe = this.#loaded ? this.#replica.outbox.unsafe() : [];
+    const unsafe = this.#loaded ? this.#replica.outbox.unsafe().filter(({ key }) => this.#shelf.keeps(key)) : [];
     if (unsafe.length > 0) this.#shelf.stash(unsafe.map((op) => this.#replica.row(op)));
   }
 

@@ -48,15 +48,17 @@ test("a page that comes back keeps nothing aside", async () => {
   expect(session.value("note")).toBe("last");
 });
 
-test("logging out in another tab leaves nothing of it", async () => {
+test("logging out in another tab leaves nothing of it, and what is not for the disk is never kept aside", async () => {
   const browser = open();
   const { session, page, kill } = await signedIn(browser);
   const other = browser.tab();
   await other.session.awake();
   session.setValue("note", "private-note");
+  session.setValue("pin", "canary-4711");
   page.leave();
   kill();
   expect(kept(browser)).toContain("private-note");
+  expect(kept(browser)).not.toContain("canary");
   await other.session.invalidate();
   expect(kept(browser)).not.toContain("private-note");
 });
