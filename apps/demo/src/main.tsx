@@ -1,3 +1,4 @@
+import "./without-eval.ts";
 import type { SessionSnapshot } from "catnap";
 import { SessionProvider } from "catnap/react";
 import { StrictMode } from "react";

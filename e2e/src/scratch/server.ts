@@ -31,6 +31,8 @@ export class ScratchServer {
   readonly pushes: string[] = [];
   /** Each push waits for it before it is looked at. */
   gate: Promise<void> = Promise.resolve();
+  /** While it is set, nobody gets through to the session. */
+  refuses = false;
   readonly #server: Server;
   readonly #store = memoryStore();
   readonly #sessions: Sessions<typeof scratch>;
@@ -62,7 +64,8 @@ export class ScratchServer {
       },
     });
     server.on("request", (request, response) => {
-      if (request.url?.startsWith("/trpc/")) handle(request, response);
+      if (scratchServer.refuses && request.url?.startsWith("/trpc/")) request.destroy();
+      else if (request.url?.startsWith("/trpc/")) handle(request, response);
       else response.setHeader("content-type", "text/html").end(request.url === "/away" ? "<h1>Away</h1>" : page);
     });
     return scratchServer;

@@ -9,6 +9,7 @@ import { Replica } from "./replica.ts";
 import { Shelf } from "./shelf.ts";
 import { type Conflict, type Expired, Tab } from "./tab.ts";
 import type { Channel } from "./tabs.ts";
+import { Tail } from "./tail.ts";
 
 /** What a client uses of its browser. Each is replaceable, for tests and for browsers that lack it. */
 export interface Surroundings {
@@ -77,7 +78,7 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
   const marks = new Marks(localStorage, name);
   // The disk reports to the tab, which is made after it.
   const disk = new Disk(indexedDB, name, () => tab.pulse());
-  const shelf = new Shelf(disk, marks, definition, id, options.migrate);
+  const shelf = new Shelf(disk, marks, new Tail(localStorage, name), definition, id, options.migrate);
   const replica = new Replica(definition, shelf.fresh(), id, now);
   const tab: Tab = new Tab({
     definition,

@@ -112,11 +112,19 @@ export class Keeper {
     this.save();
   }
 
+  /** Flushes, and puts aside what may not get to the disk any more. */
+  depart(): void {
+    this.flush();
+    const unsafe = this.#loaded ? this.#replica.outbox.unsafe().filter(({ key }) => this.#shelf.keeps(key)) : [];
+    if (unsafe.length > 0) this.#shelf.stash(unsafe.map((op) => this.#replica.row(op)));
+  }
+
   /** Saves what is not on disk, with the snapshot or without it, in one transaction; no transaction for nothing. */
   save(snapshot = false, deletes: readonly string[] = []): void {
     if (!this.#loaded) return;
     const { fresh, stale, done, failed } = this.#replica.outbox.takeUnsaved();
-    const puts: (readonly [string, unknown])[] = fresh.map((op) => this.#replica.row(op));
+    const rows = fresh.filter(({ key }) => this.#shelf.keeps(key));
+    const puts: (readonly [string, unknown])[] = rows.map((op) => this.#replica.row(op));
     // Whoever finds changes of a session that is not there yet has to make it under the same nonce, also after an eviction.
     if (fresh.length > 0 && this.#replica.identifier === null) puts.push(["profile", this.#replica.profile]);
     if (snapshot) puts.push(this.#shelf.cacheRow(this.#replica.cache()));
@@ -132,7 +140,7 @@ export class Keeper {
     const reading = {};
     this.#reading = reading;
     try {
-      const rows = await this.#shelf.read();
+      const rows = await this.#shelf.read(this.#replica.writer);
       if (this.#reading !== reading) return;
       const unusable = this.#replica.merge(rows, before);
       this.#loaded = true;

@@ -108,6 +108,11 @@ export class Outbox {
     }
   }
 
+  /** Own ops that may not be on disk: their transaction is not known to be complete. */
+  unsafe(): Pending[] {
+    return [...this.own.values()].filter((op) => this.#frozen.has(op) && !this.saved.get(op));
+  }
+
   /** What the disk lacks, counted as saved from here on: rows to put, names to delete. `failed` takes both back. */
   takeUnsaved(): { fresh: Pending[]; stale: string[]; done: () => void; failed: () => void } {
     // One that may still be given another number must not leave a row under this one.

@@ -4,6 +4,7 @@ import type { Marks } from "./marks.ts";
 import type { BaseEntry } from "./memory.ts";
 import type { Facts } from "./news.ts";
 import type { OpRow } from "./outbox.ts";
+import type { Tail } from "./tail.ts";
 
 /** The last known snapshot as it rests: one record, which hydrates twice as fast as a row per key. */
 export interface CacheRow {
@@ -40,6 +41,7 @@ export type Migrate = (key: string, value: unknown) => unknown;
 export class Shelf {
   readonly #disk: Disk;
   readonly #marks: Marks;
+  readonly #tail: Tail;
   readonly #definition: AnyDefinition;
   readonly #id: (bytes: number) => string;
   readonly #migrate: Migrate | undefined;
@@ -47,12 +49,14 @@ export class Shelf {
   constructor(
     disk: Disk,
     marks: Marks,
+    tail: Tail,
     definition: AnyDefinition,
     id: (bytes: number) => string,
     migrate: Migrate | undefined,
   ) {
     this.#disk = disk;
     this.#marks = marks;
+    this.#tail = tail;
     this.#definition = definition;
     this.#id = id;
     this.#migrate = migrate;
@@ -67,14 +71,25 @@ export class Shelf {
     return { profile: this.#id(12), nonce: this.#id(32) };
   }
 
-  /** Finishes what wiping was interrupted, then reads all rows at once. */
-  async read(): Promise<Rows> {
+  /** Finishes what wiping was interrupted, then reads all rows at once, with the tails of pages that are not this `writer`'s. */
+  async read(writer: string): Promise<Rows> {
     await this.#sweep();
+    const found = await this.#disk.read();
+    this.#tail.filter((row) => row.writer !== writer);
+    const tail = this.#tail.rows();
+    if (tail.length > 0) {
+      const rows = new Map(found);
+      const rescued = tail.filter(([name]) => !rows.has(name));
+      found.push(...rescued);
+      const moved = new Set(tail.map(([name]) => name));
+      const forget = () => this.#tail.filter((_, name) => !moved.has(name));
+      void this.#disk.write(rescued, []).then(forget, () => undefined);
+    }
     let cache: CacheRow | undefined;
     let profile: ProfileRow | undefined;
     const ops: OpRow[] = [];
     const unusable: (OpRow & { code: SessionErrorCode })[] = [];
-    for (const [name, row] of await this.#disk.read()) {
+    for (const [name, row] of found) {
       // Our own rows, by the names under which `write` puts them.
       if (name === "cache") cache = row as CacheRow;
       else if (name === "profile") profile = row as ProfileRow;
@@ -96,7 +111,7 @@ export class Shelf {
     const entries = cache.entries.flatMap(([name, { value }]) => {
       try {
         const key = this.#definition.keys.get(name);
-        return key && value !== null ? [[name, { value: this.#fit(key, value), rev: 0 }] as const] : [];
+        return key?.disk && value !== null ? [[name, { value: this.#fit(key, value), rev: 0 }] as const] : [];
       } catch {
         return [];
       }
@@ -123,11 +138,25 @@ export class Shelf {
   }
 
   cacheRow(row: Omit<CacheRow, "fingerprint">): readonly [string, CacheRow] {
-    return ["cache", { ...row, fingerprint: this.#definition.fingerprint }];
+    const { fingerprint } = this.#definition;
+    const entries = row.entries.filter(([name]) => this.keeps(name));
+    // A page that starts without some of the values asks for all of them.
+    const rev = entries.length < row.entries.length ? 0 : row.rev;
+    return ["cache", { ...row, rev, entries, fingerprint }];
+  }
+
+  /** Whether a key's values may touch the disk. */
+  keeps(name: string): boolean {
+    return this.#definition.keys.get(name)?.disk !== false;
   }
 
   write(puts: readonly (readonly [string, unknown])[], deletes: readonly string[]): Promise<void> {
     return this.#disk.write(puts, deletes);
+  }
+
+  /** Puts rows aside, at once, since the page ends. */
+  stash(rows: readonly (readonly [string, OpRow])[]): void {
+    this.#tail.keep(rows);
   }
 
   /** Deletes what is bound to a session, `"*"` for all; a mark that is set first lets the next start finish it. */
@@ -143,10 +172,12 @@ export class Shelf {
   async #sweep(): Promise<void> {
     const doomed = this.#marks.list("wipe");
     if (doomed.length === 0) return;
+    const dies = ({ identifier }: { identifier?: string | null }) =>
+      doomed.includes("*") || Boolean(identifier && doomed.includes(identifier));
+    this.#tail.filter((row) => !dies(row));
     await this.#disk.rewrite((name, row) => {
       if (name === "profile") return { ...(row as ProfileRow), nonce: this.#id(32) };
-      const bound = (row as { identifier?: string | null }).identifier;
-      return doomed.includes("*") || (bound && doomed.includes(bound)) ? undefined : row;
+      return dies(row as { identifier?: string | null }) ? undefined : row;
     });
     for (const identifier of doomed) this.#marks.remove("wipe", identifier);
   }

@@ -268,6 +268,7 @@ test("what exists on the server alone says so", () => {
     () => session.rotate(),
     () => session.login("x"),
     () => session.subject(),
+    () => session.authenticatedAt(),
   ]) {
     expect(method).toThrow(expect.objectContaining({ code: "SERVER_ONLY" }));
   }

@@ -81,6 +81,8 @@ export class Tab implements SessionHome {
   readonly #live: Live | undefined;
   #status: Status;
   #awake = false;
+  /** The page ends in this moment. */
+  #leaving = false;
 
   constructor(parts: TabParts) {
     const { replica, shelf } = parts;
@@ -149,7 +151,10 @@ export class Tab implements SessionHome {
     const { memory, outbox, writer } = this.#replica;
     if (memory.get(key.name) === encoded) return;
     outbox.write(key, encoded, writer);
-    if (this.#keeper.soon()) this.#sync.idle(this.#parts.idleMs);
+    if (this.#keeper.soon()) {
+      if (this.#leaving) queueMicrotask(() => this.depart(false));
+      else this.#sync.idle(this.#parts.idleMs);
+    }
     memory.settle();
     this.pulse();
   }
@@ -173,6 +178,7 @@ export class Tab implements SessionHome {
   readonly rotate = (): never => serverOnly("rotate");
   readonly login = (): never => serverOnly("login");
   readonly subject = (): never => serverOnly("subject");
+  readonly authenticatedAt = (): never => serverOnly("authenticatedAt");
   readonly previous = (): never => serverOnly("previous");
   readonly ticketUrl = async (): Promise<never> => serverOnly("sessionEncode");
 
@@ -211,7 +217,12 @@ export class Tab implements SessionHome {
   /** The page goes: synchronous only. At most one small put, and one `fetch` of what the server has not acknowledged. */
   depart(leaving: boolean): void {
     this.#awake = false;
-    this.#keeper.flush();
+    this.#leaving = true;
+    // Until the handlers of this departure have all run: what they write has no other chance.
+    setTimeout(() => {
+      this.#leaving = false;
+    });
+    this.#keeper.depart();
     this.#sync.sendLast();
     // A page in the back/forward cache is thrown out of it by the first message to its channel.
     if (leaving) this.#tabs.close();

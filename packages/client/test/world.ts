@@ -29,6 +29,7 @@ export const shop = defineSession({
     when: z.date(),
     cart: value(z.array(z.object({ sku: z.string(), qty: z.number() })).default([]), { merge: merge.byId("sku") }),
     visits: counter(),
+    pin: value(z.string(), { disk: false }),
     ...thousand,
   },
   readonly: { user: z.object({ name: z.string() }) },

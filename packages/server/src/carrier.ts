@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { SessionError } from "@catnap/shared";
 import onHeaders from "on-headers";
+import { keptPrivate, variedByCookie } from "./caching.ts";
 
 /** A request and its response, whatever the adapter: all that a session wants of HTTP. */
 export interface Carrier {
@@ -8,8 +9,14 @@ export interface Carrier {
   header(name: string): string | null;
   /** Adds a `Set-Cookie` header; `false` when the response's headers have left or there is no response. */
   setCookie(cookie: string): boolean;
+  /** Sets another header of the response; does nothing once the headers have left. */
+  setHeader(name: string, value: string): void;
+  /** Tells caches that the response is this visitor's alone; does nothing once the headers have left. */
+  keepPrivate(): void;
   /** The request's URL with its query, absolute or not; `null` when unknown. */
   readonly url: string | null;
+  /** Who is at the other end of the connection; `null` when unknown. */
+  readonly address: string | null;
 }
 
 /** The part of tRPC's `createContext` options that every adapter gives. */
@@ -28,13 +35,19 @@ interface FetchOptions {
 }
 
 interface NodeOptions {
-  readonly req: Pick<IncomingMessage, "headers" | "url">;
+  readonly req: Pick<IncomingMessage, "headers" | "url"> & {
+    readonly socket?: { readonly remoteAddress?: string | undefined };
+  };
   readonly res: Pick<ServerResponse, "setHeader" | "getHeader" | "headersSent" | "writeHead">;
   readonly info?: RequestInfo;
 }
 
 interface FastifyOptions {
-  readonly req: { readonly headers: IncomingMessage["headers"]; readonly url: string };
+  readonly req: {
+    readonly headers: IncomingMessage["headers"];
+    readonly url: string;
+    readonly ip?: string | undefined;
+  };
   readonly res: { header(name: string, value: string): unknown; readonly sent: boolean; readonly raw: unknown };
   readonly info?: RequestInfo;
 }
@@ -44,6 +57,8 @@ interface PlainOptions {
   readonly headers: Headers;
   /** Adds a `Set-Cookie` header to the response. Without it, what needs a cookie fails with `HEADERS_SENT`. */
   readonly setCookie?: (cookie: string) => void;
+  /** Sets another header of the response. Without it, `Cache-Control` and `Vary` are left to the caller. */
+  readonly setHeader?: (name: string, value: string) => void;
   readonly url?: string;
   readonly info?: RequestInfo;
 }
@@ -76,18 +91,31 @@ function carryFetch({ req, resHeaders }: FetchOptions): Carrier {
       resHeaders.append("set-cookie", cookie);
       return true;
     },
+    setHeader: (name, value) => resHeaders.set(name, value),
+    keepPrivate: () => {
+      // tRPC adds these to its own headers, after the app's responseMeta: it has the last word on this adapter alone.
+      resHeaders.set("cache-control", keptPrivate(resHeaders.get("cache-control") ?? ""));
+      resHeaders.set("vary", variedByCookie(resHeaders.get("vary") ?? ""));
+    },
     url: req.url,
+    address: null,
   };
 }
 
-function carryPlain({ headers, setCookie, url }: PlainOptions): Carrier {
+function carryPlain({ headers, setCookie, setHeader, url }: PlainOptions): Carrier {
   return {
     header: (name) => headers.get(name),
     setCookie: (cookie) => {
       setCookie?.(cookie);
       return setCookie !== undefined;
     },
+    setHeader: (name, value) => setHeader?.(name, value),
+    keepPrivate: () => {
+      setHeader?.("cache-control", keptPrivate(""));
+      setHeader?.("vary", variedByCookie(""));
+    },
     url: url ?? null,
+    address: null,
   };
 }
 
@@ -99,7 +127,10 @@ function carryFastify({ req, res }: FastifyOptions): Carrier {
       res.header("set-cookie", cookie); // Fastify collects this one header instead of replacing it
       return true;
     },
+    setHeader: (name, value) => void (res.sent || res.header(name, value)),
+    keepPrivate: () => keepPrivateAtHead(res.raw as ServerResponse),
     url: req.url,
+    address: req.ip ?? null,
   };
 }
 
@@ -124,9 +155,24 @@ function carryNode({ req, res }: NodeOptions): Carrier {
       }
       return true;
     },
+    setHeader: (name, value) => void (res.headersSent || res.setHeader(name, value)),
+    keepPrivate: () => keepPrivateAtHead(res as ServerResponse),
     url: req.url ?? null,
+    address: req.socket?.remoteAddress ?? null,
   };
 }
+
+/** At the head itself, so that nothing that the app or tRPC sets meanwhile makes the response public. */
+function keepPrivateAtHead(res: ServerResponse): void {
+  if (res.headersSent) return;
+  onHeaders(res, () => {
+    res.setHeader("cache-control", keptPrivate(textOf(res.getHeader("cache-control"))));
+    res.setHeader("vary", variedByCookie(textOf(res.getHeader("vary"))));
+  });
+}
+
+const textOf = (header: number | string | string[] | undefined) =>
+  Array.isArray(header) ? header.join(", ") : String(header ?? "");
 
 function nodeHeader(headers: IncomingMessage["headers"], name: string): string | null {
   const value = headers[name];

@@ -8,6 +8,7 @@ import {
   rotated,
   withTicket,
 } from "./credentials.ts";
+import { deviceKey } from "./device.ts";
 import { type Draft, replay, subjectMismatch } from "./draft.ts";
 import { type AppliedPush, applyPush } from "./push.ts";
 import type { Settings } from "./settings.ts";
@@ -18,6 +19,8 @@ export interface Circumstances {
   readonly record: SessionRecord | null;
   /** The hash of the token that the request presented. */
   readonly hash: string | null;
+  /** What a login notes of the client's device. */
+  device(): string | null;
   /** The secret to hand out if this commit creates or rotates; minted when it is asked for. */
   secret(): string;
   /** When the request began: its access time. */
@@ -90,6 +93,8 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
     if (record) expect.set(credentialsKey, entries.get(credentialsKey)?.rev ?? 0);
     changes.set(credentialsKey, { value: formatCredentials(credentials), writer: "server", seq: 0 });
   }
+  const device = wishes.subject === undefined ? null : now.device();
+  if (device !== null) changes.set(deviceKey, { value: JSON.stringify(device), writer: "server", seq: 0 });
   const timeoutMs = wishes.timeoutMs ?? (record ? undefined : settings.timeoutMs);
   return {
     commit: {

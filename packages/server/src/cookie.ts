@@ -1,10 +1,17 @@
-import { type SerializeOptions, serialize } from "cookie";
+import { serialize } from "cookie";
 import { parseToken, type Token } from "./credentials.ts";
+import { invalid } from "./option-checks.ts";
 
 /** How the cookie is sent. */
 export interface CookieSettings {
   readonly name: string;
-  readonly attributes: Readonly<SerializeOptions>;
+  readonly attributes: {
+    readonly httpOnly: true;
+    readonly secure: boolean;
+    readonly sameSite: "strict" | "lax" | "none";
+    readonly path: string;
+    readonly domain?: string;
+  };
 }
 
 /**
@@ -29,4 +36,46 @@ export function readCookie(header: string | null | undefined, name: string): Tok
 /** The `Set-Cookie` header that hands out a token for `seconds`; with an empty token and 0 it takes the cookie back. */
 export function writeCookie({ name, attributes }: CookieSettings, token: string, seconds: number): string {
   return serialize(name, token, { ...attributes, maxAge: Math.max(0, Math.ceil(seconds)) });
+}
+
+/** How the session's cookie is sent. The defaults are the strictest that still let a link from elsewhere find the session. */
+export interface CookieOptions {
+  /** Default `__Host-catnap`, or `catnap` where a `domain`, a `path` or an insecure cookie rules the prefix out. */
+  readonly name?: string;
+  /** Default `lax`. `none` is for a page of another site, which then must be listed in `origins`. */
+  readonly sameSite?: "strict" | "lax" | "none";
+  /** Shares the session with the sub-domains. Default: this host alone. */
+  readonly domain?: string;
+  /** Default `/`. */
+  readonly path?: string;
+  /** `false` is accepted only while every one of `origins` is plain HTTP on this machine; then it is the default. */
+  readonly secure?: boolean;
+}
+
+/** The options, checked, with their defaults. Throws `INVALID_OPTION` for those that would weaken the cookie, or that a browser would refuse. */
+export function settleCookie(cookie: CookieOptions, origins: ReadonlySet<string>): CookieSettings {
+  const local = origins.size > 0 && [...origins].every(isLocal);
+  const secure = cookie.secure ?? !local;
+  if (!secure && !local) {
+    throw invalid(
+      "cookie.secure is false, but origins are not all http://localhost: a token must not travel in the clear",
+    );
+  }
+  const { sameSite = "lax", domain, path = "/" } = cookie;
+  if (sameSite === "none" && !secure) throw invalid('cookie.sameSite "none" needs a secure cookie');
+  const canPrefix = secure && domain === undefined && path === "/";
+  const name = cookie.name ?? (canPrefix ? "__Host-catnap" : "catnap");
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name))
+    throw invalid(`cookie.name "${name}" is not 1 to 64 letters, digits, "_", "-"`);
+  if (name.startsWith("__Host-") && !canPrefix) {
+    throw invalid('cookie.name starts with "__Host-", which rules out domain, another path, and an insecure cookie');
+  }
+  if (name.startsWith("__Secure-") && !secure)
+    throw invalid('cookie.name starts with "__Secure-", which needs a secure cookie');
+  return { name, attributes: { httpOnly: true, secure, sameSite, path, ...(domain === undefined ? {} : { domain }) } };
+}
+
+function isLocal(origin: string): boolean {
+  const { protocol, hostname } = new URL(origin);
+  return protocol === "http:" && (hostname === "localhost" || hostname === "127.0.0.1" || hostname === "[::1]");
 }

@@ -26,6 +26,9 @@ export interface ForkOrigin {
   /** Mints the identifier of a session that has no record yet. */
   identify(): string;
   subject(): string | null;
+  authenticatedAt(): number | null;
+  /** What the commit of a login will call its time. */
+  readonly startedAt: number;
   now(): number;
   /** The encoded value that the request holds: what calls before this one handed over, else the record's. */
   current(name: string): string | null;
@@ -179,6 +182,11 @@ export class Fork implements SessionHome {
   subject(): string | null {
     this.#assertLive();
     return this.#draft.wishes.subject ?? this.#origin.subject();
+  }
+
+  authenticatedAt(): number | null {
+    this.#assertLive();
+    return this.#draft.wishes.subject === undefined ? this.#origin.authenticatedAt() : this.#origin.startedAt;
   }
 
   previous(): Previous {

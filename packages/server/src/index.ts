@@ -1,9 +1,13 @@
 export type { WakeOptions } from "./carrier.ts";
+export type { CookieOptions } from "./cookie.ts";
+export type { SessionEvent } from "./events.ts";
+export type { FreshMiddleware } from "./fresh.ts";
 export type { SessionMiddleware } from "./middleware.ts";
+export type { SessionPolicy } from "./policy.ts";
 export type { RequestSession } from "./request-session.ts";
 export type { RouterInfo, SessionProcedure, SessionRouterRecord } from "./router.ts";
 export { createSessions, type Sessions } from "./sessions.ts";
-export type { CookieOptions, SessionEvent, SessionHooks, SessionsOptions } from "./settings.ts";
+export type { MaxSessions, SessionHooks, SessionsOptions, Visitor } from "./settings.ts";
 export {
   type Commit,
   type Entry,
@@ -19,3 +23,4 @@ export {
   type Unsubscribe,
   type WriteResult,
 } from "./store.ts";
+export type { ListedSession, ListQuery } from "./subjects.ts";

@@ -18,6 +18,9 @@ const trpcCode: Readonly<Record<SessionErrorCode, TRPCError["code"]>> = {
   SUBJECT_MISMATCH: "CONFLICT",
   TICKETS_DISABLED: "INTERNAL_SERVER_ERROR",
   HEADERS_SENT: "PRECONDITION_FAILED",
+  NOT_FRESH: "UNAUTHORIZED",
+  TOO_MANY_SESSIONS: "FORBIDDEN",
+  RATE_LIMITED: "TOO_MANY_REQUESTS",
   CROSS_SITE: "FORBIDDEN",
   BAD_PUSH: "BAD_REQUEST",
   PROTOCOL_MISMATCH: "PRECONDITION_FAILED",
@@ -29,7 +32,7 @@ const trpcCode: Readonly<Record<SessionErrorCode, TRPCError["code"]>> = {
 };
 
 /** A `TRPCError` of the right code around a `SessionError`; anything else as it is. */
-function toTRPCError(error: unknown): unknown {
+export function toTRPCError(error: unknown): unknown {
   const found = SessionError.from(error);
   return found ? new TRPCError({ code: trpcCode[found.code], message: found.message, cause: found }) : error;
 }
@@ -73,7 +76,9 @@ export function createMiddleware<D extends AnyDefinition, K extends string>(
     }
     let call: Call;
     try {
-      if (type === "mutation") held.guard();
+      // A live stream is read by no foreign page, but it would take one of the session's few.
+      if (type !== "query") held.guard();
+      held.assertBatch();
       await held.open();
       call = held.call();
     } catch (error) {

@@ -1,8 +1,18 @@
 import { SessionError } from "@catnap/shared";
 import type { Carrier } from "./carrier.ts";
 
+/** A page of another origin that made the browser send a request: what the browser says of it. */
+export interface Foreigner {
+  /** `Sec-Fetch-Site`; `null` from a browser that does not send it. */
+  readonly site: string | null;
+  readonly origin: string | null;
+}
+
+/** Longer than any origin; the header is the client's to choose. */
+const maxOriginLength = 300;
+
 /**
- * Refuses a state-changing request that a page of another site, or of another host of this one, made the browser send.
+ * Whether a page of another site, or of another host of this one, made the browser send this request; `null`: none did.
  * Browsers say where a request comes from (`Sec-Fetch-Site`, else `Origin`); what says neither is no browser, has
  * no cookie that a foreign page could ride on, and passes. tRPC runs input-less mutations from a foreign multipart form, so
  * content types are no defence.
@@ -10,15 +20,20 @@ import type { Carrier } from "./carrier.ts";
  * `origins` are those allowed besides the server's own; behind a proxy that rewrites `Host` they are how the server
  * knows itself.
  */
-export function guardOrigin(carrier: Carrier, origins: ReadonlySet<string>): void {
+export function foreignerBehind(carrier: Carrier, origins: ReadonlySet<string>): Foreigner | null {
   const origin = carrier.header("origin");
-  if (origin !== null && origins.has(origin)) return;
+  if (origin !== null && origins.has(origin)) return null;
   const site = carrier.header("sec-fetch-site");
-  if (site === "same-origin" || site === "none") return;
-  if (site === null && (origin === null || hostOf(origin) === carrier.header("host"))) return;
-  throw new SessionError(
+  if (site === "same-origin" || site === "none") return null;
+  if (site === null && (origin === null || hostOf(origin) === carrier.header("host"))) return null;
+  return { site: site?.slice(0, maxOriginLength) ?? null, origin: origin?.slice(0, maxOriginLength) ?? null };
+}
+
+/** `CROSS_SITE` for a foreigner. */
+export function crossSite({ site }: Foreigner): SessionError {
+  return new SessionError(
     "CROSS_SITE",
-    `A ${site ?? "foreign"} page may not change the session: list its origin in createSessions({ origins }) if it should`,
+    `A ${site === "same-site" ? "same-site" : "foreign"} page may not change the session: list its origin in createSessions({ origins }) if it should`,
   );
 }
 

@@ -2,6 +2,7 @@ import {
   type Answer,
   type AnyDefinition,
   applyOp,
+  assertPlain,
   byteLength,
   decode,
   isSessionError,
@@ -11,6 +12,7 @@ import {
   type Previous,
   type Push,
   protocol,
+  SessionError,
   type SessionFacts,
   type SyncFailure,
   type SyncSuccess,
@@ -91,7 +93,7 @@ export function applyPush(
     if (!key.merge && current && current.seq > op.seq && current.writer.startsWith(`${push.profile}/`)) continue;
     try {
       const before = current?.value ?? null;
-      const next = decide(key, op, before);
+      const next = decide(key, op, before, definition.limits.valueBytes);
       const growth = byteLength(next ?? "") - byteLength(before ?? "");
       if (growth > left) {
         const message = `"${op.key}" does not fit: the session is full (limits.sessionBytes)`;
@@ -120,10 +122,34 @@ export function applyPush(
 }
 
 /** The value after an op, validated: what a browser sends is checked as if nobody had checked it before. */
-function decide(key: Key, op: Op, current: string | null): string | null {
+function decide(key: Key, op: Op, current: string | null, room: number): string | null {
   if (op.value === null) return null;
-  const value = key.encode(decode(op.value, key.name));
-  return applyOp(key, { ...op, value }, current);
+  const value = key.encode(untangle(key, op.value, room));
+  // What the change was made from is a schema's value too, or nothing that a merge should be shown.
+  const from = op.from == null || op.from === current ? op.from : fitting(key, op.from, room);
+  return applyOp(key, from === undefined ? { ...op, value } : { ...op, value, from }, current);
+}
+
+/** Decodes what a browser sent. Its length is looked at first, then its shape, before any schema sees it. */
+function untangle(key: Key, encoded: string, room: number): unknown {
+  if (encoded.length > room) {
+    throw new SessionError("LIMIT_EXCEEDED", `"${key.name}" takes more than limits.valueBytes (${room})`, {
+      key: key.name,
+    });
+  }
+  const value = decode(encoded, key.name);
+  // superjson makes any graph, and JSON any depth: a recursive schema would exhaust the stack, or the afternoon.
+  assertPlain(value, key.name, room);
+  return value;
+}
+
+function fitting(key: Key, encoded: string, room: number): string | null {
+  try {
+    return key.encode(untangle(key, encoded, room));
+  } catch (error) {
+    if (!isSessionError(error)) throw error;
+    return null;
+  }
 }
 
 function nextMarks(marks: Marks, push: Push, reached: number | null): Marks | null {

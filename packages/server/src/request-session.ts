@@ -27,13 +27,15 @@ import {
   readCredentials,
   type Standing,
 } from "./credentials.ts";
+import { describeDevice } from "./device.ts";
 import { Draft } from "./draft.ts";
 import { Fork, type ForkOrigin } from "./fork.ts";
-import { guardOrigin } from "./origin.ts";
+import { crossSite, foreignerBehind } from "./origin.ts";
 import { answerPush, decidedIn, factsOf, refusal, screenPush } from "./push.ts";
 import type { Settings } from "./settings.ts";
 import { expiresAt, type SessionRecord } from "./store.ts";
 import type { Streams } from "./streams.ts";
+import type { Subjects } from "./subjects.ts";
 import { redeemTicket } from "./ticket.ts";
 import type { Touches } from "./touches.ts";
 
@@ -44,6 +46,7 @@ const maxAttempts = 20;
 export interface Shared {
   readonly touches: Touches;
   readonly streams: Streams;
+  readonly subjects: Subjects;
 }
 
 /** One call's hold on the session, from the moment it starts to the moment its changes are handed over. */
@@ -69,10 +72,12 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   readonly #settings: Settings;
   readonly #touches: Touches;
   readonly #liveStreams: Streams;
+  readonly #subjects: Subjects;
   readonly #carrier: Carrier;
   readonly #barrier: Barrier;
   readonly #streams: boolean;
-  readonly #startedAt: number;
+  readonly #calls: number;
+  readonly startedAt: number;
   readonly #trans: Transaction;
   #record: SessionRecord | null = null;
   #standing: Standing = { kind: "unknown" };
@@ -90,6 +95,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   #flushing: Promise<void> | null = null;
   #tail: Promise<void> = Promise.resolve();
   #guarded = false;
+  #admitted = false;
   #counted = false;
   #ended = false;
 
@@ -97,12 +103,16 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     this.#settings = settings;
     this.#touches = shared.touches;
     this.#liveStreams = shared.streams;
+    this.#subjects = shared.subjects;
     this.#carrier = carrier;
     this.#streams = info?.accept === "application/jsonl" || info?.type === "subscription";
+    this.#calls = info?.calls.length ?? 1;
     this.#barrier = new Barrier(this.#streams ? undefined : info);
-    this.#startedAt = settings.clock();
+    this.startedAt = settings.clock();
     this.#trans = { side: "server", reason };
-    if (this.#streams && info?.type === "mutation") this.#mintEarly();
+    if (!this.#streams) return;
+    carrier.keepPrivate(); // now or never
+    if (info?.type === "mutation") this.#mintEarly();
   }
 
   /** A session outside any request, for the `expiring` hook: it can be read, and what is written to it goes nowhere. */
@@ -116,7 +126,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   #mintEarly(): void {
     if (readCookie(this.#carrier.header("cookie"), this.#settings.cookie.name) !== "none") return;
     const [identifier, secret] = [mintIdentifier(), mintSecret()];
-    if (!this.#carrier.setCookie(this.#cookie(identifier, secret, this.#startedAt + this.#settings.lifetimeMs))) return;
+    if (!this.#carrier.setCookie(this.#cookie(identifier, secret, this.startedAt + this.#settings.lifetimeMs))) return;
     this.#identifier = identifier;
     this.#mintedSecret = secret;
   }
@@ -154,11 +164,11 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
         accessedAt: record.accessedAt,
         transactions: record.transactions + own,
         timeoutMs: timeout,
-        expiresAt: expiresAt({ endsAt, timeoutMs: timeout, accessedAt: this.#startedAt }),
+        expiresAt: expiresAt({ endsAt, timeoutMs: timeout, accessedAt: this.startedAt }),
       };
     }
     const timeoutMs = this.#draft.wishes.timeoutMs ?? this.#settings.timeoutMs;
-    const [createdAt, accessedAt] = [this.#startedAt, this.#startedAt];
+    const [createdAt, accessedAt] = [this.startedAt, this.startedAt];
     return {
       identifier: this.#identifier,
       createdAt,
@@ -171,6 +181,10 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
 
   subject(): string | null {
     return this.#draft.wishes.subject ?? this.#record?.subject ?? null;
+  }
+
+  authenticatedAt(): number | null {
+    return this.#draft.wishes.subject === undefined ? (this.#record?.authenticatedAt ?? null) : this.startedAt;
   }
 
   current(name: string): string | null {
@@ -194,16 +208,36 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     );
   }
 
-  /** Refuses a cross-site request; asked before every mutation, and again before anything is committed. */
+  /**
+   * Refuses a cross-site request with `CROSS_SITE`, or reports it, as the settings say; asked before every mutation and
+   * subscription, and again before anything is committed. Reads nothing: an app may ask for procedures without a session.
+   */
   guard(): void {
     if (this.#guarded) return;
-    guardOrigin(this.#carrier, this.#settings.origins);
+    const foreigner = foreignerBehind(this.#carrier, this.#settings.origins);
+    if (foreigner) {
+      if (this.#settings.guard === "refuse") throw crossSite(foreigner);
+      this.#settings.report({ kind: "cross-site", what: this.#trans.reason, ...foreigner });
+    }
     this.#guarded = true;
+  }
+
+  /** Refuses each call of a batch that has too many. */
+  assertBatch(): void {
+    const { maxBatch } = this.#settings;
+    if (this.#calls <= maxBatch) return;
+    throw new SessionError(
+      "LIMIT_EXCEEDED",
+      `The batch has ${this.#calls} calls, more than maxBatch (${maxBatch}): set maxItems on httpBatchLink, or raise the limit in createSessions`,
+    );
   }
 
   /** Reads the record, once per request, and lets the session awake. */
   open(): Promise<void> {
-    this.#opening ??= this.#settings.hasLife ? this.#awake() : this.#load();
+    if (!this.#opening) {
+      if (!this.#streams) this.#carrier.keepPrivate();
+      this.#opening = this.#settings.hasLife ? this.#awake() : this.#load();
+    }
     return this.#opening;
   }
 
@@ -234,13 +268,19 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     const now = this.now();
     const hash = hashToken(secret);
     const standing = judge(readCredentials(record.entries), hash, now);
-    if (standing.kind === "reused") this.#settings.report({ kind: "reuse", identifier });
+    if (standing.kind === "reused") await this.#reused(record);
     if (standing.kind === "reused" || standing.kind === "unknown") return;
     if (expiresAt(record) <= now) {
       this.#previous = "expired";
       return;
     }
     this.#admit(record, hash, standing);
+  }
+
+  /** Whoever holds a retired token got it from somewhere: the operator hears of it, and the session may end. */
+  async #reused({ identifier, subject }: SessionRecord): Promise<void> {
+    const ended = this.#settings.onReuse === "invalidate" && (await this.#subjects.revoke(identifier));
+    this.#settings.report({ kind: "reuse", identifier, subject, ended });
   }
 
   /** From here on the request is this session's; a `secret` is news to the browser. */
@@ -337,7 +377,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
 
   #renews(): boolean {
     if (this.#streams || this.#standing.kind !== "current") return false;
-    return this.#standing.issuedAt + this.#settings.renewalMs <= this.#startedAt;
+    return this.#standing.issuedAt + this.#settings.renewalMs <= this.startedAt;
   }
 
   /** One commit after another: a stream's calls each bring their own. */
@@ -395,6 +435,9 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
       const identifier =
         this.#record?.identifier ?? this.#identifier ?? (nonce ? identifierOf(nonce) : this.identify());
       if (commit) {
+        if (commit.create) await this.#assertAdmitted();
+        const binds = commit.subject !== undefined && commit.subject !== this.#record?.subject ? commit.subject : null;
+        if (binds !== null) await this.#subjects.assertRoom(binds);
         const result = await store.write(identifier, commit);
         if (!result.ok) {
           this.#meet(result.record, commit.create !== undefined, nonce);
@@ -403,6 +446,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
         const overtaken = result.rev > (this.#record?.rev ?? 0) + 1;
         this.#record = committed(identifier, this.#record, commit, result.rev);
         this.#counted = true;
+        if (binds !== null) await this.#subjects.keepWithin(binds, identifier);
         if (issues) this.#issue(secret());
         // Others have committed other keys since this request read: an answer at this revision owes the tab theirs too.
         if (overtaken && pending) this.#record = (await store.read(identifier)) ?? this.#record;
@@ -413,12 +457,23 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     throw new SessionError("CONFLICT", "Other writers of the same values kept winning: try again");
   }
 
+  /** Asks the app's limiter, once per request, before the first record of a visitor. */
+  async #assertAdmitted(): Promise<void> {
+    if (this.#admitted) return;
+    const { header, address } = this.#carrier;
+    if ((await this.#settings.admit?.({ header, address })) === false) {
+      throw new SessionError("RATE_LIMITED", "No new session for this visitor just now: try again later");
+    }
+    this.#admitted = true;
+  }
+
   #circumstances(secret: () => string): Circumstances {
     return {
       record: this.#record,
       hash: this.#hash,
+      device: () => describeDevice(this.#carrier.header("user-agent")),
       secret,
-      startedAt: this.#startedAt,
+      startedAt: this.startedAt,
       now: this.now(),
       transactions: this.#counted ? 0 : 1,
     };
@@ -437,7 +492,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
       // The identifier is taken: by another first request of the same browser, which tells by the nonce, or by nobody we know.
       const secret = record && nonce ? claimSecret(readCredentials(record.entries), nonce, now) : null;
       if (record && secret !== null && expiresAt(record) > now) {
-        this.#admit(record, hashToken(secret), { kind: "current", issuedAt: this.#startedAt }, secret);
+        this.#admit(record, hashToken(secret), { kind: "current", issuedAt: this.startedAt }, secret);
       } else this.#identifier = mintIdentifier();
       return;
     }
@@ -456,7 +511,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     const record = this.#record;
     if (!record) return;
     this.#hash = hashToken(secret);
-    this.#standing = { kind: "current", issuedAt: this.#startedAt };
+    this.#standing = { kind: "current", issuedAt: this.startedAt };
     if (!this.#mintedSecret && !this.#carrier.setCookie(this.#cookie(record.identifier, secret, record.endsAt))) {
       throw new SessionError(
         "HEADERS_SENT",
@@ -480,15 +535,18 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     this.#touches.forget(record.identifier);
     await this.#settings.store.delete(record.identifier);
     this.#carrier.setCookie(writeCookie(this.#settings.cookie, "", 0));
+    const { clearSiteData } = this.#settings;
+    if (clearSiteData.length > 0)
+      this.#carrier.setHeader("clear-site-data", clearSiteData.map((what) => `"${what}"`).join(", "));
   }
 
   /** Counts a transaction that changed nothing, in time. */
   #touch(): Promise<void> | undefined {
     if (!this.#record || this.#counted) return undefined;
     this.#counted = true;
-    const written = this.#touches.add(this.#record, this.#startedAt);
+    const written = this.#touches.add(this.#record, this.startedAt);
     const { transactions } = this.#record;
-    this.#record = { ...this.#record, accessedAt: this.#startedAt, transactions: transactions + 1 };
+    this.#record = { ...this.#record, accessedAt: this.startedAt, transactions: transactions + 1 };
     return written;
   }
 }

@@ -1,5 +1,6 @@
 import {
   type AnyDefinition,
+  assertPlain,
   type ChangesEvent,
   type ChangesInput,
   forbidden,
@@ -111,7 +112,13 @@ export function createRouter<D extends AnyDefinition>(
       .input((raw) => readable(definition, raw))
       .query(({ ctx, input }: { ctx: Record<string, unknown>; input: Key }) => sessionOf(ctx).value(input.name)),
     setValue: builder
-      .input((raw) => ({ key: writable(definition, raw), value: (raw as { value?: unknown }).value }))
+      .input((raw) => {
+        const key = writable(definition, raw);
+        const { value } = raw as { value?: unknown };
+        // The app's transformer may have made any graph of it.
+        if (value !== undefined) assertPlain(value, key.name, definition.limits.valueBytes);
+        return { key, value };
+      })
       .mutation(({ ctx, input }: { ctx: Record<string, unknown>; input: { key: Key; value: unknown } }) => {
         sessionOf(ctx).setValue(input.key.name, input.value);
         return { ok: true };

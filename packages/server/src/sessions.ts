@@ -1,12 +1,23 @@
-import { type AnyDefinition, Session, SessionError, type SessionErrorData, type SessionSnapshot } from "@catnap/shared";
+import {
+  type AnyDefinition,
+  maxOpsPerPush,
+  Session,
+  SessionError,
+  type SessionErrorData,
+  type SessionSnapshot,
+} from "@catnap/shared";
+import { keptPrivate, variedByCookie } from "./caching.ts";
 import { carry, type WakeOptions } from "./carrier.ts";
 import { Fork } from "./fork.ts";
+import { createFreshMiddleware, type FreshMiddleware } from "./fresh.ts";
 import { createMiddleware, type SessionMiddleware } from "./middleware.ts";
+import { policyOf, type SessionPolicy } from "./policy.ts";
 import { RequestSession } from "./request-session.ts";
 import { createRouter, type SessionProcedure, type SessionRouterRecord } from "./router.ts";
-import { invalid, type SessionsOptions, settle } from "./settings.ts";
-import type { SessionInfo, SessionRecord } from "./store.ts";
+import { type SessionsOptions, settle } from "./settings.ts";
+import type { SessionRecord } from "./store.ts";
 import { Streams } from "./streams.ts";
+import { type ListedSession, type ListQuery, Subjects } from "./subjects.ts";
 import { Sweeper } from "./sweeper.ts";
 import { Touches } from "./touches.ts";
 
@@ -19,23 +30,42 @@ export interface Sessions<D extends AnyDefinition, K extends string = "session">
   wake(options: WakeOptions): RequestSession<D>;
   /** For the app's procedures: turns what `wake` put into the context into the `Session`. Use it before other middleware. */
   readonly middleware: SessionMiddleware<D, K>;
+  /**
+   * For what the app changes outside `middleware` and `run` on behalf of a cookie: throws `CROSS_SITE` when a page of another
+   * origin made the browser send this request. Takes a `Request`, `{ req, res }` of Node, Express or Fastify, or what an
+   * adapter hands to `createContext`. Does not read the session; call it for methods other than GET and HEAD.
+   */
+  guard(request: WakeOptions): void;
   /** The session's procedures, built on the app's own procedure, for the app's router. */
   router<P>(options: { procedure: P & SessionProcedure<P, D, K> }): SessionRouterRecord<D>;
   /**
    * One transaction outside tRPC: hands the request's session to `handler`, commits when it returns, and adds the cookie to
-   * its response. When it throws, nothing is committed.
+   * its response, which no cache may keep (`Cache-Control: no-store` unless it says `private` itself, `Vary: Cookie`).
+   * When it throws, nothing is committed.
    */
   run(request: Request, handler: (session: Session<D>) => Response | Promise<Response>): Promise<Response>;
-  /** The state for a server-rendered page's `initialSnapshot`; no secret values. */
+  /**
+   * The state for a server-rendered page's `initialSnapshot`; no secret values. The response that carries it is the
+   * app's: give it `Cache-Control: private, no-cache` (or `no-store`) and `Vary: Cookie`.
+   */
   snapshot(request: Request): Promise<SessionSnapshot>;
   /** For the app's error formatter: what lets the browser know a `SessionError` again, as `data.session`. */
   errorData(error: unknown): { session: SessionErrorData | null };
-  /** The sessions of a subject, without their values. */
-  list(query: { subject: string }): Promise<SessionInfo[]>;
+  /**
+   * For procedures that want a recent login: `procedure.use(sessions.requireFresh(300))`. Refuses with `NOT_FRESH` when
+   * `login` was last called on this session more than so many seconds ago, or never. Put it after `middleware`.
+   */
+  requireFresh(seconds: number): FreshMiddleware<D, K>;
+  /** What this configuration amounts to, for an auditor: `console.log(JSON.stringify(sessions.policy(), null, 2))`. No secrets. */
+  policy(): SessionPolicy;
+  /** The living sessions of a subject, to show them: device, first and last use, and which one asks; no values, no tokens. */
+  list(query: ListQuery): Promise<ListedSession[]>;
   /** Ends a session by its public identifier; says whether there was one. */
   revoke(identifier: string): Promise<boolean>;
   /** Ends all sessions of a subject but `except` (an identifier); says how many. A missing subject is an error, never everybody. */
   revokeAll(query: { subject: string; except?: string }): Promise<number>;
+  /** Ends every session that there is, of everybody, for the day after a leak; says how many. Under a name of its own, so that no missing argument can ask for it. */
+  revokeEveryone(): Promise<number>;
   /** Removes expired sessions now, after their `expiring` hooks; says how many. */
   sweep(): Promise<number>;
   /**
@@ -59,7 +89,8 @@ export function createSessions<D extends AnyDefinition, const K extends string =
   const { store, report, clock } = settings;
   const touches = new Touches(store, settings.touchIntervalMs, (error) => report({ kind: "background", error }));
   const streams = new Streams(settings.maxStreams);
-  const shared = { touches, streams };
+  const subjects = new Subjects(settings, touches);
+  const shared = { touches, streams, subjects };
   const sweeper = new Sweeper(settings, expiring);
   const contextKey = settings.contextKey as K;
 
@@ -70,45 +101,18 @@ export function createSessions<D extends AnyDefinition, const K extends string =
     await session.expiring();
   }
 
-  async function list({ subject }: { subject: string }): Promise<SessionInfo[]> {
-    if (typeof subject !== "string" || subject === "") {
-      throw invalid("subject is missing: name whose sessions you mean; nothing was done");
-    }
-    const found: SessionInfo[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await store.find({ subject, limit: 100, ...(cursor === undefined ? {} : { cursor }) });
-      found.push(...page.items.filter((info) => info.expiresAt > clock()));
-      cursor = page.cursor;
-    } while (cursor !== undefined);
-    return found;
-  }
-
-  async function revoke(identifier: string): Promise<boolean> {
-    touches.forget(identifier);
-    return store.delete(identifier);
-  }
-
-  async function revokeAll({ subject, except }: { subject: string; except?: string }): Promise<number> {
-    let ended = 0;
-    // Until a look finds none: a session that was bound to the subject during the walk is ended as well.
-    for (;;) {
-      const left = (await list({ subject })).filter(({ identifier }) => identifier !== except);
-      if (left.length === 0) return ended;
-      for (const { identifier } of left) if (await revoke(identifier)) ended++;
-    }
-  }
-
   const plain = async (request: Request) => {
     const cookies: string[] = [];
+    const headers = new Headers();
     const carrier = carry({
       headers: request.headers,
       url: request.url,
       setCookie: (cookie) => void cookies.push(cookie),
+      setHeader: (name, value) => headers.set(name, value),
     });
     const awake = new RequestSession<D>(settings, shared, carrier, undefined, new URL(request.url).pathname);
     await awake.open();
-    return { awake, cookies };
+    return { awake, cookies, headers };
   };
 
   return {
@@ -116,17 +120,21 @@ export function createSessions<D extends AnyDefinition, const K extends string =
       const reason = from.info?.calls.map(({ path }) => path).join() ?? "request";
       return new RequestSession<D>(settings, shared, carry(from), from.info, reason);
     },
+    guard(from) {
+      const carrier = carry(from);
+      new RequestSession(settings, shared, carrier, undefined, pathOf(carrier.url)).guard();
+    },
     middleware: createMiddleware<D, K>(contextKey, (candidate) => candidate instanceof RequestSession),
     router: ({ procedure }) => createRouter(options.definition, contextKey, procedure),
     async run(request, handler) {
-      const { awake, cookies } = await plain(request);
+      const { awake, cookies, headers } = await plain(request);
       if (!["GET", "HEAD", "OPTIONS"].includes(request.method)) awake.guard();
       const call = awake.call();
       try {
         // The settings' class is the app's own, made for this definition.
         const response = await handler(call.session as unknown as Session<D>);
         await call.succeed();
-        return withCookies(response, cookies);
+        return personal(response, cookies, headers);
       } finally {
         call.fail();
       }
@@ -135,10 +143,13 @@ export function createSessions<D extends AnyDefinition, const K extends string =
       const { awake } = await plain(request);
       return awake.snapshot();
     },
+    policy: () => policyOf(settings, maxOpsPerPush),
     errorData: (error) => ({ session: SessionError.from(error)?.toJSON() ?? null }),
-    list,
-    revoke,
-    revokeAll,
+    requireFresh: (seconds) => createFreshMiddleware<D, K>(contextKey, seconds, clock),
+    list: (query) => subjects.list(query),
+    revoke: (identifier) => subjects.revoke(identifier),
+    revokeAll: (query) => subjects.revokeAll(query),
+    revokeEveryone: () => subjects.revokeEveryone(),
     sweep: () => sweeper.sweep(),
     endStreams: () => streams.end(),
     async close() {
@@ -150,10 +161,19 @@ export function createSessions<D extends AnyDefinition, const K extends string =
   };
 }
 
-/** Adds the cookies to a response whose own headers may be immutable. */
-function withCookies(response: Response, cookies: readonly string[]): Response {
-  if (cookies.length === 0) return response;
+/** Where a request went, without its query. */
+function pathOf(url: string | null): string {
+  return url === null ? "request" : (url.split("?")[0] ?? "request");
+}
+
+/** The response with its cookies and kept out of caches; a new one, since its own headers may be immutable. */
+function personal(response: Response, cookies: readonly string[], ours: Headers): Response {
   const answer = new Response(response.body, response);
-  for (const cookie of cookies) answer.headers.append("set-cookie", cookie);
+  const { headers } = answer;
+  const cleared = ours.get("clear-site-data");
+  if (cleared !== null) headers.set("clear-site-data", cleared);
+  headers.set("cache-control", keptPrivate(headers.get("cache-control") ?? ""));
+  headers.set("vary", variedByCookie(headers.get("vary") ?? ""));
+  for (const cookie of cookies) headers.append("set-cookie", cookie);
   return answer;
 }

@@ -1,14 +1,8 @@
 import type { AnyDefinition, Session, SessionHome, Transaction } from "@catnap/shared";
-import { SessionError } from "@catnap/shared";
-import type { CookieSettings } from "./cookie.ts";
+import { type CookieOptions, type CookieSettings, settleCookie } from "./cookie.ts";
+import { reportToStandardError, type SessionEvent } from "./events.ts";
+import { invalid, oneOf, seconds, whole } from "./option-checks.ts";
 import type { SessionStore } from "./store.ts";
-
-/** Something that an operator wants to know and no request can be told. */
-export type SessionEvent =
-  /** A rotated token was used after its grace: it was stolen, or a copy of the browser's profile is in use. */
-  | { readonly kind: "reuse"; readonly identifier: string }
-  /** Work in the background failed: writing access times, or sweeping. It is tried again. */
-  | { readonly kind: "background"; readonly error: unknown };
 
 /** Functions called at the turns of a session's life, as an alternative to a subclass. They may be asynchronous. */
 export interface SessionHooks<D extends AnyDefinition> {
@@ -18,17 +12,19 @@ export interface SessionHooks<D extends AnyDefinition> {
   expiring?(session: Session<D>): void | Promise<void>;
 }
 
-export interface CookieOptions {
-  /** Default `__Host-catnap`, or `catnap` where a `domain`, a `path` or an insecure cookie rules the prefix out. */
-  readonly name?: string;
-  /** Default `lax`. `none` is for a page of another site, which then must be listed in `origins`. */
-  readonly sameSite?: "strict" | "lax" | "none";
-  /** Shares the session with the sub-domains. Default: this host alone. */
-  readonly domain?: string;
-  /** Default `/`. */
-  readonly path?: string;
-  /** `false` is accepted only while every one of `origins` is plain HTTP on this machine; then it is the default. */
-  readonly secure?: boolean;
+/** How many sessions a subject may have, and what becomes of one too many. */
+export interface MaxSessions {
+  readonly perSubject: number;
+  /** `reject`: a login too many fails with `TOO_MANY_SESSIONS`. `endOldest`: it ends the one that logged in longest ago. */
+  readonly whenFull: "reject" | "endOldest";
+}
+
+/** Who asks for a new session: what a limiter can tell visitors apart by. */
+export interface Visitor {
+  /** A request header by its lower-case name, such as `x-forwarded-for` behind your own proxy. */
+  header(name: string): string | null;
+  /** The address of the connection over a Node adapter, Fastify's `req.ip`; `null` where the adapter does not tell (fetch). */
+  readonly address: string | null;
 }
 
 /** What `createSessions` takes. Times are seconds. */
@@ -43,14 +39,38 @@ export interface SessionsOptions<D extends AnyDefinition, K extends string = "se
   readonly renewal?: number;
   /** How long requests in flight may use a rotated token; default 60, at most 300. */
   readonly grace?: number;
+  /**
+   * What follows when a rotated token is used after its grace, a sign of theft: `report` (the default) tells `report`;
+   * `invalidate` ends the session as well, thief and owner alike, which a browser restored from a backup will meet too.
+   */
+  readonly onReuse?: "report" | "invalidate";
+  /** How many sessions a subject may have, and what becomes of one too many. Default: any number. */
+  readonly maxSessions?: MaxSessions;
   /** How long an access that changed nothing may wait before it is written; default 60, never more than a tenth of the timeout. */
   readonly touchInterval?: number;
   /** How often expired sessions are swept; default 300; 0: never, the app calls `sweep()`. */
   readonly sweepInterval?: number;
   /** How many live streams one session may have at a server; default 16. A browser needs one. */
   readonly maxStreams?: number;
+  /** How many calls one batch may hold; default 100. More are refused with `LIMIT_EXCEEDED`, each of them. */
+  readonly maxBatch?: number;
+  /**
+   * Asked before a visitor gets a session: `false` refuses with `RATE_LIMITED`. For the app's own limiter, since whoever
+   * writes one value makes a record. Default: everybody is admitted.
+   */
+  readonly admit?: (visitor: Visitor) => boolean | Promise<boolean>;
   /** The origins of the pages that may change sessions, besides the server's own. Behind a proxy that rewrites `Host`: the server's own too. */
   readonly origins?: readonly string[];
+  /**
+   * What becomes of a change that a page of another origin asks for: `refuse` (the default) with `CROSS_SITE`; `report`
+   * lets it through and tells `report`, for a roll-out that does not know yet which `origins` to list.
+   */
+  readonly guard?: "refuse" | "report";
+  /**
+   * What the browser is told to clear of this origin when a session is invalidated (`Clear-Site-Data`), besides what Catnap
+   * wipes itself. `storage` takes everything that the origin keeps, other libraries' too. Default: nothing.
+   */
+  readonly clearSiteData?: readonly ("cache" | "cookies" | "storage")[];
   readonly cookie?: CookieOptions;
   /** The name of the session in the app's tRPC context; default `session`. */
   readonly contextKey?: K;
@@ -75,10 +95,16 @@ export interface Settings {
   readonly lifetimeMs: number;
   readonly renewalMs: number;
   readonly graceMs: number;
+  readonly onReuse: "report" | "invalidate";
+  readonly maxSessions: MaxSessions | undefined;
   readonly touchIntervalMs: number;
   readonly sweepIntervalMs: number;
   readonly maxStreams: number;
+  readonly maxBatch: number;
+  readonly admit: ((visitor: Visitor) => boolean | Promise<boolean>) | undefined;
   readonly origins: ReadonlySet<string>;
+  readonly guard: "refuse" | "report";
+  readonly clearSiteData: readonly string[];
   readonly cookie: CookieSettings;
   readonly contextKey: string;
   readonly tickets: boolean;
@@ -112,8 +138,16 @@ export function settle<D extends AnyDefinition, K extends string>(
     throw invalid(`grace is ${grace}: a rotated token that is good for more than 300 seconds is a second password`);
   if (grace >= renewal)
     throw invalid(`grace (${grace}) is not shorter than renewal (${renewal}): a token would never retire`);
-  const maxStreams = options.maxStreams ?? 16;
-  if (!Number.isSafeInteger(maxStreams) || maxStreams < 1) throw invalid("maxStreams must be a whole number from 1");
+  const maxStreams = whole("maxStreams", options.maxStreams ?? 16);
+  const maxBatch = whole("maxBatch", options.maxBatch ?? 100);
+  const { onReuse = "report", guard = "refuse", clearSiteData = [], maxSessions } = options;
+  for (const what of clearSiteData) oneOf("clearSiteData", what, ["cache", "cookies", "storage"]);
+  oneOf("guard", guard, ["refuse", "report"]);
+  oneOf("onReuse", onReuse, ["report", "invalidate"]);
+  if (maxSessions) {
+    oneOf("maxSessions.whenFull", maxSessions.whenFull, ["reject", "endOldest"]);
+    whole("maxSessions.perSubject", maxSessions.perSubject);
+  }
   const contextKey = options.contextKey ?? "session";
   if (contextKey === "") throw invalid("contextKey is empty: name the property of your tRPC context");
   const origins = checkOrigins(options.origins ?? []);
@@ -126,10 +160,16 @@ export function settle<D extends AnyDefinition, K extends string>(
     lifetimeMs: lifetime * 1000,
     renewalMs: renewal * 1000,
     graceMs: grace * 1000,
+    onReuse,
+    maxSessions,
     touchIntervalMs: Math.min(touchInterval, timeout / 10) * 1000,
     sweepIntervalMs: sweepInterval * 1000,
     maxStreams,
+    maxBatch,
+    admit: options.admit,
     origins,
+    guard,
+    clearSiteData,
     cookie: settleCookie(options.cookie ?? {}, origins),
     contextKey,
     tickets: options.tickets ?? false,
@@ -141,28 +181,6 @@ export function settle<D extends AnyDefinition, K extends string>(
   };
 }
 
-function settleCookie(cookie: CookieOptions, origins: ReadonlySet<string>): CookieSettings {
-  const local = origins.size > 0 && [...origins].every(isLocal);
-  const secure = cookie.secure ?? !local;
-  if (!secure && !local) {
-    throw invalid(
-      "cookie.secure is false, but origins are not all http://localhost: a token must not travel in the clear",
-    );
-  }
-  const { sameSite = "lax", domain, path = "/" } = cookie;
-  if (sameSite === "none" && !secure) throw invalid('cookie.sameSite "none" needs a secure cookie');
-  const canPrefix = secure && domain === undefined && path === "/";
-  const name = cookie.name ?? (canPrefix ? "__Host-catnap" : "catnap");
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name))
-    throw invalid(`cookie.name "${name}" is not 1 to 64 letters, digits, "_", "-"`);
-  if (name.startsWith("__Host-") && !canPrefix) {
-    throw invalid('cookie.name starts with "__Host-", which rules out domain, another path, and an insecure cookie');
-  }
-  if (name.startsWith("__Secure-") && !secure)
-    throw invalid('cookie.name starts with "__Secure-", which needs a secure cookie');
-  return { name, attributes: { httpOnly: true, secure, sameSite, path, ...(domain === undefined ? {} : { domain }) } };
-}
-
 function checkOrigins(origins: readonly string[]): ReadonlySet<string> {
   for (const origin of origins) {
     if (origin.includes("*") || !URL.canParse(origin) || new URL(origin).origin !== origin) {
@@ -172,28 +190,4 @@ function checkOrigins(origins: readonly string[]): ReadonlySet<string> {
     }
   }
   return new Set(origins);
-}
-
-function isLocal(origin: string): boolean {
-  const { protocol, hostname } = new URL(origin);
-  return protocol === "http:" && (hostname === "localhost" || hostname === "127.0.0.1" || hostname === "[::1]");
-}
-
-function seconds(name: string, value: number, least = Number.MIN_VALUE): number {
-  if (typeof value === "number" && Number.isFinite(value) && value >= least) return value;
-  throw invalid(
-    `${name} is ${String(value)}: give a finite number of seconds${least === 0 ? ", 0 or more" : " above 0"}`,
-  );
-}
-
-export function invalid(message: string): SessionError {
-  return new SessionError("INVALID_OPTION", message);
-}
-
-function reportToStandardError(event: SessionEvent): void {
-  const text =
-    event.kind === "reuse"
-      ? `a rotated token of session ${event.identifier} was used after its grace`
-      : `work in the background failed: ${event.error instanceof Error ? event.error.message : String(event.error)}`;
-  console.error(`catnap: ${text}`);
 }

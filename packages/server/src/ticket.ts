@@ -12,7 +12,7 @@ export async function redeemTicket(
   { store, clock }: Settings,
   url: string | null,
 ): Promise<{ record: SessionRecord; secret: string } | null> {
-  if (!url?.includes("_SID_=")) return null;
+  if (!url?.includes("_SID_=") || !URL.canParse(url, "http://host.invalid")) return null;
   const ticket = parseToken(new URL(url, "http://host.invalid").searchParams.get("_SID_") ?? "");
   let record = ticket && (await store.read(ticket.identifier));
   for (let attempt = 0; ticket && record && attempt < maxAttempts; attempt++) {

@@ -32,6 +32,9 @@ export const shop = defineSession({
     visits: counter(),
     clicks: counter(),
     seen: z.date(),
+    /** What an app that trusts its schemas too much would declare. */
+    anything: z.unknown(),
+    tree: z.json(),
   },
   readonly: { user: z.object({ id: z.string(), name: z.string() }) },
   secret: { csrfSeed: z.string() },
@@ -63,6 +66,8 @@ export function createApp(options: Partial<SessionsOptions<Shop>> & { gates?: Re
     errorFormatter: ({ shape, error }) => ({ ...shape, data: { ...shape.data, ...sessions.errorData(error) } }),
   });
   const procedure = t.procedure.use(sessions.middleware);
+  /** How often something ran that only a counter shows. */
+  const ran = { transfers: 0 };
   const counting = t.router({ increment: procedure.mutation(({ ctx }) => ctx.session.update("visits", (n) => n + 1)) });
   const callCounting = t.createCallerFactory(counting);
   const router = t.router({
@@ -88,6 +93,11 @@ export function createApp(options: Partial<SessionsOptions<Shop>> & { gates?: Re
       ctx.session.setValue("user", { id: input.subject, name: input.subject });
       ctx.session.setValue("csrfSeed", "canary-secret");
     }),
+    /** Wants a login within the last five minutes. */
+    pay: procedure
+      .use(sessions.requireFresh(300))
+      .input(z.object({}))
+      .mutation(({ ctx }) => `paid by ${ctx.session.subject()}`),
     logout: procedure.input(z.object({})).mutation(({ ctx }) => ctx.session.invalidate()),
     rotate: procedure.input(z.object({})).mutation(({ ctx }) => ctx.session.rotate()),
     shorten: procedure
@@ -107,11 +117,15 @@ export function createApp(options: Partial<SessionsOptions<Shop>> & { gates?: Re
       await caller.increment();
       return ctx.session.value("visits");
     }),
+    /** The app's own business, which changes nothing in the session. */
+    transfer: procedure.mutation(() => void ran.transfers++),
+    /** A query that writes, against all advice. */
+    sneaky: procedure.query(({ ctx }) => ctx.session.setValue("note", "forged")),
     bareForm: procedure.mutation(({ ctx }) => {
       ctx.session.setValue("note", "forged");
     }),
   });
-  return { sessions, router, createContext, procedure, t };
+  return { ran, sessions, router, createContext, procedure, t };
 }
 
 export type App = ReturnType<typeof createApp>;
@@ -122,25 +136,33 @@ export interface Server {
   close(): Promise<void>;
 }
 
+/** What an app may hand to its adapter besides. */
+interface Mounting {
+  responseMeta?(): { headers: Record<string, string> };
+}
+
+type AdapterName = "standalone" | "fetch" | "express" | "fastify";
+
 /** The four adapters, each as an app would mount it. */
-export const adapters: Record<"standalone" | "fetch" | "express" | "fastify", (app: App) => Promise<Server>> = {
-  async standalone({ router, createContext }) {
-    const server = createHTTPServer({ router, createContext, basePath: "/trpc/" });
+export const adapters: Record<AdapterName, (app: App, mounting?: Mounting) => Promise<Server>> = {
+  async standalone({ router, createContext }, mounting) {
+    const server = createHTTPServer({ router, createContext, basePath: "/trpc/", ...mounting });
     return listen(server.listen(0, "127.0.0.1"));
   },
-  async fetch({ router, createContext }) {
-    const handler = (req: Request) => fetchRequestHandler({ endpoint: "/trpc", req, router, createContext });
+  async fetch({ router, createContext }, mounting) {
+    const handler = (req: Request) =>
+      fetchRequestHandler({ endpoint: "/trpc", req, router, createContext, ...mounting });
     const server = serve({ fetch: handler, port: 0, hostname: "127.0.0.1" });
     return listen(server as ReturnType<typeof createServer>);
   },
-  async express({ router, createContext }) {
+  async express({ router, createContext }, mounting) {
     const app = express();
-    app.use("/trpc", createExpressMiddleware({ router, createContext }));
+    app.use("/trpc", createExpressMiddleware({ router, createContext, ...mounting }));
     return listen(createServer(app).listen(0, "127.0.0.1"));
   },
-  async fastify({ router, createContext }) {
+  async fastify({ router, createContext }, mounting) {
     const app = fastify({ bodyLimit: 10_000_000, routerOptions: { maxParamLength: 5000 } });
-    await app.register(fastifyTRPCPlugin, { prefix: "/trpc", trpcOptions: { router, createContext } });
+    await app.register(fastifyTRPCPlugin, { prefix: "/trpc", trpcOptions: { router, createContext, ...mounting } });
     const url = await app.listen({ port: 0, host: "127.0.0.1" });
     return { url: `${url}/trpc`, close: () => app.close() };
   },

@@ -178,7 +178,7 @@ for (const [storeName, makeStore] of Object.entries(stores)) {
         clock.now += 61_000;
         expect(await old.api.session.values.query()).toEqual({});
         const { identifier } = await api.facts.query();
-        expect(reports).toEqual([{ kind: "reuse", identifier }]);
+        expect(reports).toEqual([{ kind: "reuse", identifier, subject: null, ended: false }]);
         expect(await api.session.value.query({ key: "note" })).toBe("in flight");
       });
 

@@ -320,7 +320,7 @@ describe("tokens", () => {
     expect(await visit((session) => session.value("note"))).toBe("n");
     clock.advance(60);
     expect(await visit((session) => [session.previous(), session.values()])).toEqual(["unknown", {}]);
-    expect(reports).toEqual([{ kind: "reuse", identifier }]);
+    expect(reports).toEqual([{ kind: "reuse", identifier, subject: null, ended: false }]);
   });
 
   test("rotations at once end in one valid token", async () => {

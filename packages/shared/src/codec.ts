@@ -8,12 +8,28 @@ import { SessionError } from "./session-error.ts";
  */
 const mark = "~";
 
+/** Names that pollute prototypes; superjson, which the app's answers may go through, refuses to carry them. */
+const poisonous = /^(__proto__|constructor|prototype)$/;
+
 /** Deeper values are refused: recursion would otherwise be the client's to exhaust. */
 const maxDepth = 64;
 
-/** Encodes a value. Throws `INVALID_VALUE` for what neither JSON nor superjson carries: functions, symbols, instances of an app's classes, cycles. */
-export function encode(value: unknown, key?: string): string {
-  if (isExactJson(value, 0, key)) return JSON.stringify(value);
+/** A walk over a value: for which key, and how many more items it may meet. */
+interface Walk {
+  readonly key: string | undefined;
+  left: number;
+}
+
+/** As many items as the longest text on the wire has characters: each item of a value takes one at least. */
+const mostItems = 16_777_216;
+
+/**
+ * Encodes a value. Throws `INVALID_VALUE` for what neither JSON nor superjson carries: functions, symbols, instances of an
+ * app's classes, cycles. Throws `LIMIT_EXCEEDED` for more than `room` items: objects that are shared among a value's parts
+ * count wherever they are met, since a few of them, well nested, are more than a server has time for.
+ */
+export function encode(value: unknown, key?: string, room: number = mostItems): string {
+  if (isExactJson(value, 0, { key, left: room })) return JSON.stringify(value);
   try {
     return mark + superjson.stringify(value);
   } catch (cause) {
@@ -33,6 +49,14 @@ export function decode(encoded: string, key?: string): unknown {
   }
 }
 
+/**
+ * Throws, as `encode` would, for a value that a schema should not even be shown: what came off the wire may share its parts
+ * a million times over, or claim a length that it does not have.
+ */
+export function assertPlain(value: unknown, key: string, room: number): void {
+  isExactJson(value, 0, { key, left: room });
+}
+
 /** The length of a string in bytes of UTF-8, without encoding it. */
 export function byteLength(text: string): number {
   let bytes = text.length;
@@ -46,7 +70,8 @@ export function byteLength(text: string): number {
 }
 
 /** Whether `JSON.parse(JSON.stringify(value))` gives the same value back. Throws for what nothing carries. */
-function isExactJson(value: unknown, depth: number, key: string | undefined): boolean {
+function isExactJson(value: unknown, depth: number, walk: Walk): boolean {
+  if (--walk.left < 0) throw tooMany(walk.key);
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -57,43 +82,49 @@ function isExactJson(value: unknown, depth: number, key: string | undefined): bo
     case "undefined":
       return false;
     case "object":
-      return value === null || isExactObject(value, depth, key);
+      return value === null || isExactObject(value, depth, walk);
     default:
-      throw refuse(`a ${typeof value}`, key);
+      throw refuse(`a ${typeof value}`, walk.key);
   }
 }
 
-function isExactObject(value: object, depth: number, key: string | undefined): boolean {
-  if (depth >= maxDepth) throw refuse(`nested deeper than ${maxDepth} levels, or refers to itself`, key);
-  if (Array.isArray(value)) return every(value, depth, key);
+function isExactObject(value: object, depth: number, walk: Walk): boolean {
+  if (depth >= maxDepth) throw refuse(`nested deeper than ${maxDepth} levels, or refers to itself`, walk.key);
+  if (Array.isArray(value)) return every(value, depth, walk);
   if (value instanceof Map) {
-    every([...value.keys(), ...value.values()], depth, key);
+    every([...value.keys(), ...value.values()], depth, walk);
     return false;
   }
   if (value instanceof Set) {
-    every([...value], depth, key);
+    every([...value], depth, walk);
     return false;
   }
-  if (isScalarObject(value)) return false;
+  if (isScalarObject(value)) {
+    walk.left -= (value as { length?: number }).length ?? 0; // a typed array's items
+    if (walk.left < 0) throw tooMany(walk.key);
+    return false;
+  }
   const prototype = Object.getPrototypeOf(value) as object | null;
   // An object of another realm (a frame, a vm context) is plain when its prototype has no parent.
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-    throw refuse(`an instance of ${(prototype.constructor as { name?: string }).name ?? "a class"}`, key);
+    throw refuse(`an instance of ${(prototype.constructor as { name?: string }).name ?? "a class"}`, walk.key);
   }
   let exact = true;
   for (const name of Object.keys(value)) {
-    if (name === "__proto__") throw refuse("an object with a property named __proto__", key);
-    const exactProperty = isExactJson((value as Record<string, unknown>)[name], depth + 1, key);
+    if (poisonous.test(name)) throw refuse(`an object with a property named ${name}`, walk.key);
+    const exactProperty = isExactJson((value as Record<string, unknown>)[name], depth + 1, walk);
     exact = exact && exactProperty;
   }
   return exact && typeof (value as { toJSON?: unknown }).toJSON !== "function";
 }
 
 /** Looks at every item even after one is inexact, so that a later item that nothing carries is refused. */
-function every(items: readonly unknown[], depth: number, key: string | undefined): boolean {
+function every(items: readonly unknown[], depth: number, walk: Walk): boolean {
+  // An array may be nothing but long: superjson sets an item at any index that it is told.
+  if (items.length > walk.left) throw tooMany(walk.key);
   let exact = true;
   for (let i = 0; i < items.length; i++) {
-    const exactItem = isExactJson(items[i], depth + 1, key);
+    const exactItem = isExactJson(items[i], depth + 1, walk);
     exact = exact && exactItem;
   }
   return exact;
@@ -111,6 +142,11 @@ function refuse(what: string, key: string | undefined, cause?: unknown): Session
     `${subject(key)} is or holds ${what}, which a session cannot carry: store plain data (JSON, Date, Map, Set, BigInt) instead`,
     { ...named(key), cause },
   );
+}
+
+function tooMany(key: string | undefined): SessionError {
+  const message = `${subject(key)} has too many items: split it, or raise limits.valueBytes`;
+  return new SessionError("LIMIT_EXCEEDED", message, named(key));
 }
 
 const subject = (key: string | undefined) => (key === undefined ? "The value" : `The value of "${key}"`);

@@ -6,11 +6,12 @@ import { SessionError, type SessionIssue } from "./session-error.ts";
 /** Who may touch a key from the browser: `shared` reads and writes, `readonly` reads, `secret` neither. */
 export type Access = "shared" | "readonly" | "secret";
 
-/** A schema together with how its values merge; made by `value` and `counter`. */
+/** A schema together with how its values merge and where they may rest; made by `value` and `counter`. */
 export interface ValueDeclaration<S extends StandardSchemaV1 = StandardSchemaV1> {
   readonly schema: S;
   /** Of the schema's own type, which `value` has checked; declared so that every declaration is one of the general kind. */
   readonly merge: ((base: never, mine: never, theirs: never) => unknown) | undefined;
+  readonly disk?: boolean;
 }
 
 /** Keys and their schemas, bare or declared with `value` or `counter`. */
@@ -31,6 +32,8 @@ export interface Key {
   readonly name: string;
   readonly access: Access;
   readonly merge: Merge<unknown> | undefined;
+  /** Whether a browser may keep it in IndexedDB. */
+  readonly disk: boolean;
   /** Validates a value; throws `INVALID_VALUE` with the schema's issues, or `LIMIT_EXCEEDED`. Gives the schema's output, encoded. */
   encode(value: unknown): string;
   /** A fresh copy of the schema's default, or `undefined` when it has none. */
@@ -48,7 +51,7 @@ export interface Definition<
 > {
   readonly keys: ReadonlyMap<string, Key>;
   readonly limits: Limits;
-  /** Changes when the names, the groups or the merges of the keys do: a cache made under another is not trusted. */
+  /** Changes when the names, the groups, the merges or the places of the keys do: a cache made under another is not trusted. */
   readonly fingerprint: string;
   /** Types only; absent at run time. */
   readonly "~types"?: { readonly shared: Shared; readonly readonly: Readonly; readonly secret: Secret };
@@ -89,14 +92,15 @@ export type InputOf<D extends AnyDefinition, K extends string> = StandardSchemaV
 export type ValuesOf<D extends AnyDefinition, S extends Side> = { readonly [K in NameOf<D, S>]?: ValueOf<D, K> };
 
 /**
- * Declares a value with options: `merge` joins concurrent changes instead of letting the last one win. A bare schema
- * in `defineSession` is a value without options.
+ * Declares a value with options. `merge` joins concurrent changes instead of letting the last one win. `disk: false` keeps
+ * it out of the browser's IndexedDB, for what shared computers should not remember: it is in memory alone, so a change that
+ * has not reached the server dies with its tab. A bare schema in `defineSession` is a value without options.
  */
 export function value<S extends StandardSchemaV1>(
   schema: S,
-  options: { merge: Merge<StandardSchemaV1.InferOutput<S>> },
+  options: { merge?: Merge<StandardSchemaV1.InferOutput<S>>; disk?: boolean },
 ): ValueDeclaration<S> {
-  return { schema, merge: options.merge };
+  return { schema, merge: options.merge, disk: options.disk ?? true };
 }
 
 /** Declares a number that starts at 0 and of which every concurrent change counts: two tabs that add 1 make 2. */
@@ -155,20 +159,26 @@ export function defineSession<
       keys.set(name, createKey(name, access, declared, limits));
     }
   }
-  const described = [...keys.values()].map(({ name, access, merge }) => `${name}:${access}:${merge ? "m" : ""}`);
+  const described = [...keys.values()].map(
+    ({ name, access, merge, disk }) => `${name}:${access}:${merge ? "m" : ""}${disk ? "" : "d"}`,
+  );
   return { keys, limits, fingerprint: fingerprint(described.sort().join()) };
 }
 
 function createKey(name: string, access: Access, declared: Shape[string], limits: Limits): Key {
-  const { schema, merge } = "~standard" in declared ? { schema: declared, merge: undefined } : declared;
+  const bare = "~standard" in declared;
+  const { schema, merge, disk = true } = bare ? { schema: declared, merge: undefined } : declared;
   const validate = (schema as Partial<StandardSchemaV1> | undefined)?.["~standard"]?.validate;
   if (typeof validate !== "function") {
     throw invalid(`"${name}" has no schema: give one that speaks Standard Schema, such as z.string()`, name);
   }
   const check = (input: unknown) => {
     const result = validate(input);
-    if (result instanceof Promise)
-      throw invalid(`The schema of "${name}" is asynchronous: use a synchronous one`, name);
+    if (result instanceof Promise) {
+      // zod turns to its asynchronous way when the stack is exhausted, and its promise rejects with nobody to hear it.
+      result.catch(() => undefined);
+      throw invalid(`The schema of "${name}" is asynchronous, or its value too deep`, name);
+    }
     return result;
   };
   return {
@@ -176,6 +186,7 @@ function createKey(name: string, access: Access, declared: Shape[string], limits
     access,
     // `value` has tied the merge to the schema, whose outputs are all that it is ever given.
     merge: merge as Merge<unknown> | undefined,
+    disk,
     encode(input) {
       const result = check(input);
       if (result.issues) throw rejected(name, access, result.issues);
@@ -184,7 +195,7 @@ function createKey(name: string, access: Access, declared: Shape[string], limits
           key: name,
         });
       }
-      const encoded = encode(result.value, name);
+      const encoded = encode(result.value, name, limits.valueBytes);
       if (encoded.length * 3 > limits.valueBytes && byteLength(encoded) > limits.valueBytes) {
         throw new SessionError(
           "LIMIT_EXCEEDED",

@@ -1,4 +1,4 @@
-export { byteLength, decode, encode } from "./codec.ts";
+export { assertPlain, byteLength, decode, encode } from "./codec.ts";
 export {
   type Access,
   type AnyDefinition,

@@ -36,7 +36,6 @@ describe("parsePush refuses", () => {
   const cases: Record<string, unknown> = {
     nothing: undefined,
     "a string": "push",
-    "10,000 ops": { ...good, ops: many, upTo: 10_000 },
     "falling seqs": { ...good, ops: [{ ...op, seq: 2 }, op], upTo: 2 },
     "a seq that comes twice": { ...good, ops: [op, op] },
     "an op beyond upTo": { ...good, upTo: 0 },
@@ -53,6 +52,17 @@ describe("parsePush refuses", () => {
   for (const [name, input] of Object.entries(cases)) {
     test(name, () => expect(() => parsePush(input)).toThrow(expect.objectContaining({ code: "BAD_PUSH" })));
   }
+
+  test("more ops than one push carries, before it looks at any, with what to do", () => {
+    const tooMany = { code: "LIMIT_EXCEEDED", message: expect.stringContaining("the rest in another") };
+    expect(() => parsePush({ ...good, ops: many, upTo: 10_000 })).toThrow(expect.objectContaining(tooMany));
+    const unread = new Proxy(many, {
+      get: (ops, name) => (name === "length" ? ops.length : expect.unreachable(`reads ${String(name)}`)),
+    });
+    expect(() => parsePush({ ...good, ops: unread })).toThrow(expect.objectContaining(tooMany));
+    const most = many.slice(0, 1_000);
+    expect(parsePush({ ...good, ops: most, upTo: 1_000 }).ops).toHaveLength(1_000);
+  });
 
   test("and quotes no value in its error", () => {
     const canary = { ...good, ops: [{ ...op, value: { canary: "canary-value" } }], nonce: "canary-value" };

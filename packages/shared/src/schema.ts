@@ -48,8 +48,16 @@ const changesSchema = z.strictObject({
     .nullish(),
 });
 
-/** Reads a push. Throws `BAD_PUSH` with what is wrong; the message quotes no value. */
+/** Reads a push. Throws `LIMIT_EXCEEDED` for too many ops, else `BAD_PUSH` with what is wrong; the message quotes no value. */
 export function parsePush(input: unknown): Push {
+  const { ops } = (input ?? {}) as { ops?: unknown };
+  // Counted before each of them is looked at.
+  if (Array.isArray(ops) && ops.length > maxOpsPerPush) {
+    throw new SessionError(
+      "LIMIT_EXCEEDED",
+      `The push has ${ops.length} ops, and one carries ${maxOpsPerPush} at most: send the oldest first, the rest in another`,
+    );
+  }
   // zod's optional properties admit an explicit `undefined`, which JSON cannot carry.
   return parse(pushSchema, "push", input) as Push;
 }

@@ -15,6 +15,9 @@
  * - `SUBJECT_MISMATCH` the session belongs to somebody else
  * - `TICKETS_DISABLED` `sessionEncode` without `tickets: true`
  * - `HEADERS_SENT` a cookie is due, but the response's headers have left
+ * - `NOT_FRESH` the procedure wants a more recent login
+ * - `TOO_MANY_SESSIONS` the subject has as many sessions as it may
+ * - `RATE_LIMITED` the app's limiter refuses another new session
  * - `CROSS_SITE` a state-changing request came from a foreign site
  * - `BAD_PUSH` a `sync` body that no Catnap client sends
  * - `PROTOCOL_MISMATCH` client and server speak different versions of the protocol
@@ -39,6 +42,9 @@ export type SessionErrorCode =
   | "SUBJECT_MISMATCH"
   | "TICKETS_DISABLED"
   | "HEADERS_SENT"
+  | "NOT_FRESH"
+  | "TOO_MANY_SESSIONS"
+  | "RATE_LIMITED"
   | "CROSS_SITE"
   | "BAD_PUSH"
   | "PROTOCOL_MISMATCH"

@@ -50,6 +50,7 @@ export interface SessionHome {
   rotate(): void;
   login(subject: string): void;
   subject(): string | null;
+  authenticatedAt(): number | null;
   previous(): Previous;
   ticketUrl(url: string): Promise<string>;
 }
@@ -267,6 +268,11 @@ export class Session<D extends AnyDefinition = AnyDefinition, S extends Side = "
   /** Whom the session belongs to, or `null` when anonymous. The server's alone. */
   subject(): string | null {
     return this.#home.subject();
+  }
+
+  /** When somebody last called `login` on this session, in epoch milliseconds; `null`: nobody has. The server's alone. */
+  authenticatedAt(): number | null {
+    return this.#home.authenticatedAt();
   }
 
   /** What became of the cookie that came: `"none"` came or it was good, `"unknown"`, or its session has `"expired"`. The server's alone. */

@@ -36,7 +36,7 @@ export class Reference {
   /** After every step: which session each tab is in by now, and what is safe. */
   observe(world: World): void {
     for (const device of world.devices) {
-      const ended = [...device.marks.values()].join();
+      const ended = [...device.marks].filter(([name]) => !name.endsWith("tail")).join();
       // What a tab did without a session may have been in one that it met and lost between two observations.
       if (ended !== (this.#ended.get(device) ?? "")) this.#doubt((one) => one.device === device && !one.identifier);
       this.#ended.set(device, ended);

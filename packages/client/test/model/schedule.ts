@@ -151,6 +151,9 @@ class Play {
         this.#backup = world.taken;
         return;
       case "restore":
+        // The server is down for that: no answer of the time before arrives after it.
+        for (const message of [...world.messages]) if (message.answer) world.lose(message);
+        await world.settle();
         await world.restore(this.#backup);
         this.#reference.wentBack();
     }

@@ -66,7 +66,13 @@ export class World {
   readonly #listeners = new Map<Channel, { readonly device: Device; hear(data: unknown): void }>();
   readonly #stores: RewindableStore = new RewindableStore();
   readonly #server = createServer(this.#stores, () => this.time.now);
+  readonly #random: () => number;
   #ids = 0;
+
+  /** `random` is the tabs', for their retries; by default each waits for as long as it may. */
+  constructor(random: () => number = () => 1) {
+    this.#random = random;
+  }
 
   get sessions(): ReturnType<typeof createServer>["sessions"] {
     return this.#server.sessions;
@@ -98,7 +104,7 @@ export class World {
       onExpired: (event) => expired.push(event),
       surroundings: {
         now: () => this.time.now + device.skew,
-        random: () => 1,
+        random: this.#random,
         id: (bytes) => String(++this.#ids).padStart(Math.ceil((bytes * 4) / 3), "i"),
         fetch: this.#fetch(act),
         indexedDB: device.disk.factory(() => act.tab?.alive === true),

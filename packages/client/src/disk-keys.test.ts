@@ -1,0 +1,57 @@
+import { afterEach, expect, test } from "vitest";
+import { type Browser, createWorld, until } from "../test/world.ts";
+
+const browsers: Browser[] = [];
+const open = (world = createWorld()) => {
+  const browser = world.browser();
+  browsers.push(browser);
+  return { world, browser };
+};
+afterEach(() => {
+  for (const browser of browsers.splice(0)) browser.closeAll();
+});
+
+const onDisk = async (browser: Browser) => JSON.stringify([...(await browser.rows())]);
+
+test("a key with disk false never touches the disk, and is there again after a reload", async () => {
+  const { world, browser } = open();
+  const first = browser.tab();
+  await first.session.awake();
+  world.fate = () => "lost";
+  first.session.setValue("note", "kept-note");
+  first.session.setValue("pin", "canary-4711");
+  await until(async () => (await onDisk(browser)).includes("kept-note"));
+  expect(await onDisk(browser)).not.toContain("canary");
+  world.fate = () => "ok";
+  await first.session.sleep();
+  await until(async () => (await onDisk(browser)).includes("cache"));
+  expect(await onDisk(browser)).toContain("kept-note");
+  expect(await onDisk(browser)).not.toContain("canary");
+  first.kill();
+
+  const second = browser.tab();
+  world.fate = () => "lost";
+  await second.session.awake();
+  expect([second.session.value("note"), second.session.hasValue("pin")]).toEqual(["kept-note", false]);
+  world.fate = () => "ok";
+  await second.session.awake();
+  expect(second.session.value("pin")).toBe("canary-4711");
+  expect((await browser.server()).entries).toMatchObject({ pin: { value: JSON.stringify("canary-4711") } });
+  second.session.setValue("note", "kept-later");
+  await second.session.sleep();
+  await until(async () => (await onDisk(browser)).includes("kept-later"));
+  expect(await onDisk(browser)).not.toContain("canary");
+});
+
+test("what other tabs show of it comes through memory alone", async () => {
+  const { browser } = open();
+  const [a, b] = [browser.tab(), browser.tab()];
+  await a.session.awake();
+  await b.session.awake();
+  a.session.setValue("pin", "canary-4711");
+  await until(() => b.session.value("pin", null) === "canary-4711");
+  await Promise.all([a.session.sleep(), b.session.sleep()]);
+  await b.session.awake();
+  expect(b.session.value("pin")).toBe("canary-4711");
+  expect(await onDisk(browser)).not.toContain("canary");
+});

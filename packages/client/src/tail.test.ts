@@ -1,0 +1,84 @@
+import { IDBFactory } from "fake-indexeddb";
+import { afterEach, expect, test } from "vitest";
+import { type Browser, createWorld, until } from "../test/world.ts";
+import { Tail } from "./tail.ts";
+
+const browsers: Browser[] = [];
+const open = () => {
+  const browser = createWorld().browser();
+  browsers.push(browser);
+  return browser;
+};
+afterEach(() => {
+  for (const browser of browsers.splice(0)) browser.closeAll();
+});
+
+const kept = (browser: Browser) => [...browser.marks.values()].join();
+
+async function signedIn(browser: Browser) {
+  const tab = browser.tab({ surroundings: { fetch: async () => Promise.reject(new TypeError("Failed to fetch")) } });
+  tab.session.setValue("note", "first");
+  await tab.session.awake();
+  await tab.session.sleep();
+  return tab;
+}
+
+test("what a page wrote as it ended is taken over, though the disk never got it", async () => {
+  const browser = open();
+  const { session, page, kill } = await signedIn(browser);
+  session.setValue("note", "last");
+  session.update("visits", (visits) => visits + 1);
+  page.leave();
+  kill();
+  const next = browser.tab({ surroundings: { indexedDB: new IDBFactory() } });
+  await next.session.awake();
+  await until(() => next.session.value("note") === "last" && next.session.value("visits") === 1);
+  await until(async () => (await browser.server()).entries.visits?.value === "1");
+  await until(() => !kept(browser).includes("last"));
+});
+
+test("a page that comes back keeps nothing aside", async () => {
+  const browser = open();
+  const { session, page } = await signedIn(browser);
+  session.setValue("note", "last");
+  page.leave();
+  expect(kept(browser)).toContain("last");
+  await session.awake();
+  expect(kept(browser)).not.toContain("last");
+  expect(session.value("note")).toBe("last");
+});
+
+test("logging out in another tab leaves nothing of it, and what is not for the disk is never kept aside", async () => {
+  const browser = open();
+  const { session, page, kill } = await signedIn(browser);
+  const other = browser.tab();
+  await other.session.awake();
+  session.setValue("note", "private-note");
+  session.setValue("pin", "canary-4711");
+  page.leave();
+  kill();
+  expect(kept(browser)).toContain("private-note");
+  expect(kept(browser)).not.toContain("canary");
+  await other.session.invalidate();
+  expect(kept(browser)).not.toContain("private-note");
+});
+
+test("of more than there is room for the oldest are kept, and storage that refuses is borne", () => {
+  const items = new Map<string, string>();
+  const storage = { getItem: (key: string) => items.get(key) ?? null, setItem: items.set.bind(items) };
+  const tail = new Tail(storage as never, "catnap");
+  const row = (seq: number) => ({
+    identifier: null,
+    profile: "p",
+    writer: "w",
+    op: { seq, key: "note", value: "x".repeat(30_000), base: 0 },
+  });
+  tail.keep([1, 2, 3].map((seq) => [`op:w:${seq}`, row(seq)] as const));
+  expect(tail.rows().map(([name]) => name)).toEqual(["op:w:1", "op:w:2"]);
+  const refuse = (): never => {
+    throw new DOMException("no", "SecurityError");
+  };
+  const refused = new Tail({ getItem: refuse, setItem: refuse }, "catnap");
+  refused.keep([["op:w:1", row(1)]]);
+  expect(refused.rows()).toEqual([]);
+});

@@ -1,0 +1,51 @@
+import type { OpRow } from "./outbox.ts";
+
+type Row = [string, OpRow];
+
+/** All of a tail together; localStorage has a few megabytes for the whole origin. */
+const maxLength = 65_536;
+
+/**
+ * The changes of an ending page that are younger than its last completed transaction, in localStorage, which is written
+ * synchronously: in WebKit a transaction that begins while a page ends comes to nothing. The next read of the disk moves
+ * them there. Without localStorage there is none.
+ */
+export class Tail {
+  readonly #storage: Pick<Storage, "getItem" | "setItem"> | undefined;
+  readonly #name: string;
+
+  constructor(storage: Pick<Storage, "getItem" | "setItem"> | undefined, name: string) {
+    this.#storage = storage;
+    this.#name = `catnap:${name}:tail`;
+  }
+
+  rows(): readonly Row[] {
+    try {
+      return JSON.parse(this.#storage?.getItem(this.#name) || "[]") as Row[];
+    } catch {
+      return []; // denied here, or not ours
+    }
+  }
+
+  /** Adds rows, as many of the oldest as there is room for: of one writer, a later op without an earlier one is worth nothing. */
+  keep(rows: readonly (readonly [string, OpRow])[]): void {
+    const all = [...new Map([...this.rows(), ...rows])];
+    while (JSON.stringify(all).length > maxLength) all.pop();
+    if (rows.length > 0) this.#set(all);
+  }
+
+  /** Keeps what `test` holds for. */
+  filter(test: (row: OpRow, name: string) => boolean): void {
+    const all = this.rows();
+    const left = all.filter(([name, row]) => test(row, name));
+    if (left.length < all.length) this.#set(left);
+  }
+
+  #set(rows: readonly Row[]): void {
+    try {
+      this.#storage?.setItem(this.#name, rows.length === 0 ? "" : JSON.stringify(rows));
+    } catch {
+      // Denied or full: the keepalive push is what is left.
+    }
+  }
+}

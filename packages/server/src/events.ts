@@ -1,0 +1,33 @@
+/** Something that an operator wants to know and no request can be told. */
+export type SessionEvent =
+  /**
+   * A rotated token was used after its grace: it was stolen, or a copy of the browser's profile is in use. `ended` says
+   * whether the session was, as `onReuse` asks.
+   */
+  | { readonly kind: "reuse"; readonly identifier: string; readonly subject: string | null; readonly ended: boolean }
+  /** A page of another origin tried to change something, and was let through: `guard` is `report`. `what`: the tRPC paths, or the URL's. */
+  | {
+      readonly kind: "cross-site";
+      readonly what: string;
+      readonly site: string | null;
+      readonly origin: string | null;
+    }
+  /** Work in the background failed: writing access times, or sweeping. It is tried again. */
+  | { readonly kind: "background"; readonly error: unknown };
+
+/** What `report` does by default: a line on standard error. */
+export function reportToStandardError(event: SessionEvent): void {
+  console.error(`catnap: ${describe(event)}`);
+}
+
+/** A line of a log. What a client chose is quoted, so that it cannot pass for a line of its own. */
+function describe(event: SessionEvent): string {
+  switch (event.kind) {
+    case "reuse":
+      return `a rotated token of session ${event.identifier} was used after its grace${event.ended ? ": the session is ended" : ""}`;
+    case "cross-site":
+      return `a page of ${JSON.stringify(event.origin ?? event.site)} was let through to ${JSON.stringify(event.what.slice(0, 200))}: guard is "report"`;
+    case "background":
+      return `work in the background failed: ${event.error instanceof Error ? event.error.message : String(event.error)}`;
+  }
+}

@@ -1,0 +1,46 @@
+import { type AnyDefinition, Session, SessionError } from "@catnap/shared";
+import type { TRPCMiddlewareBuilder } from "@trpc/server";
+import { toTRPCError } from "./middleware.ts";
+import { invalid } from "./option-checks.ts";
+
+/** The type of `requireFresh`'s middleware: it asks for the `Session` that `sessions.middleware` has left, and changes nothing. */
+export type FreshMiddleware<D extends AnyDefinition, K extends string> = TRPCMiddlewareBuilder<
+  { [P in K]: Session<D> },
+  object,
+  object,
+  unknown
+>;
+
+/** Refuses a procedure unless somebody has logged in, on this session, within the last so many seconds. */
+export function createFreshMiddleware<D extends AnyDefinition, K extends string>(
+  contextKey: K,
+  seconds: number,
+  clock: () => number,
+): FreshMiddleware<D, K> {
+  if (!Number.isFinite(seconds) || seconds <= 0) {
+    throw invalid(`requireFresh takes a finite number of seconds above 0, not ${seconds}`);
+  }
+  const middleware = async ({ ctx, next }: { ctx: Record<string, unknown>; next(): Promise<unknown> }) => {
+    const session = ctx[contextKey];
+    if (!(session instanceof Session)) {
+      throw toTRPCError(
+        new SessionError(
+          "INVALID_OPTION",
+          `ctx.${contextKey} is no session: use sessions.middleware before requireFresh`,
+        ),
+      );
+    }
+    const at = session.authenticatedAt();
+    if (at === null || at + seconds * 1000 <= clock()) throw toTRPCError(notFresh(seconds));
+    return next();
+  };
+  // tRPC takes a list of functions for a middleware; see createMiddleware.
+  return { _middlewares: [middleware] } as unknown as FreshMiddleware<D, K>;
+}
+
+function notFresh(seconds: number): SessionError {
+  return new SessionError(
+    "NOT_FRESH",
+    `This needs a login within the last ${seconds} seconds: ask for the password or passkey again, and call login()`,
+  );
+}

@@ -1,0 +1,208 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { SessionError } from "@catnap/shared";
+import express from "express";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import type { SessionEvent } from "../src/index.ts";
+import { adapters, createApp, createBrowser } from "./app.ts";
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+/** What browsers say of a request that a page of another origin had them send. */
+const foreign: Record<string, Record<string, string>> = {
+  "a foreign site": { "sec-fetch-site": "cross-site", origin: "https://evil.example" },
+  "a neighbour of the same site": { "sec-fetch-site": "same-site", origin: "http://blog.127.0.0.1" },
+  "a sandboxed frame": { "sec-fetch-site": "cross-site", origin: "null" },
+  "an older browser's foreign site": { origin: "https://evil.example" },
+  "an older browser's sandboxed frame": { origin: "null" },
+  "another port of the same host": { origin: "http://127.0.0.1:1" },
+};
+
+const json = (value: unknown) => JSON.stringify({ json: value });
+/** A batch of calls without input. */
+const batchOf = (): RequestInit => ({
+  method: "POST",
+  body: "{}",
+  headers: { "content-type": "application/json" },
+});
+const form = () => {
+  const data = new FormData();
+  data.set("x", "1");
+  return data;
+};
+
+/** Every way in which a page, without asking by CORS first, can make a browser send something to another origin. */
+const shots: Record<string, { path: string; init: RequestInit }> = {
+  "a multipart form": { path: "bareForm", init: { method: "POST", body: form() } },
+  "a urlencoded form": { path: "bareForm", init: { method: "POST", body: new URLSearchParams({ x: "1" }) } },
+  "JSON as text/plain": {
+    path: "session.setValue",
+    init: {
+      method: "POST",
+      body: json({ key: "note", value: "forged" }),
+      headers: { "content-type": "text/plain" },
+    },
+  },
+  "octet-stream": {
+    path: "bareForm",
+    init: { method: "POST", body: new Uint8Array([123, 125]), headers: { "content-type": "application/octet-stream" } },
+  },
+  "a JSON beacon": {
+    path: "session.setValue",
+    init: {
+      method: "POST",
+      body: json({ key: "note", value: "forged" }),
+      headers: { "content-type": "application/json", "sec-fetch-mode": "no-cors" },
+    },
+  },
+  "a beacon without a type": { path: "bareForm", init: { method: "POST", body: new Uint8Array([123, 125]) } },
+  "a form at a batch URL": { path: "bareForm,transfer?batch=1", init: { method: "POST", body: form() } },
+  "a JSON beacon at a batch URL": { path: "bareForm,transfer?batch=1", init: batchOf() },
+  "a GET of a mutation": { path: "bareForm", init: { method: "GET" } },
+  "a GET of a query that writes": { path: "sneaky", init: { method: "GET" } },
+  "a form at the app's own mutation": { path: "transfer", init: { method: "POST", body: form() } },
+};
+
+for (const [name, mount] of Object.entries(adapters)) {
+  describe(`cross-site requests over tRPC's ${name} adapter`, () => {
+    const start = async (options: Parameters<typeof createApp>[0] = {}) => {
+      const reports: SessionEvent[] = [];
+      const app = createApp({ report: (event) => void reports.push(event), ...options });
+      const server = await mount(app);
+      cleanups.push(() => app.sessions.close());
+      cleanups.push(() => server.close());
+      const browser = createBrowser(server.url);
+      await browser.api.session.setValue.mutate({ key: "note", value: "mine" });
+      const shoot = async (shot: (typeof shots)[string], headers: Record<string, string>) => {
+        const init = { ...shot.init, headers: { ...(shot.init.headers as Record<string, string>), ...headers } };
+        return browser.send(`${server.url}/${shot.path}`, init);
+      };
+      const note = () => browser.api.session.value.query({ key: "note" });
+      return { ...browser, app, reports, url: server.url, shoot, note };
+    };
+
+    test("change nothing, whatever they are made of", async () => {
+      const { app, shoot, note, jar } = await start();
+      const token = jar.get("sid");
+      for (const [from, headers] of Object.entries(foreign)) {
+        for (const [what, shot] of Object.entries(shots)) {
+          const { status } = await shoot(shot, headers);
+          expect(`${what} of ${from}: ${status}`).toMatch(/: (403|404|405|415)$/);
+          expect(`${what} of ${from}: ${await note()}`).toMatch(/: mine$/);
+        }
+      }
+      expect(app.ran.transfers).toBe(0);
+      expect(jar.get("sid")).toBe(token);
+    });
+
+    test("get no live stream, which would take one of the session's few", async () => {
+      const { api, send, url } = await start({ maxStreams: 1 });
+      const { identifier } = await api.facts.query();
+      const input = encodeURIComponent(json({ identifier, profile: "profile-1", writer: "writer-1", since: 0 }));
+      const follow = (headers: Record<string, string>) => {
+        const leaving = new AbortController();
+        cleanups.push(() => leaving.abort());
+        return send(`${url}/session.changes?input=${input}`, { headers, signal: leaving.signal });
+      };
+      const first = async (response: Response) => {
+        const reader = response.body?.getReader();
+        let text = "";
+        while (!/\n\n.*\n\n/s.test(text)) {
+          const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
+          if (done) break;
+          text += new TextDecoder().decode(value);
+        }
+        return text;
+      };
+      for (const headers of Object.values(foreign)) {
+        const text = await first(await follow(headers));
+        expect(text).not.toContain("mine");
+        expect(text).toContain("CROSS_SITE");
+      }
+      expect(await first(await follow({ "sec-fetch-site": "same-origin" }))).toContain("mine");
+    });
+
+    test("are not those of the page itself, of listed origins, and of clients that are no browsers", async () => {
+      const { app, shoot, url } = await start({ origins: ["https://app.example"] });
+      const { origin } = new URL(url);
+      const bareForm = { path: "transfer", init: { method: "POST", body: form() } };
+      const welcome: Record<string, string>[] = [
+        { "sec-fetch-site": "same-origin", origin },
+        { "sec-fetch-site": "none" },
+        { "sec-fetch-site": "cross-site", origin: "https://app.example" },
+        { "sec-fetch-site": "same-site", origin: "https://app.example" },
+        { origin: "https://app.example" },
+        { origin },
+        {},
+      ];
+      for (const headers of welcome) expect((await shoot(bareForm, headers)).status).toBe(200);
+      expect(app.ran.transfers).toBe(welcome.length);
+      // A listed origin is one origin: neither its sub-domains nor its namesakes.
+      for (const namesake of ["https://app.example.evil.example", "http://app.example", "https://a.app.example"]) {
+        expect((await shoot(bareForm, { "sec-fetch-site": "cross-site", origin: namesake })).status).toBe(403);
+      }
+    });
+
+    test("pass in a roll-out with guard report, and each is told once", async () => {
+      const { app, shoot, note, reports } = await start({ guard: "report" });
+      const headers = { "sec-fetch-site": "same-site", origin: "https://blog.shop.example" };
+      const told = { kind: "cross-site", site: "same-site", origin: "https://blog.shop.example" };
+      expect((await shoot({ path: "bareForm", init: { method: "POST", body: form() } }, headers)).status).toBe(200);
+      expect(await note()).toBe("forged");
+      expect(reports).toEqual([{ ...told, what: "bareForm" }]);
+      await shoot({ path: "transfer,transfer?batch=1", init: batchOf() }, headers);
+      expect(reports.slice(1)).toEqual([{ ...told, what: "transfer,transfer" }]);
+      expect(app.ran.transfers).toBe(2);
+      expect((await shoot({ path: "transfer", init: { method: "POST", body: form() } }, {})).status).toBe(200);
+      expect(reports).toHaveLength(2);
+    });
+
+    test("of hostile length or content make no line of a log", async () => {
+      const { shoot } = await start({ guard: "report", report: undefined as never });
+      const lines = vi.spyOn(console, "error").mockImplementation(() => undefined);
+      cleanups.push(() => lines.mockRestore());
+      const origin = `https://${"x".repeat(4_000)}`;
+      const path = `transfer,${encodeURIComponent('\ncatnap: "all is well"\n')}?batch=1`;
+      await shoot({ path, init: batchOf() }, { "sec-fetch-site": "cross-site", origin });
+      expect(lines).toHaveBeenCalledOnce();
+      const [line = ""] = lines.mock.calls[0] as string[];
+      expect(line).not.toContain("\n");
+      expect(line.length).toBeLessThan(800);
+    });
+  });
+}
+
+test("guard is there for what the app changes by itself: a Request, and Node's pair", async () => {
+  const { sessions } = createApp();
+  const verdict = (act: () => void) => {
+    try {
+      act();
+      return "passed";
+    } catch (error) {
+      return SessionError.from(error)?.code;
+    }
+  };
+  const request = (headers: Record<string, string>) =>
+    new Request("https://shop.test/orders?token=x", { method: "POST", headers });
+  expect(verdict(() => sessions.guard(request({ "sec-fetch-site": "cross-site" })))).toBe("CROSS_SITE");
+  expect(verdict(() => sessions.guard(request({ "sec-fetch-site": "same-origin" })))).toBe("passed");
+
+  const app = express();
+  app.post("/orders", (req, res) => {
+    res.send(verdict(() => sessions.guard({ req, res })));
+  });
+  const server = createServer(app).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  cleanups.push(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/orders`;
+  const post = async (headers: Record<string, string>) => (await fetch(url, { method: "POST", headers })).text();
+  expect(await post({ origin: "https://evil.example" })).toBe("CROSS_SITE");
+  expect(await post({})).toBe("passed");
+});
+
+test("a guard of another name is refused", () => {
+  expect(() => createApp({ guard: "off" as never })).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
+});
