@@ -203,11 +203,13 @@ for (const [name, mount] of Object.entries(adapters)) {
                 ]),
               )
             : { value: paths };
-        const body = JSON.stringify({
-          json: { key: "anything", value: json },
-          meta: meta && Object.fromEntries(Object.entries(meta).map(([group, paths]) => [group, under(paths)])),
-        });
-        await post(body);
+        const bodyFor = (key: string) =>
+          JSON.stringify({
+            json: { key, value: json },
+            meta: meta && Object.fromEntries(Object.entries(meta).map(([group, paths]) => [group, under(paths)])),
+          });
+        // One key takes anything; the other's schema walks wherever it is led.
+        for (const key of ["anything", "tree"]) await post(bodyFor(key));
       }
       expect(await api.session.value.query({ key: "note" })).toBe("kept");
     });
