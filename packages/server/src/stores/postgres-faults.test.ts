@@ -248,6 +248,25 @@ describe.skipIf(!server)("postgresStore", () => {
     await there.close();
   });
 
+  test("what is in memory is never shown for what another process, or a restored backup, has put in its place", async () => {
+    const { store, schema } = await fresh();
+    const there = postgresStore(pool, { schema });
+    const shown = async (of: typeof store) => (await of.read("a"))?.entries.get("a")?.value;
+    await store.write("a", { ...birth, changes: setting("1").changes });
+    expect([await shown(store), await shown(store), await shown(there)]).toEqual(["1", "1", "1"]);
+    await pool.query(
+      `CREATE TABLE ${schema}.s AS TABLE ${schema}.session; CREATE TABLE ${schema}.e AS TABLE ${schema}.entry`,
+    );
+    await there.write("a", setting("2"));
+    expect([await shown(store), await shown(there)]).toEqual(["2", "2"]);
+    await pool.query(`DELETE FROM ${schema}.session;
+      INSERT INTO ${schema}.session OVERRIDING SYSTEM VALUE TABLE ${schema}.s;
+      INSERT INTO ${schema}.entry TABLE ${schema}.e`);
+    await there.write("a", setting("3"));
+    expect((await store.read("a"))?.rev).toBe(2);
+    expect([await shown(store), await shown(there)]).toEqual(["3", "3"]);
+  });
+
   test("notify: false sends nothing and offers no watch", async () => {
     const { store, schema } = await fresh({ notify: false });
     expect(store.watch).toBeUndefined();

@@ -3,12 +3,13 @@ export const expiry = "least(ends_at, accessed_at + timeout_ms)";
 
 /**
  * A record as one JSON text, so that neither the types that an application has taught its driver nor a row per entry
- * stand between the database and us.
+ * stand between the database and us. Whose stamp is `known` comes without its entries.
  */
-export const recordOf = (schema: string): string => `
-  json_build_array(rev, created_at, ends_at, accessed_at, timeout_ms, transactions, subject, authenticated_at,
-    (SELECT json_agg(json_build_array(key, value, rev, writer, seq))
-     FROM ${schema}.entry WHERE entry.session = session.id))::text`;
+export const recordOf = (schema: string, known: string): string => `
+  json_build_array(rev, created_at, ends_at, accessed_at, timeout_ms, transactions, subject, authenticated_at, stamp,
+    CASE WHEN stamp = ${known} THEN NULL ELSE coalesce(
+      (SELECT json_agg(json_build_array(key, value, rev, writer, seq)) FROM ${schema}.entry
+       WHERE entry.session = session.id), '[]') END)::text`;
 
 /**
  * Every step from nothing to today's tables, for one schema. A step that was released is never edited: add another.
@@ -19,6 +20,8 @@ export const recordOf = (schema: string): string => `
  *   index on what every commit changes, PostgreSQL rewrites the row within its page (HOT), and leaves room for that.
  * - No foreign key: its check would lock the session's row once more for each entry. A trigger takes the entries along,
  *   also when somebody deletes sessions by hand.
+ * - `stamp` names the commit that left a session's entries as they are, `prior_stamp` the one before. They let a process
+ *   know that what it has in memory is what the database holds.
  * - A commit is one call of a function, so one round trip. The update of the session's row takes the lock that orders
  *   commits; what is read after it is read in a snapshot of its own, and thus as the commit before has left it.
  */
@@ -35,7 +38,9 @@ const migrations: readonly ((schema: string) => string)[] = [
     due_at double precision NOT NULL,
     transactions bigint NOT NULL,
     subject text COLLATE "C",
-    authenticated_at double precision
+    authenticated_at double precision,
+    stamp double precision NOT NULL,
+    prior_stamp double precision NOT NULL
   ) WITH (fillfactor = 80);
   CREATE INDEX session_subject ON ${schema}.session (subject, identifier) WHERE subject IS NOT NULL;
   CREATE INDEX session_due ON ${schema}.session (due_at);
@@ -62,27 +67,30 @@ const migrations: readonly ((schema: string) => string)[] = [
   $body$;
 
   CREATE FUNCTION ${schema}.living(_key text, _now float8) RETURNS text LANGUAGE sql VOLATILE AS $body$
-    SELECT ${recordOf(schema)} FROM ${schema}.session WHERE identifier = _key AND ${expiry} > _now
+    SELECT ${recordOf(schema, "0")} FROM ${schema}.session WHERE identifier = _key AND ${expiry} > _now
   $body$;
 
   CREATE FUNCTION ${schema}.write(
     _key text, _now float8, _created float8, _ends float8, _accessed float8, _transactions bigint, _timeout float8,
     _subject text, _authenticated float8, _expect_keys text[], _expect_revs bigint[],
-    _keys text[], _values text[], _writers text[], _seqs bigint[], _gone text[], _notify boolean
+    _keys text[], _values text[], _writers text[], _seqs bigint[], _gone text[], _stamp float8, _notify boolean
   ) RETURNS text LANGUAGE plpgsql AS $body$
   #variable_conflict use_column
   DECLARE
     _id bigint;
     _rev bigint;
+    _prior float8 := 0;
   BEGIN
     IF _created IS NOT NULL THEN
       IF EXISTS (SELECT FROM unnest(_expect_revs) AS expected WHERE expected <> 0) THEN
         RETURN ${schema}.living(_key, _now);
       END IF;
       INSERT INTO ${schema}.session
-        (identifier, rev, created_at, ends_at, accessed_at, timeout_ms, due_at, transactions, subject, authenticated_at)
+        (identifier, rev, created_at, ends_at, accessed_at, timeout_ms, due_at, transactions, subject,
+         authenticated_at, stamp, prior_stamp)
       VALUES (_key, 1, _created, _ends, _accessed, coalesce(_timeout, 0),
-        least(_ends, _accessed + coalesce(_timeout, 0)), _transactions, _subject, _authenticated)
+        least(_ends, _accessed + coalesce(_timeout, 0)), _transactions, _subject, _authenticated,
+        _stamp, 0)
       ON CONFLICT (identifier) DO NOTHING RETURNING id, rev INTO _id, _rev;
     ELSE
       IF _expect_keys IS NOT NULL THEN
@@ -101,6 +109,8 @@ const migrations: readonly ((schema: string) => string)[] = [
       END IF;
       UPDATE ${schema}.session SET
         rev = rev + 1,
+        stamp = _stamp,
+        prior_stamp = stamp,
         accessed_at = greatest(accessed_at, _accessed),
         timeout_ms = coalesce(_timeout, timeout_ms),
         transactions = transactions + _transactions,
@@ -109,7 +119,7 @@ const migrations: readonly ((schema: string) => string)[] = [
         due_at = ${schema}.next_due(due_at,
           least(ends_at, greatest(accessed_at, _accessed) + coalesce(_timeout, timeout_ms)))
       WHERE identifier = _key AND ${expiry} > _now
-      RETURNING id, rev INTO _id, _rev;
+      RETURNING id, rev, prior_stamp INTO _id, _rev, _prior;
     END IF;
     IF _id IS NULL THEN
       RETURN ${schema}.living(_key, _now);
@@ -127,7 +137,7 @@ const migrations: readonly ((schema: string) => string)[] = [
     IF _notify THEN
       PERFORM pg_notify('${channelOf(schema)}', _key || ' ' || _rev);
     END IF;
-    RETURN _rev::text;
+    RETURN _rev || ' ' || _prior;
   END $body$;
 
   CREATE FUNCTION ${schema}.touch(_keys text[], _accessed float8[], _transactions bigint[]) RETURNS void

@@ -10,9 +10,9 @@ import type {
   SessionStore,
   StoreKey,
   Touch,
-  WriteResult,
 } from "../store.ts";
 import { within } from "./deadline.ts";
+import { EntryCache, freshStamp } from "./entry-cache.ts";
 import {
   isCollision,
   type PostgresConnection,
@@ -39,6 +39,11 @@ export interface PostgresStoreOptions {
   notify?: boolean;
   /** Whether connections keep the store's statements prepared, `true` by default. `false` for a pooler that hands each transaction to another connection and knows nothing of prepared statements. */
   prepare?: boolean;
+  /**
+   * How much memory the entries of lately used sessions may take, in bytes; 16,777,216 by default, 0 for none. They are
+   * used only where the database says that they are still what it holds, whoever else writes to it.
+   */
+  cacheBytes?: number;
 }
 
 /** A `SessionStore` that also makes its tables. */
@@ -68,11 +73,12 @@ const touchesAtOnce = 200;
  * Throws `INVALID_OPTION`.
  */
 export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions = {}): PostgresStore {
-  const { schema: name = "catnap", timeout = 5, notify = true, prepare = true } = options;
-  checkOptions(name, timeout);
+  const { schema: name = "catnap", timeout = 5, notify = true, prepare = true, cacheBytes = 16_777_216 } = options;
+  checkOptions(name, timeout, cacheBytes);
   const schema = `"${name}"`;
   const sql = statements(schema);
   const timeoutMs = timeout * 1000;
+  const cache = new EntryCache(cacheBytes);
   let closed = false;
   let version: Promise<void> | undefined;
 
@@ -134,13 +140,26 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
 
   const store: PostgresStore = {
     async read(key) {
-      const [row] = await ask<{ record: string }>("read", [key]);
-      return row === undefined ? null : toRecord(key, row.record);
+      const cached = cache.get(key);
+      const [row] = await ask<{ record: string }>("read", [key, cached?.stamp ?? 0]);
+      if (row === undefined) {
+        cache.drop(key);
+        return null;
+      }
+      const { stamp, record } = toRecord(key, row.record, cached?.entries);
+      if (stamp !== cached?.stamp) cache.set(key, stamp, record.entries);
+      return record;
     },
 
     async write(key, commit) {
-      const [row] = await ask<{ result: string | null }>("write", [...commitParameters(key, commit), notify]);
-      return toResult(key, row?.result ?? null);
+      const stamp = freshStamp();
+      const [row] = await ask<{ result: string | null }>("write", [...commitParameters(key, commit), stamp, notify]);
+      const result = row?.result ?? null;
+      if (result === null) return { ok: false, record: null };
+      if (result.startsWith("[")) return { ok: false, record: toRecord(key, result).record };
+      const [rev = 0, prior = 0] = result.split(" ").map(Number);
+      cache.advance(key, { rev, stamp, prior }, commit.changes);
+      return { ok: true, rev };
     },
 
     async touch(touches) {
@@ -169,8 +188,8 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
     async migrate() {
       await run(async () => {
         const connection = await pool.connect();
-        // While it is ours, nobody else hears that it broke, and unheard that would end the process.
-        connection.on("error", () => undefined);
+        // While it is ours, nobody else hears that it broke.
+        guard(connection);
         let broken = true;
         try {
           // The default may be a stricter one, in which a process that waited for its turn would not see what was done meanwhile.
@@ -197,13 +216,13 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
   return store;
 }
 
-const guarded = new WeakSet<PostgresPool>();
+const guarded = new WeakSet<object>();
 
-/** pg's pool tells of an idle connection that broke by an event which, unheard, would end the process. */
-function guard(pool: PostgresPool): void {
-  if (guarded.has(pool)) return;
-  guarded.add(pool);
-  pool.on("error", () => undefined);
+/** pg tells of a connection that broke by an event, of an idle one at its pool; unheard, it would end the process. */
+function guard(source: { on(event: "error", listener: (error: Error) => void): unknown }): void {
+  if (guarded.has(source)) return;
+  guarded.add(source);
+  source.on("error", () => undefined);
 }
 
 function statements(schema: string) {
@@ -214,8 +233,8 @@ function statements(schema: string) {
     SELECT * FROM ${schema}.session WHERE due_at <= $2 AND ${expiry} <= $2 AND identifier > $1)
     SELECT ${info} FROM due`;
   return {
-    read: `SELECT ${recordOf(schema)} AS record FROM ${schema}.session WHERE identifier = $1`,
-    write: `SELECT ${schema}.write($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17) AS result`,
+    read: `SELECT ${recordOf(schema, "$2")} AS record FROM ${schema}.session WHERE identifier = $1`,
+    write: `SELECT ${schema}.write($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18) AS result`,
     touch: `SELECT ${schema}.touch($1, $2, $3)`,
     erase: `SELECT ${schema}.erase($1, $2, $3) AS erased`,
     sweep: `SELECT ${schema}.sweep($1, $2, $3) AS swept`,
@@ -249,7 +268,7 @@ function disarm(text: string): string {
   return text.replaceAll("\u00010", "\0").replaceAll("\u0001.", "\u0001");
 }
 
-/** The parameters of `write` in their order, all but the last. Empty lists are `null`, which spares the database the look. */
+/** The parameters of `write` in their order, all but the last two. Empty lists are `null`, which spares the database the look. */
 function commitParameters(key: StoreKey, commit: Commit): unknown[] {
   const { create, expect, changes } = commit;
   const [keys, values, writers, seqs, gone]: [string[], (string | null)[], string[], number[], string[]] = [
@@ -298,32 +317,27 @@ function touchParameters(touches: readonly Touch[]): unknown[] {
   ];
 }
 
-/** A revision, the record of a living session that refuses, or nothing for a dead one. */
-function toResult(key: StoreKey, result: string | null): WriteResult {
-  if (result === null) return { ok: false, record: null };
-  return result.startsWith("[") ? { ok: false, record: toRecord(key, result) } : { ok: true, rev: Number(result) };
-}
-
-function toRecord(identifier: StoreKey, json: string): SessionRecord {
+/** A record and the stamp of its entries, which are the `known` ones where the database has sent none. */
+function toRecord(
+  identifier: StoreKey,
+  json: string,
+  known: ReadonlyMap<string, Entry> = new Map(),
+): { stamp: number; record: SessionRecord } {
   // The expression of `recordOf` built the array.
-  const [rev, createdAt, endsAt, accessedAt, timeoutMs, transactions, subject, authenticatedAt, rows] = JSON.parse(
-    json,
-  ) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    string | null,
-    number | null,
-    [string, string | null, number, string, number][] | null,
-  ];
-  const entries = new Map<string, Entry>();
-  for (const [key, value, rev, writer, seq] of rows ?? []) {
-    entries.set(disarm(key), { value: value === null ? null : disarm(value), rev, writer: disarm(writer), seq });
-  }
-  return {
+  const [rev, createdAt, endsAt, accessedAt, timeoutMs, transactions, subject, authenticatedAt, stamp, rows] =
+    JSON.parse(json) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      string | null,
+      number | null,
+      number,
+      [string, string | null, number, string, number][] | null,
+    ];
+  const record = (entries: ReadonlyMap<string, Entry>): SessionRecord => ({
     identifier,
     rev,
     createdAt,
@@ -334,7 +348,13 @@ function toRecord(identifier: StoreKey, json: string): SessionRecord {
     subject: subject === null ? null : disarm(subject),
     authenticatedAt,
     entries,
-  };
+  });
+  if (rows === null) return { stamp, record: record(known) };
+  const entries = new Map<string, Entry>();
+  for (const [key, value, rev, writer, seq] of rows) {
+    entries.set(disarm(key), { value: value === null ? null : disarm(value), rev, writer: disarm(writer), seq });
+  }
+  return { stamp, record: record(entries) };
 }
 
 function toPage(rows: readonly { info: string }[], limit: number): Page<SessionInfo> {
@@ -365,7 +385,7 @@ function toInfo({ info }: { info: string }): SessionInfo {
   };
 }
 
-function checkOptions(schema: string, timeout: number) {
+function checkOptions(schema: string, timeout: number, cacheBytes: number) {
   if (!/^[a-z_][a-z0-9_]{0,50}$/.test(schema)) {
     throw new SessionError(
       "INVALID_OPTION",
@@ -375,4 +395,5 @@ function checkOptions(schema: string, timeout: number) {
   if (!(timeout > 0 && timeout <= 3600)) {
     throw new SessionError("INVALID_OPTION", "postgresStore: timeout must be a number of seconds above 0");
   }
+  if (!(cacheBytes >= 0)) throw new SessionError("INVALID_OPTION", "postgresStore: cacheBytes must be a number from 0");
 }

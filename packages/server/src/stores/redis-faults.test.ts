@@ -129,6 +129,21 @@ describe.skipIf(!server)("redisStore", () => {
     expect(await store.sweep(1e9, 10)).toBe(0);
   });
 
+  test("what is in memory is never shown for what another process, or a restored backup, has put in its place", async () => {
+    const { store, keys, prefix } = fresh();
+    const there = redisStore(server.ioredis(), { prefix });
+    const shown = async (of: typeof store) => (await of.read("a"))?.entries.get("a")?.value;
+    await store.write("a", { ...birth, changes: setting("1").changes });
+    expect([await shown(store), await shown(store), await shown(there)]).toEqual(["1", "1", "1"]);
+    const dump = await control.dumpBuffer(keys.session("a"));
+    await there.write("a", setting("2"));
+    expect([await shown(store), await shown(there)]).toEqual(["2", "2"]);
+    await control.restore(keys.session("a"), 0, dump ?? "", "REPLACE");
+    await there.write("a", setting("3"));
+    expect((await store.read("a"))?.rev).toBe(2);
+    expect([await shown(store), await shown(there)]).toEqual(["3", "3"]);
+  });
+
   test("a commit that a client sends again after a cut is done once", async () => {
     const proxy = await startProxy(server.port);
     const { store } = fresh({}, server.ioredis({ port: proxy.port }));

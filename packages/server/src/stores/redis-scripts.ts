@@ -23,15 +23,15 @@ local function number(x) return string.format('%.17g', x) end
 local function load(key)
   local text = redis.call('HGET', key, 'm')
   if not text then return nil end
-  local rev, accessed, timeout, count, due, created, ends, auth, subject =
-    string.match(text, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (.*)$')
+  local rev, accessed, timeout, count, due, created, ends, auth, stamp, subject =
+    string.match(text, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (.*)$')
   return { rev = tonumber(rev), accessed = tonumber(accessed), timeout = tonumber(timeout), count = tonumber(count),
-    due = tonumber(due), created = created, ends = tonumber(ends), auth = auth, subject = subject }
+    due = tonumber(due), created = created, ends = tonumber(ends), auth = auth, stamp = stamp, subject = subject }
 end
 local function expiry(s) return math.min(s.ends, s.accessed + s.timeout) end
 local function store(key, s)
   redis.call('HSET', key, 'm', table.concat({ number(s.rev), number(s.accessed), number(s.timeout), number(s.count),
-    number(s.due), s.created, number(s.ends), s.auth, s.subject }, ' '))
+    number(s.due), s.created, number(s.ends), s.auth, s.stamp, s.subject }, ' '))
 end
 local function place(cells, cell, id, due)
   redis.call('ZADD', cell, number(due), id)
@@ -56,10 +56,10 @@ function script(source: string): Script {
 /**
  * KEYS: session, list of cells, cell, and, with a subject, that subject's index.
  * ARGV: identifier, publishing command, channel, nonce, now, access, transactions, linger, timeout, authenticated,
- * subject, created, ends (the last five may be empty), count of expectations and these as key and revision, count of
+ * subject, created, ends (the last five may be empty), stamp, count of expectations and these as key and revision, count of
  * removals and these, then key and rest of each entry.
  *
- * Answers the revision, or all of a living session's hash when it refuses, or nothing for a dead one. A client that
+ * Answers the revision and the stamp before, or all of a living session's hash when it refuses, or nothing for a dead one. A client that
  * loses its connection may send a commit again that was done already: it is known by its nonce for ten seconds, and
  * answered what it was answered then.
  */
@@ -72,7 +72,7 @@ local second = ''
 if nonce ~= '' then
   second = redis.call('TIME')[1]
   for at, name, rev in string.gmatch(redis.call('HGET', key, 'n') or '', '(%d+):([^:]+):(%d+)') do
-    if name == nonce then return tonumber(rev) end
+    if name == nonce then return { tonumber(rev), '0' } end
     if tonumber(at) + 10 >= tonumber(second) then recent[#recent + 1] = at .. ':' .. name .. ':' .. rev end
   end
 end
@@ -87,15 +87,17 @@ if created == '' then
 elseif s then
   return refuse()
 end
-local at = 15
-for _ = 1, tonumber(ARGV[14]) do
+local at = 16
+for _ = 1, tonumber(ARGV[15]) do
   local entry = redis.call('HGET', key, ARGV[at])
   if (entry and tonumber(string.match(entry, '^%d+')) or 0) ~= tonumber(ARGV[at + 1]) then return refuse() end
   at = at + 2
 end
 if not s then
-  s = { rev = 0, accessed = accessed, timeout = 0, count = 0, created = created, ends = tonumber(ends), auth = '-', subject = '-' }
+  s = { rev = 0, accessed = accessed, timeout = 0, count = 0, created = created, ends = tonumber(ends), auth = '-', stamp = '0', subject = '-' }
 end
+local prior = s.stamp
+s.stamp = ARGV[14]
 s.rev = s.rev + 1
 s.accessed = math.max(s.accessed, accessed)
 s.count = s.count + tonumber(ARGV[7])
@@ -119,7 +121,15 @@ if nonce ~= '' then
 end
 save(key, KEYS[2], KEYS[3], ARGV[1], s, now, linger)
 redis.call(ARGV[2], ARGV[3], rev)
-return s.rev
+return { s.rev, prior }
+`);
+
+/** KEYS: session. ARGV: a stamp. Answers what belongs to all of the session when its stamp is this one, else all of it. */
+export const readScript: Script = script(`
+local s = load(KEYS[1])
+if not s then return false end
+if s.stamp == ARGV[1] then return { redis.call('HGET', KEYS[1], 'm') } end
+return redis.call('HGETALL', KEYS[1])
 `);
 
 /** KEYS: session, list of cells, cell. ARGV: identifier, access, transactions, linger. */

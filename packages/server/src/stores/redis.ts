@@ -13,6 +13,7 @@ import type {
 } from "../store.ts";
 import { expiresAt } from "../store.ts";
 import { within } from "./deadline.ts";
+import { EntryCache, freshStamp } from "./entry-cache.ts";
 import { codeOf, driverOf, type RedisClient, translate } from "./redis-driver.ts";
 import { cellOf, RedisKeys, shardCount, shardOf } from "./redis-keys.ts";
 import {
@@ -21,6 +22,7 @@ import {
   eraseScript,
   healScript,
   listScript,
+  readScript,
   type Script,
   touchScript,
 } from "./redis-scripts.ts";
@@ -45,6 +47,11 @@ export interface RedisStoreOptions {
    * it: longer than the time between two sweeps.
    */
   linger?: number;
+  /**
+   * How much memory the entries of lately used sessions may take, in bytes; 16,777,216 by default, 0 for none. They are
+   * used only where the server says that they are still what it holds, whoever else writes to it.
+   */
+  cacheBytes?: number;
 }
 
 /** For how long a call waits for a client that has lost its connection, in milliseconds, before it rejects; a client that stays without one longer rejects at once. */
@@ -64,13 +71,14 @@ const widest = 32;
  */
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): SessionStore {
   checkOptions(options);
-  const { prefix = "catnap:", timeout = 5, wait, linger = 3600 } = options;
+  const { prefix = "catnap:", timeout = 5, wait, linger = 3600, cacheBytes = 16_777_216 } = options;
   const driver = driverOf(client);
   const keys = new RedisKeys(prefix);
   const timeoutMs = timeout * 1000;
   const lingerMs = String(linger * 1000);
   const publish = driver.sharded ? "SPUBLISH" : "PUBLISH";
   const waitCommand = wait && (["WAIT", String(wait.replicas), String(Math.ceil((wait.timeout ?? 1) * 1000))] as const);
+  const cache = new EntryCache(cacheBytes);
   let closed = false;
   let downSince: number | undefined;
   const watch = new RedisWatch({ driver, channel: (key) => keys.session(key), revision });
@@ -148,7 +156,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   async function info(identifier: StoreKey): Promise<SessionInfo | null> {
     const meta = await command(keys.session(identifier), "HGET", "m");
     if (typeof meta !== "string") return null;
-    const { endsAt, timeoutMs, rev: _, ...rest } = parseMeta(meta);
+    const { endsAt, timeoutMs, rev: _, ...rest } = parseMeta(meta).meta;
     return { identifier, ...rest, expiresAt: expiresAt({ endsAt, timeoutMs, accessedAt: rest.accessedAt }) };
   }
 
@@ -200,8 +208,18 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 
   return {
     async read(key) {
-      const reply = await command(keys.session(key), "HGETALL");
-      return toRecord(key, toPairs(reply));
+      const cached = cache.get(key);
+      const session = keys.session(key);
+      const reply = cached
+        ? await evaluate(readScript, [session], [String(cached.stamp)])
+        : await command(session, "HGETALL");
+      if (cached && Array.isArray(reply) && reply.length === 1) {
+        return { identifier: key, ...parseMeta(String(reply[0])).meta, entries: cached.entries };
+      }
+      const found = toRecord(key, toPairs(reply));
+      if (found) cache.set(key, found.stamp, found.record.entries);
+      else cache.drop(key);
+      return found?.record ?? null;
     },
 
     async write(key, commit) {
@@ -209,11 +227,14 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       const names: [string, ...string[]] = keys.of(key);
       if (commit.subject !== undefined) names.push(keys.subject(shardOf(key), commit.subject));
       const nonce = driver.repeats ? randomBytes(6).toString("base64url") : "";
-      const args = [key, publish, session, nonce, ...commitArguments(commit, lingerMs)];
+      const stamp = freshStamp();
+      const args = [key, publish, session, nonce, ...commitArguments(commit, lingerMs, stamp)];
       const reply = await evaluateAndWait(commitScript, names, args);
       if (reply === null) return { ok: false, record: null };
-      if (isDone(reply)) return { ok: true, rev: Number(reply) };
-      return { ok: false, record: toRecord(key, toPairs(reply)) };
+      if (!isDone(reply)) return { ok: false, record: toRecord(key, toPairs(reply))?.record ?? null };
+      const [rev = 0, prior = 0] = reply.map(Number);
+      cache.advance(key, { rev, stamp, prior }, commit.changes);
+      return { ok: true, rev };
     },
 
     async touch(touches) {
@@ -273,13 +294,13 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   };
 }
 
-/** Whether a commit's reply is its revision. */
-function isDone(reply: unknown): boolean {
-  return typeof reply === "number" || typeof reply === "string" || typeof reply === "bigint";
+/** Whether a commit's reply is its revision and the stamp before it, not the hash of a session that refuses. */
+function isDone(reply: unknown): reply is [unknown, unknown] {
+  return Array.isArray(reply) && reply.length === 2 && !Number.isNaN(Number(reply[0]));
 }
 
 /** What `commitScript` takes behind the nonce. */
-function commitArguments(commit: Commit, lingerMs: string): string[] {
+function commitArguments(commit: Commit, lingerMs: string, stamp: number): string[] {
   const { create, timeoutMs, authenticatedAt, subject, expect, changes } = commit;
   const optional = (value: number | undefined) => (value === undefined ? "" : String(value));
   const removals: string[] = [];
@@ -290,7 +311,7 @@ function commitArguments(commit: Commit, lingerMs: string): string[] {
   }
   const args = [String(commit.now), String(commit.accessedAt), String(commit.transactions), lingerMs];
   args.push(optional(timeoutMs), optional(authenticatedAt), subject === undefined ? "" : `=${subject}`);
-  args.push(optional(create?.createdAt), optional(create?.endsAt), String(expect.size));
+  args.push(optional(create?.createdAt), optional(create?.endsAt), String(stamp), String(expect.size));
   for (const [name, rev] of expect) args.push(`=${name}`, String(rev));
   args.push(String(removals.length), ...removals, ...entries);
   return args;
@@ -316,6 +337,7 @@ function parseEntry(text: string): Entry {
 
 /** A hash comes as a list of names and values, a Map or an object, by protocol and client. */
 function toPairs(reply: unknown): [string, string][] {
+  if (reply === null) return [];
   if (reply instanceof Map) return [...reply];
   if (!Array.isArray(reply)) return Object.entries(reply as Record<string, string>);
   const pairs: [string, string][] = [];
@@ -325,35 +347,44 @@ function toPairs(reply: unknown): [string, string][] {
 
 type Meta = Omit<SessionRecord, "identifier" | "entries">;
 
-/** Splits at the first eight blanks; the subject may hold any. */
-function parseMeta(text: string): Meta {
-  const words = text.split(" ", 8);
-  const [rev, accessedAt, timeoutMs, transactions, , createdAt, endsAt] = words.map(Number);
+/** Splits at the first nine blanks; the subject may hold any. */
+function parseMeta(text: string): { meta: Meta; stamp: number } {
+  const words = text.split(" ", 9);
+  const number = (at: number) => Number(words[at]);
   const subject = text.slice(words.join(" ").length + 1);
-  // The scripts wrote them.
-  const numbers = { rev, accessedAt, timeoutMs, transactions, createdAt, endsAt } as Record<string, number>;
   return {
-    ...(numbers as Pick<Meta, "rev" | "accessedAt" | "timeoutMs" | "transactions" | "createdAt" | "endsAt">),
-    subject: subject === "-" ? null : subject.slice(1),
-    authenticatedAt: words[7] === "-" ? null : Number(words[7]),
+    stamp: number(8),
+    meta: {
+      rev: number(0),
+      accessedAt: number(1),
+      timeoutMs: number(2),
+      transactions: number(3),
+      createdAt: number(5),
+      endsAt: number(6),
+      subject: subject === "-" ? null : subject.slice(1),
+      authenticatedAt: words[7] === "-" ? null : number(7),
+    },
   };
 }
 
-function toRecord(identifier: StoreKey, pairs: readonly [string, string][]): SessionRecord | null {
-  let meta: Meta | undefined;
+function toRecord(identifier: StoreKey, pairs: readonly [string, string][]) {
+  let found: ReturnType<typeof parseMeta> | undefined;
   const entries = new Map<string, Entry>();
   for (const [name, text] of pairs) {
-    if (name === "m") meta = parseMeta(text);
+    if (name === "m") found = parseMeta(text);
     else if (name.startsWith("=")) entries.set(name.slice(1), parseEntry(text));
   }
-  return meta === undefined ? null : { identifier, ...meta, entries };
+  if (!found) return null;
+  const record: SessionRecord = { identifier, ...found.meta, entries };
+  return { record, stamp: found.stamp };
 }
 
-function checkOptions({ prefix = "", timeout = 5, wait, linger = 0 }: RedisStoreOptions) {
+function checkOptions({ prefix = "", timeout = 5, wait, linger = 0, cacheBytes = 0 }: RedisStoreOptions) {
   const invalid = (message: string) => new SessionError("INVALID_OPTION", `redisStore: ${message}`);
   if (/[{}]/.test(prefix)) throw invalid("prefix must not hold braces, which name the slots of a cluster");
   if (!(timeout > 0 && timeout <= 3600)) throw invalid("timeout must be a number of seconds above 0");
   if (!(linger >= 0 && linger <= 1e9)) throw invalid("linger must be a number of seconds from 0");
+  if (!(cacheBytes >= 0)) throw invalid("cacheBytes must be a number from 0");
   if (!wait) return;
   if (!Number.isSafeInteger(wait.replicas) || wait.replicas < 1)
     throw invalid("wait.replicas must be a whole number from 1");

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
 import type { Commit, SessionStore } from "../store.ts";
+import { EntryCache } from "./entry-cache.ts";
 import { sqliteStore } from "./sqlite.ts";
-import { EntryCache } from "./sqlite-cache.ts";
 import { openFile } from "./sqlite-driver.ts";
 import { migrations } from "./sqlite-schema.ts";
 

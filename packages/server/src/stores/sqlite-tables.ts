@@ -10,7 +10,7 @@ import {
   type Touch,
   type WriteResult,
 } from "../store.ts";
-import type { EntryCache } from "./sqlite-cache.ts";
+import type { EntryCache } from "./entry-cache.ts";
 import { all, type SqliteDatabase, transaction } from "./sqlite-driver.ts";
 import { expiry, freshStamp } from "./sqlite-schema.ts";
 

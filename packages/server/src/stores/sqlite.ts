@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { SessionError } from "@catnap/shared";
 import type { SessionStore } from "../store.ts";
-import { EntryCache } from "./sqlite-cache.ts";
+import { EntryCache } from "./entry-cache.ts";
 import { isBusy, openFile, type SqliteDatabase, translate } from "./sqlite-driver.ts";
 import { migrate } from "./sqlite-schema.ts";
 import { type SessionTables, sessionTables } from "./sqlite-tables.ts";

@@ -1,11 +1,17 @@
+import { randomInt } from "node:crypto";
 import type { Entry, EntryChange, StoreKey } from "../store.ts";
 
 /** The entries of a session as one commit left them. */
 interface Cached {
-  /** The commit's own mark in the file. */
+  /** The commit's own mark in the store. */
   readonly stamp: number;
   readonly entries: ReadonlyMap<string, Entry>;
   readonly bytes: number;
+}
+
+/** A stamp for a commit; never 0. */
+export function freshStamp(): number {
+  return randomInt(1, 2 ** 48 - 1);
 }
 
 /** What an entry costs in memory besides its text, roughly. */
@@ -13,7 +19,7 @@ const overhead = 120;
 
 /**
  * Entries that were read or written lately, so that a read whose stamp shows that nothing has changed need not build and
- * parse them again. A stamp is random and new with every commit: another process's write, or a file restored in place,
+ * parse them again. A stamp is random and new with every commit: another process's write, or a database restored from a backup,
  * is never taken for what is cached, even where the revisions are the same.
  */
 export class EntryCache {
