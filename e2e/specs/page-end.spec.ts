@@ -1,23 +1,33 @@
-import { test as base, expect } from "@playwright/test";
+import { type Browser, test as base, expect } from "@playwright/test";
 import { ScratchServer } from "../src/scratch/server.ts";
 import { type Departure, PlaywrightVisitor, type Visitor, WebKitVisitor } from "../src/visitor.ts";
 
-const test = base.extend<{ server: ScratchServer; visitor: Visitor }>({
+const test = base.extend<{ server: ScratchServer; visitor: Visitor }, { engine: Browser | null }>({
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads a fixture's needs off this pattern
   server: async ({}, use) => {
     const server = await ScratchServer.start();
     await use(server);
     await server.close();
   },
-  visitor: async ({ playwright, browserName, channel, launchOptions }, use, { project }) => {
-    if (project.metadata.webkit) {
+  /** Playwright's browser, unless WebDriver drives another. Not its own `browser`, which would be started for either. */
+  engine: [
+    async ({ playwright, browserName, channel, launchOptions }, use, { project }) => {
+      if (project.metadata.webkit) return use(null);
+      const browser = await playwright[browserName].launch({ ...launchOptions, ...(channel ? { channel } : {}) });
+      await use(browser);
+      await browser.close();
+    },
+    { scope: "worker" },
+  ],
+  visitor: async ({ engine }, use, { project }) => {
+    if (!engine) {
       const visitor = await WebKitVisitor.start(project.metadata.webkit as string);
       await use(visitor);
       return visitor.close();
     }
-    const browser = await playwright[browserName].launch({ ...launchOptions, ...(channel ? { channel } : {}) });
-    await use(new PlaywrightVisitor(await browser.newContext()));
-    await browser.close();
+    const context = await engine.newContext();
+    await use(new PlaywrightVisitor(context));
+    await context.close();
   },
 });
 

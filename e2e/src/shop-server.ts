@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,6 +9,7 @@ import type { BrowserContext } from "@playwright/test";
 import { sqliteStore } from "catnap/sqlite";
 import { freePort } from "./free-port.ts";
 
+const canary = new URL("./canary.mjs", import.meta.url);
 const main = fileURLToPath(new URL("../../apps/demo/dist/server/main.js", import.meta.url));
 
 /** The built demo, in a process of its own with a port and a SQLite file of its own. */
@@ -33,8 +35,11 @@ export class ShopServer {
 
   /** Starts the process on the same port and file, and waits until it serves. */
   async start(): Promise<void> {
-    const env = { ...process.env, PORT: String(this.#port), CATNAP_DB: this.#file };
-    const child = spawn(process.execPath, [main], { env, stdio: ["ignore", "pipe", "inherit"] });
+    const env = { ...process.env, PORT: String(this.#port), CATNAP_DB: this.#file, CATNAP_LEAKS: this.#leaks };
+    const child = spawn(process.execPath, ["--import", canary.href, main], {
+      env,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     this.#process = child;
     // It prints its address once it listens.
     await Promise.race([
@@ -60,7 +65,14 @@ export class ShopServer {
 
   async dispose(): Promise<void> {
     await this.end("SIGKILL");
+    const leaks = await this.leaks();
     await rm(this.#folder, { recursive: true, force: true });
+    if (leaks !== "") throw new Error(`Secrets have left the server: ${leaks}`);
+  }
+
+  /** What has left the process with a secret in it, as `canary.mjs` saw it; empty is well. */
+  async leaks(): Promise<string> {
+    return existsSync(this.#leaks) ? readFile(this.#leaks, "utf8") : "";
   }
 
   /** What the server holds for the browser with these cookies, asked from here, without any page. */
@@ -85,6 +97,10 @@ export class ShopServer {
     } finally {
       await store.close();
     }
+  }
+
+  get #leaks(): string {
+    return join(this.#folder, "leaks.txt");
   }
 
   get #file(): string {

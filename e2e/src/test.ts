@@ -1,9 +1,15 @@
-import { type BrowserContext, test as base } from "@playwright/test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type BrowserContext, test as base, expect } from "@playwright/test";
 import { ShopPage } from "./shop-page.ts";
 import { ShopServer } from "./shop-server.ts";
 import { Wire } from "./wire.ts";
 
+/** What every secret value of the demo starts with under test: see `canary.mjs`. */
+const canary = "ca9a9155";
+
 interface Fixtures {
+  /** Looks, after each test, for canaries in all that the pages left open show and keep. */
+  noSecretKept: undefined;
   /** The demo, started for this test alone. */
   server: ShopServer;
   /** A wire to it, of which every answer is kept and may get lost. */
@@ -26,6 +32,21 @@ export const test = base.extend<Fixtures>({
     await use(wire);
     wire.close();
   },
+  noSecretKept: [
+    async ({ context }, use) => {
+      await use(undefined);
+      for (const page of context.pages()) {
+        const looked = Promise.all([
+          new ShopPage(page).kept(),
+          page.evaluate(() => document.documentElement.outerHTML + document.cookie + location.href),
+        ]);
+        // A page that a test has put to sleep, crashed or sent elsewhere has nothing to show.
+        const found = await Promise.race([looked, sleep(2_000)]).catch(() => undefined);
+        expect(JSON.stringify(found ?? "")).not.toContain(canary);
+      }
+    },
+    { auto: true },
+  ],
   baseURL: async ({ server }, use) => use(server.url),
   openTab: async ({ server }, use) => {
     await use(async (context) => new ShopPage(await context.newPage()).open(server.url));
@@ -35,4 +56,4 @@ export const test = base.extend<Fixtures>({
   },
 });
 
-export { expect } from "@playwright/test";
+export { expect };

@@ -13,7 +13,6 @@ export interface Visitor {
   run(script: string): Promise<unknown>;
   /** Runs the script, and the page ends in the same task; closing is a command of its own, given at once. */
   leave(how: Departure, script: string): Promise<void>;
-  close(): Promise<void>;
 }
 
 const endings: Record<Departure, string> = {
@@ -53,8 +52,6 @@ export class PlaywrightVisitor implements Visitor {
     await this.run(script + endings[how]).catch(() => undefined);
     await arrived;
   }
-
-  async close(): Promise<void> {}
 }
 
 /** A visitor with WebKitGTK, whose driver speaks WebDriver, on a screen that nobody sees. */

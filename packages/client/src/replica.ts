@@ -91,7 +91,10 @@ export class Replica {
     if (cache && cache.identifier === this.identifier) this.#decide(cache.decided);
     outbox.adopt(ops.filter(ours));
     outbox.renumber();
-    const news = cache && (cache.rev > this.rev || this.rev === 0);
+    const news =
+      cache &&
+      (cache.facts?.expiresAt ?? Number.POSITIVE_INFINITY) > this.#now() &&
+      (cache.rev > this.rev || this.rev === 0);
     const entries = news && cache.identifier === this.identifier ? cache : undefined;
     this.apply({ ...nothing, ...entries, reset: entries !== undefined, rev: entries?.rev ?? this.rev });
     return unusable.filter(ours);
@@ -185,6 +188,14 @@ export class Replica {
     this.#blank = false;
     this.rev = 0;
     this.outbox.saved.clear();
+  }
+
+  /** Shows nothing of a session whose time seems to be over, but what this browser has not sent, until the server has been asked. */
+  hideExpired(): void {
+    if (this.identifier === null || this.facts.expiresAt > this.#now()) return;
+    this.rev = 0;
+    this.memory.clearBase();
+    this.memory.settle();
   }
 
   /** Forgets the session and becomes another writer. The ops are gone from memory, not from disk. */

@@ -276,3 +276,30 @@ test("what exists on the server alone says so", () => {
     expect.objectContaining({ code: "FORBIDDEN_KEY" }),
   );
 });
+
+test("thousands of changes made while offline go home in a few requests, each once, with a crash in between", async () => {
+  const { world, browser } = open();
+  const first = browser.tab();
+  await first.session.awake();
+  world.fate = () => "lost";
+  for (let i = 0; i < 1500; i++) {
+    first.session.update("visits", (visits) => visits + 1);
+    await Promise.resolve();
+  }
+  await until(async () => (await browser.rows()).size > 1500);
+  first.kill();
+  const { session } = browser.tab();
+  await session.awake();
+  for (let i = 0; i < 1000; i++) {
+    session.update("visits", (visits) => visits + 1);
+    await Promise.resolve();
+  }
+  expect(session.value("visits")).toBe(2500);
+  world.fate = () => "ok";
+  const before = world.requests.length;
+  await session.sleep();
+  await until(() => session.status().pending === 0);
+  expect(world.requests.length - before).toBeLessThanOrEqual(4);
+  expect((await browser.server()).entries.visits?.value).toBe("2500");
+  expect(session.value("visits")).toBe(2500);
+});

@@ -276,10 +276,11 @@ export class Tab implements SessionHome {
     wiped.catch(() => undefined); // the mark stays, and the next start finishes it
   }
 
-  /** A page that comes back may show what another tab has wiped meanwhile: before anything else. */
+  /** A page that comes back may show what another tab has wiped meanwhile, or what has expired: before anything else. */
   #bury(): void {
     const [mark = ""] = this.#replica.marks;
     if (this.#parts.marks.list("dead").includes(mark)) this.#forget();
+    else this.#replica.hideExpired();
   }
 
   #forget(expiresAt?: number): void {

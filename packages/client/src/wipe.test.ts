@@ -210,3 +210,23 @@ test("invalidate before there is a session reaches a tab that is asleep, too", a
   expect((await browser.server()).entries).not.toHaveProperty("note");
   expect(asleep.session.value("theme")).toBe("dark");
 });
+
+test("a page that comes back after its session's time shows what it has not sent, and the rest once the server agrees", async () => {
+  const { world, browser } = open();
+  let passed = 0;
+  const surroundings = { now: () => Date.now() + passed };
+  const a = browser.tab({ surroundings });
+  a.session.setValue("note", "private-note");
+  await a.session.awake();
+  await a.session.sleep();
+  world.fate = () => "lost";
+  a.session.setValue("theme", "dark");
+  passed = 2 * 3_600_000;
+  for (const { session } of [a, browser.tab({ surroundings })]) {
+    await session.awake();
+    expect([session.hasValue("note"), session.value("theme")]).toEqual([false, "dark"]);
+  }
+  world.fate = () => "ok";
+  await a.session.awake();
+  expect(a.session.value("note")).toBe("private-note");
+});

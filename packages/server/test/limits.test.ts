@@ -169,6 +169,14 @@ for (const [name, mount] of Object.entries(adapters)) {
           expect(ms, `${what} as ${key}`).toBeLessThan(patience);
         }
       }
+      // What a change claims to have been made from is shown to the key's merge, which nobody wrote for strangers.
+      await pushing("cart", ['[{"sku":"a","count":1}]']);
+      await pushing("clicks", ["1"]);
+      for (const [what, from] of Object.entries({ ...bombs, "a number": "5", "a text": '"x"', "an item": "[5]" })) {
+        const cart = await pushing("cart", ['[{"sku":"b","count":1}]'], from);
+        expect(cart, `cart from ${what}`).toMatchObject({ ok: true });
+        expect(await pushing("clicks", ["2"], from), `clicks from ${what}`).toMatchObject({ ok: true });
+      }
       expect(Object.keys(Object.prototype)).toEqual([]);
       expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
       expect(await api.session.value.query({ key: "note" })).toBe("kept");
@@ -203,11 +211,13 @@ for (const [name, mount] of Object.entries(adapters)) {
                 ]),
               )
             : { value: paths };
-        const body = JSON.stringify({
-          json: { key: "anything", value: json },
-          meta: meta && Object.fromEntries(Object.entries(meta).map(([group, paths]) => [group, under(paths)])),
-        });
-        await post(body);
+        const bodyFor = (key: string) =>
+          JSON.stringify({
+            json: { key, value: json },
+            meta: meta && Object.fromEntries(Object.entries(meta).map(([group, paths]) => [group, under(paths)])),
+          });
+        // One key takes anything; the other's schema walks wherever it is led.
+        for (const key of ["anything", "tree"]) await post(bodyFor(key));
       }
       expect(await api.session.value.query({ key: "note" })).toBe("kept");
     });

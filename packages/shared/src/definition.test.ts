@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { counter, defineSession, value } from "./definition.ts";
 import { merge } from "./merge.ts";
+import { SessionError } from "./session-error.ts";
 
 const keyOf = (definition: ReturnType<typeof defineSession>, name: string) => {
   const key = definition.keys.get(name);
@@ -89,4 +90,17 @@ test("the fingerprint changes with names, groups and merges, and with nothing el
   expect(print({ shared: { b: counter(), a: z.number() } })).toBe(base);
   expect(print({ shared: { a: z.string() }, readonly: { b: counter() } })).not.toBe(base);
   expect(print({ shared: { a: value(z.array(z.string()), { merge: merge.union }), b: counter() } })).not.toBe(base);
+});
+
+test("a value too deep for a recursive schema is refused, and leaves no promise that rejects behind", async () => {
+  const { keys } = defineSession({ shared: { tree: z.json() } });
+  const escaped: unknown[] = [];
+  const note = (error: unknown) => void escaped.push(error);
+  process.on("unhandledRejection", note);
+  // Straight from the app, past the look that the server takes at what comes off the wire.
+  const deep = JSON.parse("[".repeat(60_000) + "]".repeat(60_000));
+  expect(() => keys.get("tree")?.encode(deep)).toThrow(SessionError);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  process.off("unhandledRejection", note);
+  expect(escaped).toEqual([]);
 });

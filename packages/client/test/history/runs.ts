@@ -1,7 +1,7 @@
 import { type Report, run } from "./run.ts";
 
 /** How many runs all files together make: few beside other work, more in CI. */
-const all = Number(process.env.CATNAP_HISTORIES ?? (process.env.CI ? 60 : 4));
+const all = Number(process.env.CATNAP_HISTORIES ?? (process.env.CI ? 30 : 4));
 const operations = 500;
 /** Side by side, each in a file of its own, since a file is what a test runner gives to a core. */
 const files = 2;

@@ -49,7 +49,8 @@ export class Reference {
       else if (spell.identifier !== identifier || ended) this.#end(tab, spell, identifier);
       if (identifier === null) continue;
       if (tab.session.status().pending === 0) for (const change of this.#spell(tab).changes) change.acked = true;
-      // A counter that only rises never falls on screen, whatever arrives in whatever order.
+      // A counter that only rises never falls on screen, whatever arrives in whatever order, while the session lives.
+      if (tab.session.isExpired()) this.#counted.delete(tab);
       const [before = 0, visits] = [this.#counted.get(tab), tab.session.value("visits")];
       if (visits < before) throw new Error(`A tab has shown ${before} visits, and now shows ${visits}`);
       this.#counted.set(tab, visits);
