@@ -6,7 +6,7 @@ export function invalid(message: string): SessionError {
 }
 
 /** A time of the public API. */
-export function seconds(name: string, value: number, least = Number.MIN_VALUE): number {
+export function seconds(name: string, value: number, least: number = Number.MIN_VALUE): number {
   if (typeof value === "number" && Number.isFinite(value) && value >= least) return value;
   throw invalid(
     `${name} is ${String(value)}: give a finite number of seconds${least === 0 ? ", 0 or more" : " above 0"}`,
