@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { postgresStore } from "catnap/postgres";
 import { redisStore } from "catnap/redis";
 import type { SessionStore } from "catnap/server";
@@ -19,12 +20,9 @@ async function fill(store: SessionStore, count: number): Promise<void> {
   const changes = new Map(Array.from({ length: 10 }, (_, n) => [`k${n}`, put]));
   const create = { createdAt: now, endsAt: now + day };
   const commit = { now, accessedAt: now, timeoutMs: day, create, transactions: 1, expect: new Map(), changes };
-  const prefix = () => crypto.randomUUID().replaceAll("-", "");
   for (let done = 0; done < count; done += 100) {
-    const some = Array.from({ length: 100 }, () =>
-      store.write(Buffer.from(prefix(), "hex").toString("base64url"), commit),
-    );
-    await Promise.all(some);
+    const some = Array.from({ length: 100 }, () => store.write(randomBytes(16).toString("base64url"), commit));
+    for (const { ok } of await Promise.all(some)) if (!ok) throw new Error("the store refuses a new session");
   }
 }
 
