@@ -5,7 +5,7 @@ import { names } from "./sessions.ts";
 
 const trpcSet = (key: string): Shot => ({ path: "/trpc/set", body: (n) => ({ key, value: `value ${n}` }) });
 const get: Shot = { path: "/trpc/get" };
-const perSecond = (us: number) => `${Math.round(1e6 / us).toLocaleString("en")} /CPU-s (${us.toFixed(0)} µs)`;
+export const perSecond = (us: number) => `${Math.round(1e6 / us).toLocaleString("en")} /CPU-s (${us.toFixed(0)} µs)`;
 
 /** What the session adds to a query and to a mutation of tRPC, in requests per CPU second of the server. */
 export async function besideTrpc(): Promise<Figure[]> {
@@ -56,7 +56,8 @@ export async function besideExpress(): Promise<Figure[]> {
   ];
 }
 
-async function lostUpdates(
+/** How many of 50 concurrent changes of different keys of one session are gone afterwards. */
+export async function lostUpdates(
   { port, cookies }: Contestant,
   set: string,
   all: string,

@@ -1,5 +1,6 @@
 import { besideBrowser } from "./browser.ts";
 import { table } from "./figure.ts";
+import { besideFew } from "./growth.ts";
 import { besideExpress, besideTrpc } from "./http.ts";
 import { besideBudget } from "./size.ts";
 import { besideSqlite } from "./sqlite.ts";
@@ -10,6 +11,7 @@ const subjects = {
   sqlite: besideSqlite,
   express: besideExpress,
   stores: besideServers,
+  growth: besideFew,
   size: besideBudget,
   browser: besideBrowser,
 };

@@ -1,5 +1,6 @@
 /** The servers that are measured, each started in a process of its own by `contestant.ts`: `node servers.ts NAME`. */
 
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
@@ -57,6 +58,38 @@ function sessionApp(store: SessionStore) {
   return { router, createContext };
 }
 
+/**
+ * What one would write by hand instead: a hash in Redis per visitor, named by a random cookie; `HGET` to read, and for a
+ * change first a look whether the session is there. No expiry, no schema of the values, no answer to concurrent changes.
+ */
+function handmadeApp(client: Awaited<ReturnType<typeof redis>>) {
+  const createContext = ({ req, resHeaders }: { req: Request; resHeaders: Headers }) => ({
+    id: /(?:^|; )hand=([^;]+)/.exec(req.headers.get("cookie") ?? "")?.[1] ?? "",
+    resHeaders,
+  });
+  const t = initTRPC.context<typeof createContext>().create();
+  const router = t.router({
+    get: t.procedure.query(({ ctx }) => client.hGet(`hand:${ctx.id}`, "k0")),
+    set: t.procedure.input(input).mutation(async ({ ctx, input }) => {
+      const user = await client.hGet(`hand:${ctx.id}`, "k0");
+      if (user !== null) await client.hSet(`hand:${ctx.id}`, input.key, input.value);
+    }),
+    fill: t.procedure.mutation(async ({ ctx }) => {
+      const id = randomBytes(32).toString("base64url");
+      await client.hSet(
+        `hand:${id}`,
+        Object.fromEntries(Array.from(big.keys.keys(), (name) => [name, "x".repeat(98)])),
+      );
+      ctx.resHeaders.append("set-cookie", `hand=${id}; Path=/; HttpOnly`);
+    }),
+  });
+  return serve({
+    fetch: (req) => fetchRequestHandler({ endpoint: "/trpc", req, router, createContext }),
+    port: 0,
+    hostname: "127.0.0.1",
+  }) as Server;
+}
+
 /** A file that goes with the process. */
 function database(): string {
   const folder = mkdtempSync(join(tmpdir(), "catnap-bench-"));
@@ -76,7 +109,9 @@ const fetching = (app: App) =>
 
 /** The database beside which the server is measured, by the port that it was started with. */
 const address = { host: "127.0.0.1", port: Number(process.argv[3]) };
-const pool = () => new pg.Pool({ ...address, user: "bench", database: "postgres" });
+const pool = () =>
+  // The database ends while connections are idle; unheard, that would end this process with a long word about it.
+  new pg.Pool({ ...address, user: "bench", database: "postgres" }).on("error", () => undefined);
 
 async function redis() {
   const client = createClient({ socket: address });
@@ -100,6 +135,7 @@ const servers: Readonly<Record<string, () => Server | Promise<Server>>> = {
   "fetch/redis": async () => fetching(sessionApp(redisStore(await redis()))),
   // The same client; the library types it by its options.
   "express/redis": async () => createRival(redisSessions((await redis()) as unknown as RedisClientType)),
+  "fetch/handmade": async () => handmadeApp(await redis()),
   "fetch/postgres": async () => fetching(sessionApp(await migrated())),
   "express/postgres": () => createRival(postgresSessions(pool())),
 };

@@ -15,7 +15,7 @@ import { policyOf, type SessionPolicy } from "./policy.ts";
 import { RequestSession } from "./request-session.ts";
 import { createRouter, type SessionProcedure, type SessionRouterRecord } from "./router.ts";
 import { type SessionsOptions, settle } from "./settings.ts";
-import type { SessionRecord } from "./store.ts";
+import { expiresAt, type SessionRecord } from "./store.ts";
 import { Streams } from "./streams.ts";
 import { type ListedSession, type ListQuery, Subjects } from "./subjects.ts";
 import { Sweeper } from "./sweeper.ts";
@@ -97,8 +97,9 @@ export function createSessions<D extends AnyDefinition, const K extends string =
   async function expiring(record: SessionRecord): Promise<void> {
     const request = RequestSession.over(settings, shared, record);
     const session = new settings.Session(new Fork(request));
-    await settings.hooks?.expiring?.(session);
-    await session.expiring();
+    const reason = expiresAt(record) === record.endsAt ? "lifetime" : "timeout";
+    await settings.hooks?.expiring?.(session, reason);
+    await session.expiring(reason);
   }
 
   const plain = async (request: Request) => {

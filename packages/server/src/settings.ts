@@ -9,7 +9,8 @@ export interface SessionHooks<D extends AnyDefinition> {
   awake?(session: Session<D>, trans: Transaction): void | Promise<void>;
   respond?(session: Session<D>, trans: Transaction): void | Promise<void>;
   sleep?(session: Session<D>, trans: Transaction): void | Promise<void>;
-  expiring?(session: Session<D>): void | Promise<void>;
+  /** Before an expired session is removed; at least once, over all processes that share the store. */
+  expiring?(session: Session<D>, reason: "timeout" | "lifetime"): void | Promise<void>;
 }
 
 /** How many sessions a subject may have, and what becomes of one too many. */

@@ -1,5 +1,5 @@
 import type { Settings } from "./settings.ts";
-import type { SessionRecord } from "./store.ts";
+import { expiresAt, type SessionRecord } from "./store.ts";
 
 /** Sessions that one step removes: small, so that sweeping never holds up requests for long. */
 const stepSize = 200;
@@ -41,7 +41,11 @@ export class Sweeper {
     }
   }
 
-  /** Where somebody listens to `expiring`, each session is read and told before it goes. */
+  /**
+   * Where somebody listens to `expiring`, each session is read and told before it goes. Other processes may be at it too:
+   * each takes a page's sessions in an order of its own and looks once more before it tells, so that few are told twice,
+   * and none is left out because the process that had claimed it died.
+   */
   async #sweepOneByOne(): Promise<number> {
     const { store, clock, report } = this.#settings;
     const now = clock();
@@ -49,9 +53,10 @@ export class Sweeper {
     let cursor: string | undefined;
     do {
       const page = await store.find({ expiredAt: now, limit: stepSize, ...(cursor === undefined ? {} : { cursor }) });
-      for (const { identifier } of page.items) {
+      for (const { identifier } of shuffled(page.items)) {
         const record = await store.read(identifier);
-        if (!record) continue;
+        // Gone meanwhile, or its last use became known only now.
+        if (!record || expiresAt(record) > now) continue;
         try {
           await this.#expiring(record);
         } catch (error) {
@@ -64,4 +69,11 @@ export class Sweeper {
     } while (cursor !== undefined);
     return total;
   }
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, place: Math.random() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ item }) => item);
 }

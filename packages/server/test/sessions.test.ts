@@ -411,7 +411,7 @@ describe("the life of a session", () => {
           await Promise.resolve();
           session.setValue("note", `slept ${session.value("visits")}`);
         },
-        expiring: (session) => void turns.push(`expiring ${session.value("note")}`),
+        expiring: (session, reason) => void turns.push(`expiring by ${reason}: ${session.value("note")}`),
       },
     });
     const { visit } = visitor();
@@ -420,7 +420,7 @@ describe("the life of a session", () => {
     expect(await visit((session) => session.value("note"))).toBe("slept 1");
     clock.advance(100);
     expect(await sessions.sweep()).toBe(1);
-    expect(turns.at(-1)).toBe("expiring slept 2");
+    expect(turns.at(-1)).toBe("expiring by timeout: slept 2");
   });
 
   test("may be a subclass", async () => {

@@ -245,8 +245,12 @@ export class Session<D extends AnyDefinition = AnyDefinition, S extends Side = "
     return this.#home.sleep(trans);
   }
 
-  /** Is called before an expired session is removed. Does nothing; a subclass may. */
-  expiring(): void | Promise<void> {
+  /**
+   * Is called before an expired session is removed, and told why: nobody used it for its `timeout`, or its `lifetime` was
+   * over. At least once, over all processes that share the store: again, when the one that called it did not live to
+   * remove the session. Does nothing; a subclass may.
+   */
+  expiring(_reason: "timeout" | "lifetime"): void | Promise<void> {
     // A hook for subclasses.
   }
 

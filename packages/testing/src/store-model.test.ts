@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Commit, Query, SessionInfo, SessionRecord, SessionStore, Touch, WriteResult } from "@catnap/server";
 import { memoryStore } from "@catnap/server/memory";
 import { postgresStore } from "@catnap/server/postgres";
@@ -69,7 +70,8 @@ async function walk(store: SessionStore, query: Query): Promise<SessionInfo[]> {
     : [...page.items, ...(await walk(store, { ...query, cursor: page.cursor }))];
 }
 
-const key = fc.constantFrom("alice", "bob", "Carol");
+const keys = ["alice", "bob", "Carol"];
+const key = fc.constantFrom(...keys);
 const name = fc.constantFrom("a", "b", "~c");
 const subject = fc.constantFrom("s1", "s2");
 /** Around the minute by which the SQLite store lets its index lag. */
@@ -124,10 +126,25 @@ const command = fc.oneof(
 const defined = <T extends object>(fields: T) =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
-async function agrees(
-  store: SessionStore,
-  commands: readonly (typeof command extends fc.Arbitrary<infer C> ? C : never)[],
-) {
+type Step = typeof command extends fc.Arbitrary<infer C> ? C : never;
+
+function commitOf(step: Extract<Step, { kind: "write" }>, model: Model, now: number): Commit {
+  const { create, earlier, timeoutMs, subject, authenticatedAt, transactions, expect: wanted, changes } = step;
+  const current = model[step.key]?.entries;
+  return {
+    now,
+    accessedAt: now - earlier,
+    transactions,
+    ...defined({ timeoutMs, subject, authenticatedAt }),
+    ...(create === undefined
+      ? {}
+      : { create: { createdAt: now, endsAt: now + create * 3 }, timeoutMs: timeoutMs ?? 60_000 }),
+    expect: new Map(wanted.map(([n, rev]) => [n, rev === "right" ? (current?.get(n)?.rev ?? 0) : rev])),
+    changes: new Map(changes),
+  };
+}
+
+async function agrees(store: SessionStore, commands: readonly Step[]) {
   const model: Model = {};
   let now = 1_700_000_000_000;
   for (const step of commands) {
@@ -136,19 +153,7 @@ async function agrees(
         now += step.span;
         break;
       case "write": {
-        const { create, earlier, timeoutMs, subject, authenticatedAt, transactions, expect: wanted, changes } = step;
-        const current = model[step.key]?.entries;
-        const commit: Commit = {
-          now,
-          accessedAt: now - earlier,
-          transactions,
-          ...defined({ timeoutMs, subject, authenticatedAt }),
-          ...(create === undefined
-            ? {}
-            : { create: { createdAt: now, endsAt: now + create * 3 }, timeoutMs: timeoutMs ?? 60_000 }),
-          expect: new Map(wanted.map(([n, rev]) => [n, rev === "right" ? (current?.get(n)?.rev ?? 0) : rev])),
-          changes: new Map(changes),
-        };
+        const commit = commitOf(step, model, now);
         expect(await store.write(step.key, commit)).toStrictEqual(write(model, step.key, commit));
         break;
       }
@@ -173,7 +178,100 @@ async function agrees(
         break;
       }
     }
-    for (const k of ["alice", "bob", "Carol"]) expect(await store.read(k)).toStrictEqual(model[k] ?? null);
+    for (const k of keys) expect(await store.read(k)).toStrictEqual(model[k] ?? null);
+  }
+}
+
+/** One call of several at once, with its answer. */
+interface Call {
+  readonly told: string;
+  readonly run: (store: SessionStore) => Promise<unknown>;
+  readonly model: (model: Model) => unknown;
+}
+
+/** A text that is the same for the same, in whatever order its parts came. */
+const text = (x: unknown) =>
+  JSON.stringify(x, (_, part: unknown) => {
+    if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
+    const pairs = part instanceof Map ? [...part] : Object.entries(part);
+    return Object.fromEntries(pairs.toSorted(([one], [other]) => (one < other ? -1 : 1)));
+  });
+
+function single(step: Step, base: Model, now: number): Call | null {
+  switch (step.kind) {
+    case "write": {
+      const commit = commitOf(step, base, now);
+      return {
+        told: text({ key: step.key, ...commit, expect: [...commit.expect] }),
+        run: (store) => store.write(step.key, commit),
+        model: (model) => write(model, step.key, commit),
+      };
+    }
+    case "delete": {
+      const by = step.ifExpired ? now : undefined;
+      return {
+        told: `delete ${step.key} ${by}`,
+        run: (store) => store.delete(step.key, by),
+        model: (model) =>
+          remove(model, (s) => s.identifier === step.key && (by === undefined || deadAt(s) <= by)) === 1,
+      };
+    }
+    case "touch": {
+      // One session each: what a call does to several need not be one step.
+      const touches = step.touches.slice(0, 1).map(({ earlier, ...rest }) => ({ ...rest, accessedAt: now - earlier }));
+      return {
+        told: text(touches),
+        run: (store) => store.touch(touches),
+        model: (model) => touch(model, touches),
+      };
+    }
+    case "find":
+      return { told: "read", run: (store) => store.read("alice"), model: (model) => model.alice ?? null };
+    default:
+      return null;
+  }
+}
+
+/** The states after the calls in any order in which each answers what the store has answered. */
+function explanations(before: Model, calls: readonly { call: Call; answer: string }[]): Map<string, Model> {
+  if (calls.length === 0) return new Map([[text(before), before]]);
+  const found = new Map<string, Model>();
+  for (const [i, { call, answer }] of calls.entries()) {
+    const model = { ...before };
+    if (text(call.model(model)) !== answer) continue;
+    for (const [name, after] of explanations(model, calls.toSpliced(i, 1))) found.set(name, after);
+  }
+  return found;
+}
+
+/**
+ * Rounds of calls that are under way at once, each through one of two handles of the same store, begun in the order that
+ * the scheduler gives. There must be an order one after the other in which the model gives the same answers and comes to
+ * the same sessions.
+ */
+async function agreesAtOnce(
+  scheduler: fc.Scheduler,
+  stores: readonly SessionStore[],
+  rounds: readonly (readonly Step[])[],
+) {
+  let model: Model = {};
+  let now = 1_700_000_000_000;
+  for (const steps of rounds) {
+    now += 10;
+    const calls = steps.map((step) => single(step, model, now)).filter((call) => call !== null);
+    const running = calls.map(async (call, i) => {
+      await scheduler.schedule(Promise.resolve(), call.told);
+      return { call, answer: text(await call.run(stores[i % stores.length]!)) };
+    });
+    await scheduler.waitAll();
+    const answered = await Promise.all(running);
+    const found = await Promise.all(keys.map((k) => stores[0]!.read(k)));
+    const after = Object.fromEntries(found.filter((s) => s !== null).map((s) => [s.identifier, s]));
+    const possible = explanations(model, answered);
+    const explained = [...possible.values()].find((state) => keys.every((k) => text(state[k]) === text(after[k])));
+    const calm = answered.map(({ call, answer }) => `${call.told} → ${answer}`).join("\n");
+    expect(explained, `no order explains\n${text(after)}\nafter\n${text(model)}\nand\n${calm}`).toBeDefined();
+    model = explained ?? {};
   }
 }
 
@@ -185,31 +283,40 @@ afterAll(() => Promise.all([postgres?.stop(), redis?.stop(), cluster?.stop()]));
 const pool = postgres?.pool();
 const clients = { ioredis: redis?.ioredis(), nodeRedis: await redis?.nodeRedis(), cluster: cluster?.ioredis() };
 let count = 0;
-const ofRedis = (client: RedisClient | undefined) =>
-  client && (async () => redisStore(client, { prefix: `model${++count}:` }));
+/** Makes a way to one more handle on the same, empty, sessions. */
+type Maker = () => Promise<() => SessionStore>;
+const ofRedis = (client: RedisClient | undefined): Maker | undefined =>
+  client &&
+  (async () => {
+    const prefix = `model${++count}:`;
+    return () => redisStore(client, { prefix });
+  });
+const same = (store: SessionStore) => () => store;
 
 /** Each with how often it plays; without a way to make it where its server is not on this machine. */
-test.for<[string, (() => Promise<SessionStore>) | undefined, number]>([
-  ["memoryStore", async () => memoryStore(), 150],
-  ["sqliteStore", async () => sqliteStore(":memory:"), 80],
+const contestants: [string, Maker | undefined, number][] = [
+  ["memoryStore", async () => same(memoryStore()), 150],
+  ["sqliteStore", async () => same(sqliteStore(":memory:")), 80],
   [
     "postgresStore",
     pool &&
       (async () => {
-        const store = postgresStore(pool, { schema: `model_${++count}` });
-        await store.migrate();
-        return store;
+        const schema = `model_${++count}`;
+        await postgresStore(pool, { schema }).migrate();
+        return () => postgresStore(pool, { schema });
       }),
     40,
   ],
   ["redisStore by ioredis", ofRedis(clients.ioredis), 40],
   ["redisStore by node-redis", ofRedis(clients.nodeRedis), 20],
   ["redisStore on a cluster", ofRedis(clients.cluster), 20],
-])("%s answers any sequence of calls as the model does", async ([, make, numRuns], { skip }) => {
+];
+
+test.for(contestants)("%s answers any sequence of calls as the model does", async ([, make, numRuns], { skip }) => {
   if (!make) return skip("its server is not on this machine");
   await fc.assert(
     fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 40, size: "max" }), async (commands) => {
-      const store = await make();
+      const store = (await make())();
       try {
         await agrees(store, commands);
       } finally {
@@ -218,4 +325,39 @@ test.for<[string, (() => Promise<SessionStore>) | undefined, number]>([
     }),
     { numRuns },
   );
+});
+
+const round = fc.array(command, { minLength: 2, maxLength: 5 });
+
+const atOnce = (open: Maker) =>
+  fc.asyncProperty(fc.scheduler(), fc.array(round, { minLength: 2, maxLength: 8 }), async (scheduler, rounds) => {
+    const another = await open();
+    const stores = [another(), another()];
+    try {
+      await agreesAtOnce(scheduler, stores, rounds);
+    } finally {
+      for (const store of new Set(stores)) await store.close();
+    }
+  });
+
+test.for(contestants)(
+  "%s answers calls at once as the model does in some order",
+  async ([, make, numRuns], { skip }) => {
+    if (!make) return skip("its server is not on this machine");
+    await fc.assert(atOnce(make), { numRuns });
+  },
+);
+
+test("a store that looks before it writes, and not as it writes, is found out", async () => {
+  const hasty = async () => {
+    const store = memoryStore();
+    const write = async (key: string, commit: Commit): Promise<WriteResult> => {
+      const entries = (await store.read(key))?.entries;
+      await setImmediate();
+      const refuses = [...commit.expect].some(([n, rev]) => (entries?.get(n)?.rev ?? 0) !== rev);
+      return store.write(key, refuses ? commit : { ...commit, expect: new Map() });
+    };
+    return same({ ...store, write });
+  };
+  expect((await fc.check(atOnce(hasty), { numRuns: 500, endOnFailure: true, seed: 1 })).failed).toBe(true);
 });

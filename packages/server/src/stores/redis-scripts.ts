@@ -16,10 +16,13 @@ export interface Script {
  * never later than the earliest in it: what has to be looked at is found without a look at the others. The server forgets a session on its own, a while after it has expired: that is for
  * memory's sake, and counted by the server's clock from the last use on; nobody's life depends on it.
  *
+ * What a key says is not sent once more: the identifier is the end of the session's, and its channel has the same name.
+ *
  * Strings are never compared by order: Lua does that by the server's locale.
  */
 const prelude = `
 local function number(x) return string.format('%.17g', x) end
+local function identifierOf(key) return string.match(key, '}s:(.*)$') end
 local function load(key)
   local text = redis.call('HGET', key, 'm')
   if not text then return nil end
@@ -55,7 +58,7 @@ function script(source: string): Script {
 
 /**
  * KEYS: session, list of cells, cell, and, with a subject, that subject's index.
- * ARGV: identifier, publishing command, channel, nonce, now, access, transactions, linger, timeout, authenticated,
+ * ARGV: publishing command, nonce, now, access, transactions, linger, timeout, authenticated,
  * subject, created, ends (the last five may be empty), stamp, count of expectations and these as key and revision, count of
  * removals and these, then key and rest of each entry.
  *
@@ -65,8 +68,9 @@ function script(source: string): Script {
  */
 export const commitScript: Script = script(`
 local key = KEYS[1]
-local nonce, now, accessed, linger = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[8])
-local timeout, auth, subject, created, ends = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+local id = identifierOf(key)
+local nonce, now, accessed, linger = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
+local timeout, auth, subject, created, ends = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local recent = {}
 local second = ''
 if nonce ~= '' then
@@ -87,8 +91,8 @@ if created == '' then
 elseif s then
   return refuse()
 end
-local at = 16
-for _ = 1, tonumber(ARGV[15]) do
+local at = 14
+for _ = 1, tonumber(ARGV[13]) do
   local entry = redis.call('HGET', key, ARGV[at])
   if (entry and tonumber(string.match(entry, '^%d+')) or 0) ~= tonumber(ARGV[at + 1]) then return refuse() end
   at = at + 2
@@ -97,10 +101,10 @@ if not s then
   s = { rev = 0, accessed = accessed, timeout = 0, count = 0, created = created, ends = tonumber(ends), auth = '-', stamp = '0', subject = '-' }
 end
 local prior = s.stamp
-s.stamp = ARGV[14]
+s.stamp = ARGV[12]
 s.rev = s.rev + 1
 s.accessed = math.max(s.accessed, accessed)
-s.count = s.count + tonumber(ARGV[7])
+s.count = s.count + tonumber(ARGV[5])
 if timeout ~= '' then s.timeout = tonumber(timeout) end
 if auth ~= '' then s.auth = auth end
 if subject ~= '' and subject ~= s.subject then
@@ -108,7 +112,7 @@ if subject ~= '' and subject ~= s.subject then
   local last = s.ends + linger
   local ttl = math.ceil(math.max(last - now, 0) + linger)
   redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', number(now))
-  redis.call('ZADD', KEYS[4], number(last), ARGV[1])
+  redis.call('ZADD', KEYS[4], number(last), id)
   if redis.call('PTTL', KEYS[4]) < ttl then redis.call('PEXPIRE', KEYS[4], string.format('%.0f', ttl)) end
 end
 local removals = tonumber(ARGV[at])
@@ -119,8 +123,8 @@ if nonce ~= '' then
   recent[#recent + 1] = second .. ':' .. nonce .. ':' .. rev
   redis.call('HSET', key, 'n', table.concat(recent, ','))
 end
-save(key, KEYS[2], KEYS[3], ARGV[1], s, now, linger)
-redis.call(ARGV[2], ARGV[3], rev)
+save(key, KEYS[2], KEYS[3], id, s, now, linger)
+redis.call(ARGV[1], key, rev)
 return { s.rev, prior }
 `);
 
@@ -132,43 +136,44 @@ if s.stamp == ARGV[1] then return { redis.call('HGET', KEYS[1], 'm') } end
 return redis.call('HGETALL', KEYS[1])
 `);
 
-/** KEYS: session, list of cells, cell. ARGV: identifier, access, transactions, linger. */
+/** KEYS: session, list of cells, cell. ARGV: access, transactions, linger. */
 export const touchScript: Script = script(`
 local s = load(KEYS[1])
-local accessed = tonumber(ARGV[2])
+local accessed = tonumber(ARGV[1])
 if not s or expiry(s) <= accessed then return 0 end
 s.accessed = math.max(s.accessed, accessed)
-s.count = s.count + tonumber(ARGV[3])
-save(KEYS[1], KEYS[2], KEYS[3], ARGV[1], s, accessed, tonumber(ARGV[4]))
+s.count = s.count + tonumber(ARGV[2])
+save(KEYS[1], KEYS[2], KEYS[3], identifierOf(KEYS[1]), s, accessed, tonumber(ARGV[3]))
 return 1
 `);
 
 /**
- * KEYS: session, list of cells, cell. ARGV: identifier, publishing command, channel, time by which it must have expired,
+ * KEYS: session, list of cells, cell. ARGV: publishing command, time by which it must have expired,
  * or nothing. Sets the index right where it is not. That of the subject, whose key only the session knows, heals when it
  * is read.
  */
 export const eraseScript: Script = script(`
 local s = load(KEYS[1])
+local id = identifierOf(KEYS[1])
 local function forget()
-  redis.call('ZREM', KEYS[3], ARGV[1])
+  redis.call('ZREM', KEYS[3], id)
   if redis.call('EXISTS', KEYS[3]) == 0 then redis.call('ZREM', KEYS[2], string.match(KEYS[3], '%d+$')) end
 end
 if not s then
   forget()
   return 0
 end
-if ARGV[4] ~= '' and expiry(s) > tonumber(ARGV[4]) then
+if ARGV[2] ~= '' and expiry(s) > tonumber(ARGV[2]) then
   if s.due ~= expiry(s) then
     s.due = expiry(s)
-    place(KEYS[2], KEYS[3], ARGV[1], s.due)
+    place(KEYS[2], KEYS[3], id, s.due)
     store(KEYS[1], s)
   end
   return 0
 end
 redis.call('UNLINK', KEYS[1])
 forget()
-redis.call(ARGV[2], ARGV[3], '0')
+redis.call(ARGV[1], KEYS[1], '0')
 return 1
 `);
 

@@ -162,7 +162,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 
   async function erase(key: StoreKey, ifExpiredAt?: number): Promise<boolean> {
     const names = keys.of(key);
-    const args = [key, publish, names[0], ifExpiredAt === undefined ? "" : String(ifExpiredAt)];
+    const args = [publish, ifExpiredAt === undefined ? "" : String(ifExpiredAt)];
     return Number(await evaluate(eraseScript, names, args)) === 1;
   }
 
@@ -223,12 +223,11 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     },
 
     async write(key, commit) {
-      const session = keys.session(key);
       const names: [string, ...string[]] = keys.of(key);
       if (commit.subject !== undefined) names.push(keys.subject(shardOf(key), commit.subject));
       const nonce = driver.repeats ? randomBytes(6).toString("base64url") : "";
       const stamp = freshStamp();
-      const args = [key, publish, session, nonce, ...commitArguments(commit, lingerMs, stamp)];
+      const args = [publish, nonce, ...commitArguments(commit, lingerMs, stamp)];
       const reply = await evaluateAndWait(commitScript, names, args);
       if (reply === null) return { ok: false, record: null };
       if (!isDone(reply)) return { ok: false, record: toRecord(key, toPairs(reply))?.record ?? null };
@@ -240,7 +239,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     async touch(touches) {
       await Promise.all(
         touches.map(({ key, accessedAt, transactions }) =>
-          evaluate(touchScript, keys.of(key), [key, String(accessedAt), String(transactions), lingerMs]),
+          evaluate(touchScript, keys.of(key), [String(accessedAt), String(transactions), lingerMs]),
         ),
       );
     },

@@ -10,11 +10,14 @@ export interface Proxy {
   cut(refuse?: boolean): void;
   /** All is well again, for new connections. */
   mend(): void;
+  /** New connections go to this port. */
+  aim(port: number): void;
   stop(): Promise<void>;
 }
 
 export async function startProxy(target: number): Promise<Proxy> {
   const sockets = new Set<Socket>();
+  let aim = target;
   let muted = false;
   let refusing = false;
   const server = createServer((client) => {
@@ -22,7 +25,7 @@ export async function startProxy(target: number): Promise<Proxy> {
       client.destroy();
       return;
     }
-    const upstream = connect(target, "127.0.0.1");
+    const upstream = connect(aim, "127.0.0.1");
     for (const [from, to] of [
       [client, upstream],
       [upstream, client],
@@ -54,6 +57,9 @@ export async function startProxy(target: number): Promise<Proxy> {
     mend() {
       muted = false;
       refusing = false;
+    },
+    aim(port) {
+      aim = port;
     },
     async stop() {
       cut(true);

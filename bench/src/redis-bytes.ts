@@ -1,0 +1,72 @@
+import { createClient } from "redis";
+import type { Contestant } from "./contestant.ts";
+import type { Database } from "./databases.ts";
+import type { Figure } from "./figure.ts";
+import { fire, type Shot } from "./load.ts";
+
+const requests = 2_000;
+
+/** How much a number that Redis tells of itself grows with each request. */
+async function growth(
+  { port }: Database,
+  field: string,
+  contestant: Contestant,
+  shot: Shot,
+  cookies: readonly string[],
+): Promise<number> {
+  const client = createClient({ socket: { host: "127.0.0.1", port } });
+  await client.connect();
+  const told = async () => Number(new RegExp(`^${field}:(\\d+)`, "m").exec(await client.info())?.[1]);
+  // First what is not of each request: scripts, and the server's own buffers.
+  await fire(contestant.port, shot, cookies, () => false);
+  const before = await told();
+  let left = requests - cookies.length;
+  const count = await fire(contestant.port, shot, cookies, () => left-- > 0);
+  const grown = (await told()) - before;
+  client.destroy();
+  return grown / count;
+}
+
+/** What one request that changes 100 bytes of a 10 KB session sends to Redis. */
+export async function bytesSent(
+  database: Database,
+  ours: Contestant,
+  rival: string,
+  theirs: Contestant,
+): Promise<Figure> {
+  const body = (n: number) => ({ key: "k50", value: `${n}`.padStart(98, "x") });
+  const sent = (contestant: Contestant, path: string) =>
+    growth(database, "total_net_input_bytes", contestant, { path, body }, contestant.cookies);
+  return compare("bytes to redis for a change of 100 bytes in a 10 KB session", 600, rival, {
+    ours: await sent(ours, "/trpc/set"),
+    rival: await sent(theirs, "/set"),
+  });
+}
+
+/** What a session that holds a single digit takes in Redis, as it comes: key, indexes and expiry included. */
+export async function bytesAtRest(
+  database: Database,
+  ours: Contestant,
+  rival: string,
+  theirs: Contestant,
+): Promise<Figure> {
+  const body = () => ({ key: "k0", value: "1" });
+  // A browser without a session: each request begins one.
+  const kept = (contestant: Contestant, path: string) =>
+    growth(database, "used_memory", contestant, { path, body }, ["none=none"]);
+  return compare("bytes at rest of a session of one digit, redis", 350, rival, {
+    ours: await kept(ours, "/trpc/set"),
+    rival: await kept(theirs, "/set"),
+  });
+}
+
+function compare(what: string, most: number, rival: string, bytes: { ours: number; rival: number }): Figure {
+  const words = (count: number) => `${Math.round(count).toLocaleString("en")} bytes`;
+  return {
+    what,
+    ours: words(bytes.ours),
+    rival: `${rival}: ${words(bytes.rival)}`,
+    ratio: Math.round(bytes.ours),
+    target: { most },
+  };
+}
