@@ -2,6 +2,8 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
+    // All cores: Vitest leaves one to itself, which of two is half.
+    maxWorkers: "100%",
     coverage: {
       provider: "v8",
       include: ["packages/*/src/**/*.{ts,tsx}"],
