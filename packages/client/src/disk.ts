@@ -2,7 +2,7 @@ import { entries, promisifyRequest, type UseStore } from "idb-keyval";
 
 const table = "catnap";
 /** How long a database may take to open before the tab says that it works from memory; it goes on waiting. */
-export const hardMs = 2_500;
+export const hardMs = 6_000;
 
 /** Where the tab's unsent changes are: safe on `disk`, in `memory` alone, or not known yet. */
 export type StorageState = "disk" | "memory" | "opening";

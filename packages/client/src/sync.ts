@@ -78,6 +78,11 @@ export class Sync {
     void this.round().catch(() => undefined);
   }
 
+  /** A round nobody waits for, which begins after this call: the server's answer to one under way may be older than the news. */
+  catchUp(): void {
+    void this.nextRound().catch(() => undefined);
+  }
+
   /** Makes a round after so long without another call. */
   later(ms: number): void {
     this.#cancel();
@@ -104,7 +109,7 @@ export class Sync {
   /** Takes in what the server tells by itself. */
   hear(asked: Push, event: ChangesEvent): void {
     const { rev } = this.#parts.replica;
-    if (event.ok && event.since > rev && !event.reset) return this.attempt();
+    if (event.ok && event.since > rev && !event.reset) return this.catchUp();
     try {
       this.#take({ ...asked, since: event.ok ? event.since : rev }, event);
     } catch {

@@ -97,7 +97,7 @@ export class Tab implements SessionHome {
       call(() => parts.onConflict?.({ ...told, mine: mine == null ? undefined : decode(mine, key) }));
     };
     this.#tabs = new Tabs(replica, parts.openChannel, {
-      behind: () => this.#sync.attempt(),
+      behind: () => this.#sync.catchUp(),
       wiped: () => this.#forget(),
       changed: () => {
         this.#keeper.save();
