@@ -24,6 +24,8 @@ export class Keeper {
   readonly #events: KeeperEvents;
   #loaded = false;
   #waited = false;
+  /** The disk was waited for as long as anybody would. */
+  #givenUp = false;
   #loading: Promise<void> | undefined;
   /** The read under way. */
   #reading: object | undefined;
@@ -50,8 +52,10 @@ export class Keeper {
   }
 
   /** Resolves when the disk has answered, or is given up. */
-  settled(): Promise<void> {
-    return this.#wait(hardMs);
+  async settled(): Promise<void> {
+    await this.#wait(hardMs);
+    this.#givenUp = true;
+    this.flush();
   }
 
   async #wait(ms: number): Promise<void> {
@@ -102,7 +106,8 @@ export class Keeper {
   /** Freezes what is new and writes to disk what is not there yet, in one transaction that is begun at once. */
   flush(): void {
     this.#willFlush = false;
-    if (!this.#waited) return;
+    // What is frozen keeps its profile and number: not while the disk may still tell which they are.
+    if (!this.#waited || (!this.#loaded && this.#reading && !this.#givenUp)) return;
     const { outbox } = this.#replica;
     const fresh = [...outbox.own.values()].filter((op) => !outbox.isFrozen(op));
     if (fresh.length > 0) {
@@ -148,7 +153,10 @@ export class Keeper {
         this.#events.note({ key: op.key, seq: op.seq, what: "rejected", code }, op.value);
       }
       const names = unusable.map(({ writer, op }) => rowName({ ...op, writer }));
-      if (this.#waited) this.save(false, names);
+      if (this.#waited) {
+        this.flush();
+        this.save(false, names);
+      }
       else if (names.length > 0) void this.#shelf.write([], names).catch(() => undefined);
     } catch {
       // Works from memory; the next write or awake tries again.
