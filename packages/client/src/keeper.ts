@@ -156,8 +156,7 @@ export class Keeper {
       if (this.#waited) {
         this.flush();
         this.save(false, names);
-      }
-      else if (names.length > 0) void this.#shelf.write([], names).catch(() => undefined);
+      } else if (names.length > 0) void this.#shelf.write([], names).catch(() => undefined);
     } catch {
       // Works from memory; the next write or awake tries again.
       if (this.#reading === reading) this.#loading = undefined;
