@@ -37,22 +37,38 @@ async function settle(visitor: Visitor, server: ScratchServer): Promise<void> {
   await expect.poll(() => visitor.run("return globalThis.session?.status().state")).toBe("synced");
 }
 
-/**
- * The last push arrives although its page is gone. Firefox on a busy machine drops one in some ten: there, what counts is
- * that the next page sends it.
- */
-async function arrives(server: ScratchServer, expected: Record<string, unknown>): Promise<void> {
-  const holds = expect.poll(() => server.held(), { timeout: test.info().project.name === "firefox" ? 2_000 : 10_000 });
-  const arrived = holds.toMatchObject(expected);
-  if (test.info().project.name !== "firefox") return arrived;
-  await arrived.catch(() => test.info().annotations.push({ type: "the last push was dropped" }));
-}
-
 /** The next page of this browser has all, shows each change once, and so does the server. */
 async function comesBack(visitor: Visitor, server: ScratchServer, expected: Record<string, unknown>): Promise<void> {
   await settle(visitor, server);
   await expect.poll(() => server.held()).toEqual(expected);
   expect(await visitor.run("return Object.fromEntries(session)")).toEqual(expected);
+}
+
+/** What one departure writes: what its last push brings, and what is there in the end. */
+interface Written {
+  readonly last: Record<string, unknown>;
+  readonly all: Record<string, unknown>;
+}
+
+/**
+ * Leaves, and sees the last push arrive although its page is gone. A busy machine may end a page before it has sent
+ * anything (Firefox, once in some ten times): then the next page must send all, and the departure is made again.
+ */
+async function arrives(visitor: Visitor, server: ScratchServer, leave: (n: number) => Promise<Written>): Promise<void> {
+  for (let n = 1; n <= 3; n++) {
+    const { last, all } = await leave(n);
+    const arrived = await expect
+      .poll(() => server.held(), { timeout: 5_000 })
+      .toMatchObject(last)
+      .then(
+        () => true,
+        () => false,
+      );
+    await comesBack(visitor, server, all);
+    if (arrived) return;
+    test.info().annotations.push({ type: "the last push was dropped" });
+  }
+  throw new Error("The last pushes of three departures did not arrive");
 }
 
 for (const how of ["navigation", "reload", "close"] satisfies Departure[]) {
@@ -61,9 +77,11 @@ for (const how of ["navigation", "reload", "close"] satisfies Departure[]) {
     await visitor.run('session.setValue("note", "first"); void session.sleep();');
     await expect.poll(() => server.held()).toEqual({ note: "first" });
 
-    await visitor.leave(how, 'session.setValue("note", "last"); session.update("clicks", (n) => n + 1);');
-    await arrives(server, { note: "last", clicks: 1 });
-    await comesBack(visitor, server, { note: "last", clicks: 1 });
+    await arrives(visitor, server, async (n) => {
+      await visitor.leave(how, `session.setValue("note", "last ${n}"); session.update("clicks", (n) => n + 1);`);
+      const all = { note: `last ${n}`, clicks: n };
+      return { last: all, all };
+    });
   });
 
   test(`${how}: what a push under way and the last one both carry counts once`, async ({ server, visitor }) => {
@@ -71,20 +89,21 @@ for (const how of ["navigation", "reload", "close"] satisfies Departure[]) {
     await visitor.run('session.setValue("note", "first"); void session.sleep();');
     await expect.poll(() => server.held()).toEqual({ note: "first" });
 
-    const before = server.pushes.length;
-    let release = () => {};
-    server.gate = new Promise((resolve) => {
-      release = resolve;
+    await arrives(visitor, server, async (n) => {
+      const before = server.pushes.length;
+      let release = () => {};
+      server.gate = new Promise((resolve) => {
+        release = resolve;
+      });
+      await visitor.run('session.update("clicks", (n) => n + 1); void session.sleep();');
+      await expect.poll(() => server.pushes.length).toBe(before + 1);
+      await visitor.leave(how, 'session.update("clicks", (n) => n + 1);');
+      const second = expect.poll(() => server.pushes.length, { timeout: 5_000 }).toBeGreaterThan(before + 1);
+      await second.catch(() => undefined);
+      release();
+      const all = { note: "first", clicks: 2 * n };
+      return { last: all, all };
     });
-    await visitor.run('session.update("clicks", (n) => n + 1); void session.sleep();');
-    await expect.poll(() => server.pushes.length).toBe(before + 1);
-    await visitor.leave(how, 'session.update("clicks", (n) => n + 1);');
-    if (test.info().project.name !== "firefox") {
-      await expect.poll(() => server.pushes.length).toBeGreaterThan(before + 1);
-    }
-    release();
-    await arrives(server, { note: "first", clicks: 2 });
-    await comesBack(visitor, server, { note: "first", clicks: 2 });
   });
 
   test(`${how}: of 200,000 characters the oldest go at once and the rest with the next page`, async ({
@@ -96,11 +115,13 @@ for (const how of ["navigation", "reload", "close"] satisfies Departure[]) {
     await expect.poll(() => server.held()).toEqual({ note: "first" });
 
     const keys = ["a", "b", "c", "d"];
-    const writes = keys.map((key) => `session.setValue("${key}", "${key}".repeat(50_000));`);
-    await visitor.leave(how, `session.update("clicks", (n) => n + 1); ${writes.join(" ")}`);
-    await arrives(server, { clicks: 1 });
-    const large = Object.fromEntries(keys.map((key) => [key, key.repeat(50_000)]));
-    await comesBack(visitor, server, { note: "first", clicks: 1, ...large });
+    await arrives(visitor, server, async (n) => {
+      const length = 50_000 + n;
+      const writes = keys.map((key) => `session.setValue("${key}", "${key}".repeat(${length}));`);
+      await visitor.leave(how, `session.update("clicks", (n) => n + 1); ${writes.join(" ")}`);
+      const large = Object.fromEntries(keys.map((key) => [key, key.repeat(length)]));
+      return { last: { clicks: n }, all: { note: "first", clicks: n, ...large } };
+    });
   });
 
   for (const event of ["pagehide", "visibilitychange"]) {
@@ -116,14 +137,17 @@ for (const how of ["navigation", "reload", "close"] satisfies Departure[]) {
       await visitor.run('session.setValue("note", "first"); void session.sleep();');
       await expect.poll(() => server.held()).toEqual({ note: "first" });
 
-      await visitor.leave(how, onTheWayOut("online"));
-      await arrives(server, { note: "online" });
-      await comesBack(visitor, server, { note: "online" });
+      let note = "first";
+      await arrives(visitor, server, async (n) => {
+        note = `online ${n}`;
+        await visitor.leave(how, onTheWayOut(note));
+        return { last: { note }, all: { note } };
+      });
 
       server.refuses = true;
       await visitor.leave(how, onTheWayOut("offline"));
       await visitor.open(`${server.url}/away`);
-      expect(await server.held()).toEqual({ note: "online" });
+      expect(await server.held()).toEqual({ note });
       server.refuses = false;
       await comesBack(visitor, server, { note: "offline" });
     });

@@ -1,7 +1,7 @@
 /**
  * Marks in localStorage, which is written synchronously: they outlive a tab that dies in the middle of a wipe, and are
- * there before a page that comes back shows anything. They name identifiers, which are public, never a value. Without
- * localStorage they live as long as the tab.
+ * there before a page that comes back shows anything. They hold identifiers, which are public, and nonces, which the disk
+ * holds as well; never a value. Without localStorage they live as long as the tab.
  */
 export class Marks {
   readonly #storage: Pick<Storage, "getItem" | "setItem"> | undefined;
@@ -19,17 +19,23 @@ export class Marks {
   }
 
   add(what: "wipe" | "end" | "dead", identifier: string): void {
-    this.#set(what, [...this.list(what).filter((one) => one !== identifier), identifier].slice(-16));
+    this.#set(what, [...this.list(what).filter((one) => one !== identifier), identifier].slice(-16).join(" "));
   }
 
   remove(what: "wipe" | "end" | "dead", identifier: string): void {
     const list = this.list(what);
     if (list.includes(identifier)) {
-      this.#set(
-        what,
-        list.filter((one) => one !== identifier),
-      );
+      this.#set(what, list.filter((one) => one !== identifier).join(" "));
     }
+  }
+
+  /** `nonce`: the one under which the browser goes on since its last wipe, which it thereby names. `wiped`: that of its last wipe of everything. */
+  get(what: "nonce" | "wiped"): string {
+    return this.#get(what) ?? "";
+  }
+
+  set(what: "nonce" | "wiped", nonce: string): void {
+    this.#set(what, nonce);
   }
 
   #get(what: string): string | null | undefined {
@@ -40,8 +46,7 @@ export class Marks {
     }
   }
 
-  #set(what: string, list: string[]): void {
-    const text = list.join(" ");
+  #set(what: string, text: string): void {
     try {
       if (!this.#storage) throw null;
       this.#storage.setItem(this.#prefix + what, text);

@@ -50,15 +50,6 @@ export class Replica {
     this.facts = this.#unknown();
   }
 
-  /**
-   * Names the session in a mark: by its identifier, and, for tabs that have not met it yet, by a part of the nonce that
-   * gives the nonce away to nobody.
-   */
-  get marks(): string[] {
-    const { identifier, profile } = this;
-    return [...(identifier === null ? [] : [identifier]), nonceMark(profile.nonce)];
-  }
-
   /** Takes the state that the server rendered into the page, unless the tab knows better. */
   hydrate(snapshot: SessionSnapshot): void {
     const { identifier, rev, facts } = snapshot;
@@ -198,14 +189,14 @@ export class Replica {
     this.memory.settle();
   }
 
-  /** Forgets the session and becomes another writer. The ops are gone from memory, not from disk. */
-  reset(expiresAt: number = Number.POSITIVE_INFINITY): void {
+  /** Forgets the session and becomes another writer, under another nonce. The ops are gone from memory, not from disk. */
+  reset(nonce: string, expiresAt: number = Number.POSITIVE_INFINITY): void {
     this.identifier = null;
     this.spoke = false;
     this.rev = this.#acked = 0;
     this.#decided = {};
     this.writer = this.#id(8);
-    this.profile = { ...this.profile, nonce: this.#id(32) };
+    this.profile = { ...this.profile, nonce };
     this.facts = { ...this.#unknown(), expiresAt };
     this.#blank = false;
     this.retired.clear();
@@ -229,8 +220,6 @@ export class Replica {
     return { createdAt: now, accessedAt: now, transactions: 0, timeoutMs: 0, expiresAt: Number.POSITIVE_INFINITY };
   }
 }
-
-export const nonceMark = (nonce: string): string => nonce.slice(-16);
 
 const nothing: News = { since: 0, rev: 0, entries: [], reset: false, writer: "", acked: 0, decided: {}, facts: null };
 

@@ -165,19 +165,33 @@ export class Shelf {
     return this.#sweep();
   }
 
+  /** Deletes what a page wrote for a session, and under its own name, while it had not heard yet that all was wiped. */
+  disown(identifier: string | null, writer: string): Promise<void> {
+    return this.#rewrite((row) => row.writer === writer || (identifier !== null && row.identifier === identifier));
+  }
+
   close(): void {
     this.#disk.close();
+  }
+
+  /** Deletes the rows that are to die, and lets the browser go on under the nonce of its last wipe. */
+  #rewrite(dies: (row: Partial<OpRow>) => boolean): Promise<void> {
+    this.#tail.filter((row) => !dies(row));
+    const nonce = this.#marks.get("nonce") || this.#id(32);
+    return this.#disk.rewrite((name, row) => {
+      if (name === "profile") return { ...(row as ProfileRow), nonce };
+      return dies(row as Partial<OpRow>) ? undefined : row;
+    });
   }
 
   async #sweep(): Promise<void> {
     const doomed = this.#marks.list("wipe");
     if (doomed.length === 0) return;
-    const dies = ({ identifier }: { identifier?: string | null }) =>
-      doomed.includes("*") || Boolean(identifier && doomed.includes(identifier));
-    this.#tail.filter((row) => !dies(row));
-    await this.#disk.rewrite((name, row) => {
-      if (name === "profile") return { ...(row as ProfileRow), nonce: this.#id(32) };
-      return dies(row as { identifier?: string | null }) ? undefined : row;
+    const all = doomed.includes("*");
+    await this.#rewrite(({ identifier }) => {
+      // A tab that did not know the session ended it, too.
+      if (all && identifier && !this.#marks.list("dead").includes(identifier)) this.#marks.add("end", identifier);
+      return all || Boolean(identifier && doomed.includes(identifier));
     });
     for (const identifier of doomed) this.#marks.remove("wipe", identifier);
   }

@@ -3,7 +3,7 @@ import type { Keeper } from "./keeper.ts";
 import type { Marks } from "./marks.ts";
 import type { Pending } from "./memory.ts";
 import { failure, type Post } from "./post.ts";
-import { nonceMark, type Replica } from "./replica.ts";
+import type { Replica } from "./replica.ts";
 import type { Tabs } from "./tabs.ts";
 
 /** What the synchroniser works with. */
@@ -19,6 +19,8 @@ export interface SyncParts {
 
 /** What the synchroniser tells its tab. */
 export interface SyncEvents {
+  /** Something is about to be sent, or shown: another tab may have wiped the session meanwhile. */
+  before(): void;
   /** `mine` is the value of the change, encoded; `null`: it was a deletion. */
   note(note: Note, mine: string | null | undefined): void;
   /** The server has ended the session. Comes before the call that found it out rejects. */
@@ -41,6 +43,8 @@ export class Sync {
   #closed = false;
   /** The last seq of a closing push: the second event of one departure sends nothing. */
   #lastSent = 0;
+  /** Under these no session is wanted any more. */
+  readonly #deadNonces = new Set<string>();
 
   constructor(parts: SyncParts, events: SyncEvents) {
     this.#parts = parts;
@@ -106,6 +110,25 @@ export class Sync {
     sent?.answer.then((answer) => this.#take(sent.push, answer)).catch(() => undefined);
   }
 
+  /** The session that is made, or was made, under this nonce is to end, as soon as an answer names it. */
+  abandon(nonce: string): void {
+    this.#deadNonces.add(nonce);
+  }
+
+  /** Asks which session the browser has, by a push without changes under a nonce that was abandoned since: to end that one. */
+  async endUnknown(question: Push): Promise<void> {
+    const { post, marks } = this.#parts;
+    try {
+      this.#take(question, await post.send(question));
+    } catch (thrown) {
+      throw failure(thrown).error;
+    } finally {
+      // A first push may be under way, whose answer names the session that it makes.
+      await this.#flight?.catch(() => undefined);
+      if (marks.list("end").length > 0) await this.nextRound();
+    }
+  }
+
   /** Takes in what the server tells by itself. */
   hear(asked: Push, event: ChangesEvent): void {
     const { rev } = this.#parts.replica;
@@ -129,6 +152,7 @@ export class Sync {
 
   async #run(): Promise<void> {
     const { post, marks, replica, keeper } = this.#parts;
+    this.#events.before();
     await keeper.load();
     // All tabs of a browser begin under one profile and one nonce, which the disk decides: the first changes wait for it.
     if (!replica.spoke && replica.outbox.own.size > 0) await keeper.settled();
@@ -178,6 +202,7 @@ export class Sync {
   #take(push: Push, answer: Answer): void {
     const { replica, marks, keeper, tabs } = this.#parts;
     if (this.#closed) return;
+    this.#events.before();
     // The tab has moved on to another session since: nothing of this one may be shown.
     if (!replica.isOwn(push)) return this.#abandon(push, answer);
     if (!answer.ok) this.#refused(answer.code, answer.message);
@@ -204,7 +229,7 @@ export class Sync {
   #abandon({ nonce }: Push, answer: Answer): void {
     const { marks } = this.#parts;
     if (nonce === undefined || !answer.ok || answer.identifier === null) return;
-    if (!marks.list("dead").includes(nonceMark(nonce))) return;
+    if (!this.#deadNonces.has(nonce)) return;
     marks.add("end", answer.identifier);
     this.later(0);
   }

@@ -17,7 +17,7 @@ import type { Post } from "./post.ts";
 import type { Replica } from "./replica.ts";
 import type { Shelf } from "./shelf.ts";
 import { Sync } from "./sync.ts";
-import { type Channel, Tabs } from "./tabs.ts";
+import { type Channel, Tabs, type Wipe } from "./tabs.ts";
 
 /** What a tab's session is doing, and whether its changes are safe. A new object only when something differs. */
 export interface Status {
@@ -83,6 +83,8 @@ export class Tab implements SessionHome {
   #awake = false;
   /** The page ends in this moment. */
   #leaving = false;
+  /** The wipes that this tab knows of, by their nonces. */
+  readonly #wipes: Set<string>;
 
   constructor(parts: TabParts) {
     const { replica, shelf } = parts;
@@ -91,6 +93,7 @@ export class Tab implements SessionHome {
     this.definition = parts.definition;
     this.decoded = replica.memory.decoded;
     this.#status = { state: "asleep", pending: 0, storage: shelf.storage };
+    this.#wipes = new Set(["", parts.marks.get("nonce"), parts.marks.get("wiped")]);
     const pulse = () => this.pulse();
     const note = ({ seq: _, ...told }: Note, mine: string | null | undefined) => {
       const { key } = told;
@@ -98,7 +101,9 @@ export class Tab implements SessionHome {
     };
     this.#tabs = new Tabs(replica, parts.openChannel, {
       behind: () => this.#sync.catchUp(),
-      wiped: () => this.#forget(),
+      wiped: (wipe) => {
+        if (!this.#wipes.has(wipe.nonce)) this.#obey(wipe);
+      },
       changed: () => {
         this.#keeper.save();
         this.pulse();
@@ -112,7 +117,7 @@ export class Tab implements SessionHome {
     });
     this.#sync = new Sync(
       { ...parts, keeper: this.#keeper, tabs: this.#tabs },
-      { note, pulse, ended: (code) => this.#ended(code) },
+      { note, pulse, ended: (code) => this.#ended(code), before: () => this.#bury() },
     );
     this.#live =
       parts.live &&
@@ -147,7 +152,7 @@ export class Tab implements SessionHome {
 
   write(key: Key, encoded: string | null): void {
     // An asleep tab has not heard of a wipe: nothing of what was wiped may live on in what it writes.
-    if (!this.#awake) this.#bury();
+    if (!this.#awake) this.#comeBack();
     const { memory, outbox, writer } = this.#replica;
     if (memory.get(key.name) === encoded) return;
     outbox.write(key, encoded, writer);
@@ -160,7 +165,7 @@ export class Tab implements SessionHome {
   }
 
   update(key: Key, change: (current: unknown) => unknown): unknown {
-    if (!this.#awake) this.#bury();
+    if (!this.#awake) this.#comeBack();
     this.write(key, key.encode(change(this.read(key) ?? key.fallback())));
     return this.read(key);
   }
@@ -184,7 +189,7 @@ export class Tab implements SessionHome {
 
   /** Shows what the disk holds, then asks the server for news. Resolves also when the server cannot be reached: the status tells. */
   async awake(): Promise<void> {
-    this.#bury();
+    this.#comeBack();
     this.#awake = true;
     this.#sync.refresh();
     this.#tabs.open();
@@ -208,10 +213,15 @@ export class Tab implements SessionHome {
 
   /** Wipes at once, here and in all tabs, then tells the server; rejects when that has to wait, and goes on trying. */
   async invalidate(): Promise<void> {
-    const { identifier } = this.#replica;
-    if (identifier !== null) this.#parts.marks.add("end", identifier);
+    const { identifier, profile, writer } = this.#replica;
+    if (identifier === null) {
+      const question = this.#replica.push(profile.profile, writer, []);
+      this.#wipe("*");
+      return this.#sync.endUnknown(question);
+    }
+    this.#parts.marks.add("end", identifier);
     this.#wipe("*");
-    if (identifier !== null) await this.#sync.nextRound();
+    await this.#sync.nextRound();
   }
 
   /** The page goes: synchronous only. At most one small put, and one `fetch` of what the server has not acknowledged. */
@@ -259,32 +269,70 @@ export class Tab implements SessionHome {
     if (code === "SESSION_EXPIRED") {
       // The ops stay on disk, for the case that this very session comes back; its values do not.
       this.#keeper.save(false, ["cache"]);
-      this.#forget(this.now());
+      this.#forget(this.#parts.shelf.fresh().nonce, this.now());
     } else {
       this.#wipe(this.#replica.identifier ?? "*");
     }
     call(() => this.#parts.onExpired?.({ code, unsent }));
   }
 
-  /** Wipes the session, or `"*"`: everything. The mark comes first, then memory, the other tabs, the disk. */
+  /** Wipes the session, or `"*"`: everything. The marks come first, then memory, the other tabs, the disk. */
   #wipe(what: string): void {
     const { shelf, marks } = this.#parts;
-    for (const mark of this.#replica.marks) marks.add("dead", mark);
+    const { identifier } = this.#replica;
+    // Tabs that find the same end each by itself have to go on under one nonce.
+    const known = what !== "*" && marks.list("dead").includes(what);
+    const nonce = (known && marks.get("nonce")) || shelf.fresh().nonce;
+    marks.set("nonce", nonce);
+    if (what === "*") marks.set("wiped", nonce);
+    if (identifier !== null) marks.add("dead", identifier);
     const wiped = shelf.wipe(what);
-    this.#tabs.tell({ kind: "wipe" });
-    this.#forget();
+    this.#tabs.tell({ kind: "wipe", what, nonce });
+    this.#leave(nonce);
     wiped.catch(() => undefined); // the mark stays, and the next start finishes it
   }
 
-  /** A page that comes back may show what another tab has wiped meanwhile, or what has expired: before anything else. */
-  #bury(): void {
-    const [mark = ""] = this.#replica.marks;
-    if (this.#parts.marks.list("dead").includes(mark)) this.#forget();
-    else this.#replica.hideExpired();
+  /** Another tab has wiped: what is this tab's of it goes, too. */
+  #obey({ what, nonce }: Wipe): void {
+    const { identifier, writer, profile, spoke } = this.#replica;
+    // What was sent before there was a session may be in the one that was wiped.
+    if (what === "*" || what === identifier || (identifier === null && spoke)) {
+      this.#leave(nonce);
+      this.#parts.shelf.disown(identifier, writer).catch(() => undefined);
+    } else {
+      this.#wipes.add(nonce);
+      if (identifier === null) this.#replica.profile = { ...profile, nonce };
+    }
   }
 
-  #forget(expiresAt?: number): void {
-    this.#replica.reset(expiresAt);
+  /** Before anything is shown or sent: another tab may have wiped it, unheard by this one. */
+  #bury(): void {
+    const { marks } = this.#parts;
+    const [nonce, wiped] = [marks.get("nonce"), marks.get("wiped")];
+    if (!this.#wipes.has(wiped)) {
+      this.#wipes.add(wiped);
+      return this.#obey({ what: "*", nonce });
+    }
+    const dead = marks.list("dead").find((one) => one === this.#replica.identifier);
+    if (dead !== undefined || !this.#wipes.has(nonce)) this.#obey({ what: dead ?? "", nonce });
+  }
+
+  /** What was wiped is forgotten, and what may still be under way to the server under its nonce is to end. */
+  #leave(nonce: string): void {
+    const { profile } = this.#replica;
+    if (profile.nonce !== nonce) this.#sync.abandon(profile.nonce);
+    this.#wipes.add(nonce);
+    this.#forget(nonce);
+  }
+
+  /** A page that comes back may show what was wiped meanwhile, or what has expired. */
+  #comeBack(): void {
+    this.#bury();
+    this.#replica.hideExpired();
+  }
+
+  #forget(nonce: string, expiresAt?: number): void {
+    this.#replica.reset(nonce, expiresAt);
     this.#keeper.forget();
     this.#sync.forced = false;
     this.pulse();

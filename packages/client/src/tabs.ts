@@ -6,8 +6,14 @@ import type { Replica } from "./replica.ts";
 type Body =
   | { readonly kind: "op"; readonly ops: readonly Pending[] }
   | { readonly kind: "synced"; readonly news: News }
-  | { readonly kind: "wipe" }
+  | ({ readonly kind: "wipe" } & Wipe)
   | { readonly kind: "hello" };
+
+/** What was wiped, a session or `"*"`: everything, and the nonce under which the browser goes on: it names the wipe. */
+export interface Wipe {
+  readonly what: string;
+  readonly nonce: string;
+}
 
 /** Every message names the session that it is about and who sends it: tabs of another session ignore it. */
 type Message = Body & { readonly identifier: string | null; readonly writer: string };
@@ -23,7 +29,7 @@ export interface Channel {
 export interface TabsEvents {
   /** The server knows more than this tab. */
   behind(): void;
-  wiped(): void;
+  wiped(wipe: Wipe): void;
   /** The replica has changed. */
   changed(): void;
 }
@@ -52,7 +58,10 @@ export class Tabs {
 
   tell(body: Body): void {
     const { identifier, writer } = this.#replica;
-    this.#channel?.postMessage({ ...body, identifier, writer });
+    // A tab that is asleep listens to nobody, but what it wipes is wiped everywhere.
+    const channel = this.#channel ?? (body.kind === "wipe" ? this.#open() : undefined);
+    channel?.postMessage({ ...body, identifier, writer });
+    if (channel !== this.#channel) channel?.close();
   }
 
   close(): void {
@@ -62,16 +71,14 @@ export class Tabs {
 
   #heard(message: Message): void {
     const { memory, outbox, identifier } = this.#replica;
+    if (message.kind === "wipe") return this.#events.wiped(message);
     if (message.identifier !== identifier) {
       // A sibling has a session where this tab has none yet.
-      if (identifier === null && message.kind !== "wipe") this.#events.behind();
+      if (identifier === null) this.#events.behind();
       return;
     }
     this.alive.add(message.writer);
     switch (message.kind) {
-      case "wipe":
-        this.#events.wiped();
-        break;
       case "hello":
         this.tell({ kind: "op", ops: [...outbox.own.values()].filter((op) => outbox.isFrozen(op)) });
         break;

@@ -186,10 +186,10 @@ test("invalidate before the first answer ends the session that the answer makes"
   session.setValue("note", "private-note");
   const first = session.sleep().catch(() => undefined);
   await until(() => world.requests.at(-1)?.body.includes("private-note") === true);
-  await session.invalidate();
+  const ended = session.invalidate();
   release();
-  await first;
-  await until(async () => (await browser.server()).identifier === null);
+  await Promise.all([first, ended]);
+  expect((await browser.server()).identifier).toBeNull();
   await session.awake();
   expect(session.hasValue("note")).toBe(false);
   expect(await onDisk(browser)).not.toContain("private-note");
@@ -209,6 +209,46 @@ test("invalidate before there is a session reaches a tab that is asleep, too", a
   await asleep.session.sleep();
   expect((await browser.server()).entries).not.toHaveProperty("note");
   expect(asleep.session.value("theme")).toBe("dark");
+});
+
+test("invalidate in a tab that never awoke ends the session that the browser has, in its awake tabs, too", async () => {
+  const { world, browser } = open();
+  const awake = await signedIn(browser);
+  const asleep = browser.tab();
+  await asleep.session.invalidate();
+  await until(() => !awake.session.hasValue("note"));
+  expect(await onDisk(browser)).not.toContain("private-note");
+  expect((await browser.server()).identifier).toBeNull();
+
+  // Nor does it need the disk for that, or the server at once.
+  const again = await signedIn(browser);
+  world.fate = () => "lost";
+  const offline = browser.tab();
+  await expect(offline.session.invalidate()).rejects.toMatchObject({ code: "UNREACHABLE" });
+  again.kill();
+  world.fate = () => "ok";
+  await offline.session.awake();
+  expect(offline.session.hasValue("note")).toBe(false);
+  expect((await browser.server()).identifier).toBeNull();
+
+  const evicted = await signedIn(browser);
+  evicted.kill();
+  await browser.tab({ surroundings: { indexedDB: undefined } }).session.invalidate();
+  expect((await browser.server()).identifier).toBeNull();
+});
+
+test("a tab that could not hear of a wipe forgets before its next request, and before it shows an answer", async () => {
+  const { world, browser } = open();
+  const a = await signedIn(browser);
+  const deaf = browser.tab({ surroundings: { channel: undefined } });
+  await deaf.session.awake();
+  expect(deaf.session.value("note")).toBe("private-note");
+  await a.session.invalidate();
+  deaf.session.update("visits", (n) => n + 1);
+  const asked = world.requests.length;
+  await deaf.session.awake();
+  expect(deaf.session.hasValue("note")).toBe(false);
+  expect(JSON.stringify(world.requests.slice(asked))).not.toContain("visits");
 });
 
 test("a page that comes back after its session's time shows what it has not sent, and the rest once the server agrees", async () => {

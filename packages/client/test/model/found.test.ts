@@ -41,6 +41,15 @@ const found: Record<string, Step[]> = {
     { ...at(1, 1), do: "invalidate" },
     { ...at(1, 1), do: "note" },
   ],
+  "what a tab that never awoke wipes is forgotten by its awake siblings, who begin anew under one nonce with it": [
+    { ...at(0), do: "open" },
+    { ...at(0, 1), do: "visit" },
+    { ...at(0), do: "deliver", message: 0 },
+    { ...at(0), do: "answer", message: 0 },
+    { ...at(0), do: "invalidate" },
+    { ...at(0), do: "note" },
+    { ...at(0), do: "sleep" },
+  ],
 };
 
 for (const [name, steps] of Object.entries(found)) test(name, async () => expect(await play(steps)).toBeUndefined());
