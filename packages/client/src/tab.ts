@@ -280,9 +280,7 @@ export class Tab implements SessionHome {
   #wipe(what: string): void {
     const { shelf, marks } = this.#parts;
     const { identifier } = this.#replica;
-    // Tabs that find the same end each by itself have to go on under one nonce.
-    const known = what !== "*" && marks.list("dead").includes(what);
-    const nonce = (known && marks.get("nonce")) || shelf.fresh().nonce;
+    const { nonce } = shelf.fresh();
     marks.set("nonce", nonce);
     if (what === "*") marks.set("wiped", nonce);
     if (identifier !== null) marks.add("dead", identifier);

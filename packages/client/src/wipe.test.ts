@@ -1,5 +1,6 @@
+import { IDBFactory } from "fake-indexeddb";
 import { afterEach, expect, test } from "vitest";
-import { type Browser, createWorld, until } from "../test/world.ts";
+import { type Browser, createWorld, type Tab, until } from "../test/world.ts";
 
 const browsers: Browser[] = [];
 const open = (world = createWorld()) => {
@@ -237,18 +238,110 @@ test("invalidate in a tab that never awoke ends the session that the browser has
   expect((await browser.server()).identifier).toBeNull();
 });
 
-test("a tab that could not hear of a wipe forgets before its next request, and before it shows an answer", async () => {
+/** A tab that no other can tell anything. */
+const deaf = { channel: undefined };
+
+test("a tab that could not hear of a wipe forgets before its next request", async () => {
   const { world, browser } = open();
   const a = await signedIn(browser);
-  const deaf = browser.tab({ surroundings: { channel: undefined } });
-  await deaf.session.awake();
-  expect(deaf.session.value("note")).toBe("private-note");
+  const { session } = browser.tab({ surroundings: deaf });
+  await session.awake();
+  expect(session.value("note")).toBe("private-note");
   await a.session.invalidate();
-  deaf.session.update("visits", (n) => n + 1);
+  session.setValue("theme", "dark");
   const asked = world.requests.length;
-  await deaf.session.awake();
-  expect(deaf.session.hasValue("note")).toBe(false);
-  expect(JSON.stringify(world.requests.slice(asked))).not.toContain("visits");
+  await session.sleep();
+  expect([session.hasValue("note"), session.hasValue("theme")]).toEqual([false, false]);
+  expect(JSON.stringify(world.requests.slice(asked))).not.toContain("dark");
+});
+
+test("a tab that could not hear of a wipe takes in no answer to what it sent before", async () => {
+  const { world, browser } = open();
+  const { session } = browser.tab({ surroundings: deaf });
+  await session.awake();
+  let release = () => {};
+  world.gate = new Promise((resolve) => {
+    release = resolve;
+  });
+  session.setValue("note", "private-note");
+  const first = session.sleep().catch(() => undefined);
+  await until(() => world.requests.at(-1)?.body.includes("private-note") === true);
+  const ended = browser.tab().session.invalidate();
+  const shown: unknown[] = [];
+  session.subscribe("note", () => shown.push(session.hasValue("note")));
+  release();
+  await Promise.all([first, ended]);
+  expect(shown).toEqual([false]);
+  await until(async () => (await browser.server()).identifier === null);
+});
+
+test("what a tab writes before it hears of a wipe does not stay on disk", async () => {
+  const { browser } = open();
+  const a = await signedIn(browser);
+  const b = browser.tab();
+  await b.session.awake();
+  const ended = a.session.invalidate();
+  b.session.setValue("note", "late note");
+  await ended;
+  await until(() => !b.session.hasValue("note"));
+  await until(async () => !/private-note|late note/.test(await onDisk(browser)));
+});
+
+/** Two tabs that write at once, without a session, are one session. */
+async function beginTogether(browser: Browser, tabs: readonly Tab[]) {
+  for (const { session } of tabs) session.update("visits", (n) => n + 1);
+  await Promise.all(tabs.map(({ session }) => session.sleep()));
+  expect(tabs.flatMap(({ expired }) => expired).filter(({ code }) => code === "SESSION_REPLACED")).toEqual([]);
+  expect(new Set(tabs.map(({ session }) => session.identifier())).size).toBe(1);
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "2" } });
+}
+
+const diskless = { indexedDB: undefined };
+for (const [how, first, second] of [
+  ["with a disk", {}, {}],
+  ["without a disk", diskless, diskless],
+  ["without a disk in one of them", {}, diskless],
+  ["without a disk, and deaf", { ...diskless, ...deaf }, { ...diskless, ...deaf }],
+] as const) {
+  test(`${how}, tabs that end the session at once, or find it ended, begin the next one together`, async () => {
+    const { world, browser } = open();
+    const a = browser.tab({ surroundings: first });
+    a.session.setValue("note", "private-note");
+    await a.session.awake();
+    await a.session.sleep();
+    const b = browser.tab({ surroundings: second });
+    await b.session.awake();
+    await Promise.all([a.session.invalidate(), b.session.invalidate()]);
+    await beginTogether(browser, [a, b]);
+    await world.sessions.revoke(a.session.identifier());
+    await Promise.all([a.session.awake(), b.session.awake()]);
+    await beginTogether(browser, [a, b]);
+  });
+}
+
+test("a tab that knew nothing of a session that was revoked begins the next one together with those that did", async () => {
+  const { world, browser } = open();
+  const a = await signedIn(browser);
+  world.fate = () => "lost";
+  const b = browser.tab({ surroundings: { ...deaf, indexedDB: new IDBFactory() } });
+  await b.session.awake();
+  world.fate = () => "ok";
+  await world.sessions.revoke(a.session.identifier());
+  await a.session.awake();
+  await beginTogether(browser, [a, b]);
+});
+
+test("a page from before a logout, shown again, forgets what was rendered into it", async () => {
+  const { world, browser } = open();
+  const a = await signedIn(browser);
+  const { identifier, rev, entries, decided, facts } = await browser.server();
+  await a.session.invalidate();
+  world.fate = () => "lost";
+  const { session } = browser.tab({ initialSnapshot: { identifier, rev, entries, decided, facts } });
+  expect(session.hasValue("note")).toBe(true);
+  const awake = session.awake();
+  expect(session.hasValue("note")).toBe(false);
+  await awake;
 });
 
 test("a page that comes back after its session's time shows what it has not sent, and the rest once the server agrees", async () => {
