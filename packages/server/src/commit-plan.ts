@@ -10,6 +10,7 @@ import {
 } from "./credentials.ts";
 import { deviceKey } from "./device.ts";
 import { type Draft, replay, subjectMismatch } from "./draft.ts";
+import { unitsWith, withChanges } from "./entries.ts";
 import { type AppliedPush, applyPush } from "./push.ts";
 import type { Settings } from "./settings.ts";
 import type { Commit, Entry, EntryChange, SessionRecord } from "./store.ts";
@@ -138,16 +139,12 @@ function sizeOf(
   entries: ReadonlyMap<string, Entry>,
   changes: ReadonlyMap<string, EntryChange>,
 ): number {
-  const sum = (sizeOfOne: (value: string) => number) => {
-    let size = 0;
-    for (const [name, { value }] of entries) {
-      if (value !== null && !changes.has(name) && !name.startsWith("~")) size += sizeOfOne(value);
-    }
-    for (const [name, { value }] of changes) if (value != null && !name.startsWith("~")) size += sizeOfOne(value);
-    return size;
-  };
-  const units = sum((value) => value.length);
-  return units * 3 <= settings.definition.limits.sessionBytes ? units : sum(byteLength);
+  const units = unitsWith(entries, changes);
+  if (units * 3 <= settings.definition.limits.sessionBytes) return units;
+  let bytes = 0;
+  for (const [name, { value }] of withChanges(entries, changes, 0))
+    if (!name.startsWith("~")) bytes += byteLength(value ?? "");
+  return bytes;
 }
 
 /** The record as the commit leaves it, for what the same request reads next. */
@@ -157,11 +154,7 @@ export function committed(
   commit: Commit,
   rev: number,
 ): SessionRecord {
-  const entries = new Map(record?.entries);
-  for (const [name, { value, writer, seq }] of commit.changes) {
-    if (value === undefined) entries.delete(name);
-    else entries.set(name, { value, rev, writer, seq });
-  }
+  let entries: ReadonlyMap<string, Entry> | undefined;
   return {
     identifier,
     rev,
@@ -172,6 +165,10 @@ export function committed(
     transactions: (record?.transactions ?? 0) + commit.transactions,
     subject: commit.subject ?? record?.subject ?? null,
     authenticatedAt: commit.authenticatedAt ?? record?.authenticatedAt ?? null,
-    entries,
+    // Few requests read on after their commit: a copy of all entries would be for nothing.
+    get entries() {
+      entries ??= withChanges(record?.entries ?? nothing, commit.changes, rev);
+      return entries;
+    },
   };
 }

@@ -14,6 +14,15 @@ export function within<T>(ms: number, name: string, work: Promise<T>): Promise<T
         ),
       );
     }, ms);
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
+    work.then(
+      (result) => {
+        clearTimeout(timer);
+        resolve(result);
+      },
+      (error) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
   });
 }

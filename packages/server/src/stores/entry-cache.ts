@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import { withChanges } from "../entries.ts";
 import type { Entry, EntryChange, StoreKey } from "../store.ts";
 
 /** The entries of a session as one commit left them. */
@@ -57,21 +58,13 @@ export class EntryCache {
     const cached = this.#cached.get(key);
     if (!cached) return;
     if (cached.stamp !== prior) return this.drop(key);
-    const entries = new Map<string, Entry>();
-    // A third cheaper than handing the map to the constructor, which asks its iterator.
-    cached.entries.forEach((entry, name) => {
-      entries.set(name, entry);
-    });
     let { bytes } = cached;
-    for (const [name, { value, writer, seq }] of changes) {
-      const before = entries.get(name);
+    for (const [name, { value }] of changes) {
+      const before = cached.entries.get(name);
       if (before) bytes -= sizeOf(name, before.value);
-      if (value === undefined) entries.delete(name);
-      else {
-        entries.set(name, { value, rev, writer, seq });
-        bytes += sizeOf(name, value);
-      }
+      if (value !== undefined) bytes += sizeOf(name, value);
     }
+    const entries = withChanges(cached.entries, changes, rev);
     this.#keep(key, { stamp, entries, bytes });
   }
 

@@ -1,7 +1,7 @@
 import { SessionError } from "@catnap/shared";
+import { withChanges } from "../entries.ts";
 import {
   type Commit,
-  type Entry,
   expiresAt,
   type SessionInfo,
   type SessionRecord,
@@ -152,18 +152,9 @@ function holds(commit: Commit, present: SessionRecord | undefined): boolean {
   return true;
 }
 
-/** Copies the map of entries, never a value, so that readers keep the snapshot that they have. */
+/** A new record with new entries, so that readers keep the snapshot that they have. */
 function apply(key: StoreKey, commit: Commit, present: SessionRecord | undefined): SessionRecord {
   const rev = (present?.rev ?? 0) + 1;
-  const entries = new Map<string, Entry>();
-  // A third cheaper than handing the map to the constructor, which asks its iterator: 10 µs for 100 entries.
-  present?.entries.forEach((entry, name) => {
-    entries.set(name, entry);
-  });
-  for (const [name, { value, writer, seq }] of commit.changes) {
-    if (value === undefined) entries.delete(name);
-    else entries.set(name, { value, rev, writer, seq });
-  }
   return {
     identifier: key,
     rev,
@@ -174,7 +165,7 @@ function apply(key: StoreKey, commit: Commit, present: SessionRecord | undefined
     transactions: (present?.transactions ?? 0) + commit.transactions,
     subject: commit.subject ?? present?.subject ?? null,
     authenticatedAt: commit.authenticatedAt ?? present?.authenticatedAt ?? null,
-    entries,
+    entries: withChanges(present?.entries ?? new Map(), commit.changes, rev),
   };
 }
 

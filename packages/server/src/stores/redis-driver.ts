@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { SessionError } from "@catnap/shared";
 
 /** What `redisStore` asks of a client of ioredis: `Redis`, with or without Sentinel, or `Cluster`. */
@@ -48,13 +49,16 @@ export interface RedisDriver {
   subscriber(hearing: Hearing): RedisSubscriber;
 }
 
-/** Knows a client by what it can do. Throws `INVALID_OPTION` for one that it does not know. */
-export function driverOf(client: RedisClient): RedisDriver {
+/**
+ * Knows a client by what it can do; callers wait for a command at most so many milliseconds. Throws `INVALID_OPTION` for
+ * one that it does not know.
+ */
+export function driverOf(client: RedisClient, timeoutMs: number): RedisDriver {
   if ("call" in client && typeof client.call === "function") return ofIoredis(client as unknown as Ioredis);
   if ("sendCommand" in client && typeof client.sendCommand === "function") {
-    if ("nodeClient" in client) return ofNodeCluster(client as unknown as NodeCluster);
-    if ("acquire" in client) return ofNodeSentinel(client as unknown as NodeSentinel);
-    if ("isReady" in client) return ofNodeClient(client as unknown as NodeClient);
+    if ("nodeClient" in client) return ofNodeCluster(client as unknown as NodeCluster, queueing(timeoutMs));
+    if ("acquire" in client) return ofNodeSentinel(client as unknown as NodeSentinel, queueing(timeoutMs));
+    if ("isReady" in client) return ofNodeClient(client as unknown as NodeClient, queueing(timeoutMs));
   }
   throw new SessionError("INVALID_OPTION", "redisStore: pass a client of ioredis or of redis (node-redis)");
 }
@@ -133,13 +137,40 @@ interface NodeEmitter {
   on(event: "ready", listener: () => void): unknown;
 }
 
+/** How a command is sent: not at all once the signal aborts. */
+interface Queueing {
+  readonly timeout: undefined;
+  readonly abortSignal: AbortSignal;
+}
+
 interface NodeClient extends NodeEmitter {
-  sendCommand(command: Command): Promise<unknown>;
+  sendCommand(command: Command, options: Queueing): Promise<unknown>;
   duplicate(): NodeClient;
   connect(): Promise<unknown>;
   destroy(): void;
   subscribe(channel: string, listener: HearsMessage): Promise<unknown>;
   unsubscribe(channel: string): Promise<unknown>;
+}
+
+const tickMs = 100;
+
+/**
+ * A command that its caller has given up must not be sent later, when a stalled server comes back. The library sees to
+ * that by a timer and a signal for each command, which cost as much as the command; here all of a tick share one.
+ */
+function queueing(timeoutMs: number): () => Queueing {
+  let options: Queueing | undefined;
+  let since = 0;
+  return () => {
+    const now = performance.now();
+    if (!options || now - since > tickMs) {
+      const abortSignal = AbortSignal.timeout(Math.ceil(timeoutMs) + tickMs);
+      setMaxListeners(0, abortSignal);
+      options = { timeout: undefined, abortSignal };
+      since = now;
+    }
+    return options;
+  };
 }
 
 const guarded = new WeakSet<NodeEmitter>();
@@ -156,14 +187,15 @@ function stateOf(client: NodeEmitter) {
   return client.isReady ? "ready" : "connecting";
 }
 
-function ofNodeClient(client: NodeClient): RedisDriver {
+function ofNodeClient(client: NodeClient, options: () => Queueing): RedisDriver {
   guard(client);
   return {
     sharded: false,
     repeats: false,
     state: () => stateOf(client),
-    send: (_key, command) => client.sendCommand(command),
-    sendBoth: (_key, first, second) => Promise.all([client.sendCommand(first), client.sendCommand(second)]),
+    send: (_key, command) => client.sendCommand(command, options()),
+    sendBoth: (_key, first, second) =>
+      Promise.all([client.sendCommand(first, options()), client.sendCommand(second, options())]),
     subscriber(hearing) {
       const own = client.duplicate();
       guard(own);
@@ -181,21 +213,23 @@ function ofNodeClient(client: NodeClient): RedisDriver {
 }
 
 interface NodeSentinel extends NodeEmitter {
-  sendCommand(isReadonly: boolean, command: Command): Promise<unknown>;
+  sendCommand(isReadonly: boolean, command: Command, options: Queueing): Promise<unknown>;
   use<T>(work: (client: NodeSentinel) => Promise<T>): Promise<T>;
   subscribe(channel: string, listener: HearsMessage): Promise<unknown>;
   unsubscribe(channel: string, listener: HearsMessage): Promise<unknown>;
 }
 
-function ofNodeSentinel(client: NodeSentinel): RedisDriver {
+function ofNodeSentinel(client: NodeSentinel, options: () => Queueing): RedisDriver {
   guard(client);
   return {
     sharded: false,
     repeats: true,
     state: () => stateOf(client),
-    send: (_key, command) => client.sendCommand(false, command),
+    send: (_key, command) => client.sendCommand(false, command, options()),
     sendBoth: (_key, first, second) =>
-      client.use((one) => Promise.all([one.sendCommand(false, first), one.sendCommand(false, second)])),
+      client.use((one) =>
+        Promise.all([one.sendCommand(false, first, options()), one.sendCommand(false, second, options())]),
+      ),
     // It keeps a connection of its own for what it has subscribed to, and finds the next master with it.
     subscriber({ message }) {
       const hear: HearsMessage = (text, channel) => message(channel, text);
@@ -209,20 +243,23 @@ function ofNodeSentinel(client: NodeSentinel): RedisDriver {
 }
 
 interface NodeCluster extends NodeEmitter {
-  sendCommand(key: string, isReadonly: boolean, command: Command): Promise<unknown>;
+  sendCommand(key: string, isReadonly: boolean, command: Command, options: Queueing): Promise<unknown>;
   sSubscribe(channel: string, listener: HearsMessage): Promise<unknown>;
   sUnsubscribe(channel: string, listener: HearsMessage): Promise<unknown>;
 }
 
-function ofNodeCluster(client: NodeCluster): RedisDriver {
+function ofNodeCluster(client: NodeCluster, options: () => Queueing): RedisDriver {
   guard(client);
   return {
     sharded: true,
     repeats: false,
     state: () => stateOf(client),
-    send: (key, command) => client.sendCommand(key, false, command),
+    send: (key, command) => client.sendCommand(key, false, command, options()),
     sendBoth: (key, first, second) =>
-      Promise.all([client.sendCommand(key, false, first), client.sendCommand(key, false, second)]),
+      Promise.all([
+        client.sendCommand(key, false, first, options()),
+        client.sendCommand(key, false, second, options()),
+      ]),
     subscriber({ message }) {
       const hear: HearsMessage = (text, channel) => message(channel, text);
       return {

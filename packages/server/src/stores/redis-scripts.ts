@@ -13,8 +13,9 @@ export interface Script {
  *
  * `due` is the score in the index of expiry: at most a minute earlier than the expiry itself, never later, so that most
  * commits leave the index alone. The index is cut into cells, and a shard's list of cells has each with a score that is
- * never later than the earliest in it: what has to be looked at is found without a look at the others. The server forgets a session on its own, a while after it has expired: that is for
- * memory's sake, and counted by the server's clock from the last use on; nobody's life depends on it.
+ * never later than the earliest in it: what has to be looked at is found without a look at the others. The server forgets
+ * a session on its own, a while after it has expired: that is for memory's sake, counted by the server's clock, and set
+ * anew with `due` only, so it allows for the minute; nobody's life depends on it.
  *
  * What a key says is not sent once more: the identifier is the end of the session's, and its channel has the same name.
  *
@@ -26,28 +27,31 @@ local function identifierOf(key) return string.match(key, '}s:(.*)$') end
 local function load(key)
   local text = redis.call('HGET', key, 'm')
   if not text then return nil end
-  local rev, accessed, timeout, count, due, created, ends, auth, stamp, subject =
+  local stamp, rev, accessed, timeout, count, due, created, ends, auth, subject =
     string.match(text, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (.*)$')
   return { rev = tonumber(rev), accessed = tonumber(accessed), timeout = tonumber(timeout), count = tonumber(count),
     due = tonumber(due), created = created, ends = tonumber(ends), auth = auth, stamp = stamp, subject = subject }
 end
 local function expiry(s) return math.min(s.ends, s.accessed + s.timeout) end
-local function store(key, s)
-  redis.call('HSET', key, 'm', table.concat({ number(s.rev), number(s.accessed), number(s.timeout), number(s.count),
-    number(s.due), s.created, number(s.ends), s.auth, s.stamp, s.subject }, ' '))
+local function store(key, s, fields)
+  fields[#fields + 1] = 'm'
+  fields[#fields + 1] = table.concat({ s.stamp, number(s.rev), number(s.accessed), number(s.timeout), number(s.count),
+    number(s.due), s.created, number(s.ends), s.auth, s.subject }, ' ')
+  redis.call('HSET', key, unpack(fields))
 end
 local function place(cells, cell, id, due)
   redis.call('ZADD', cell, number(due), id)
   redis.call('ZADD', cells, 'LT', number(due), string.match(cell, '%d+$'))
 end
-local function save(key, cells, cell, id, s, now, linger)
+local function save(key, cells, cell, s, fields, now, linger)
   local e = expiry(s)
-  if not s.due or e < s.due or e > s.due + 60000 then
-    place(cells, cell, id, e)
+  local moved = not s.due or e < s.due or e > s.due + 60000
+  if moved then
+    place(cells, cell, identifierOf(key), e)
     s.due = e
   end
-  store(key, s)
-  redis.call('PEXPIRE', key, string.format('%.0f', math.ceil(math.max(e - now, 0) + linger)))
+  store(key, s, fields)
+  if moved then redis.call('PEXPIRE', key, string.format('%.0f', math.ceil(math.max(e - now, 0) + 60000 + linger))) end
 end
 `;
 
@@ -68,7 +72,6 @@ function script(source: string): Script {
  */
 export const commitScript: Script = script(`
 local key = KEYS[1]
-local id = identifierOf(key)
 local nonce, now, accessed, linger = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
 local timeout, auth, subject, created, ends = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local recent = {}
@@ -112,27 +115,37 @@ if subject ~= '' and subject ~= s.subject then
   local last = s.ends + linger
   local ttl = math.ceil(math.max(last - now, 0) + linger)
   redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', number(now))
-  redis.call('ZADD', KEYS[4], number(last), id)
+  redis.call('ZADD', KEYS[4], number(last), identifierOf(key))
   if redis.call('PTTL', KEYS[4]) < ttl then redis.call('PEXPIRE', KEYS[4], string.format('%.0f', ttl)) end
 end
 local removals = tonumber(ARGV[at])
 for i = at + 1, at + removals do redis.call('HDEL', key, ARGV[i]) end
 local rev = number(s.rev)
-for i = at + removals + 1, #ARGV, 2 do redis.call('HSET', key, ARGV[i], rev .. ' ' .. ARGV[i + 1]) end
+local fields = {}
+for i = at + removals + 1, #ARGV, 2 do
+  fields[#fields + 1] = ARGV[i]
+  fields[#fields + 1] = rev .. ' ' .. ARGV[i + 1]
+  -- One command takes only so many arguments from Lua.
+  if #fields == 1000 then
+    redis.call('HSET', key, unpack(fields))
+    fields = {}
+  end
+end
 if nonce ~= '' then
   recent[#recent + 1] = second .. ':' .. nonce .. ':' .. rev
   redis.call('HSET', key, 'n', table.concat(recent, ','))
 end
-save(key, KEYS[2], KEYS[3], id, s, now, linger)
+save(key, KEYS[2], KEYS[3], s, fields, now, linger)
 redis.call(ARGV[1], key, rev)
 return { s.rev, prior }
 `);
 
 /** KEYS: session. ARGV: a stamp. Answers what belongs to all of the session when its stamp is this one, else all of it. */
 export const readScript: Script = script(`
-local s = load(KEYS[1])
-if not s then return false end
-if s.stamp == ARGV[1] then return { redis.call('HGET', KEYS[1], 'm') } end
+local text = redis.call('HGET', KEYS[1], 'm')
+if not text then return false end
+local stamp = ARGV[1] .. ' '
+if string.sub(text, 1, #stamp) == stamp then return { text } end
 return redis.call('HGETALL', KEYS[1])
 `);
 
@@ -143,7 +156,7 @@ local accessed = tonumber(ARGV[1])
 if not s or expiry(s) <= accessed then return 0 end
 s.accessed = math.max(s.accessed, accessed)
 s.count = s.count + tonumber(ARGV[2])
-save(KEYS[1], KEYS[2], KEYS[3], identifierOf(KEYS[1]), s, accessed, tonumber(ARGV[3]))
+save(KEYS[1], KEYS[2], KEYS[3], s, {}, accessed, tonumber(ARGV[3]))
 return 1
 `);
 
@@ -167,7 +180,7 @@ if ARGV[2] ~= '' and expiry(s) > tonumber(ARGV[2]) then
   if s.due ~= expiry(s) then
     s.due = expiry(s)
     place(KEYS[2], KEYS[3], id, s.due)
-    store(KEYS[1], s)
+    store(KEYS[1], s, {})
   end
   return 0
 end

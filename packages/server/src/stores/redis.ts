@@ -43,8 +43,8 @@ export interface RedisStoreOptions {
    */
   wait?: { replicas: number; timeout?: number };
   /**
-   * For how long the server keeps a session that has expired, in seconds, 3600 by default, so that a sweep can tell of
-   * it: longer than the time between two sweeps.
+   * For how long at least the server keeps a session that has expired, in seconds, 3600 by default, so that a sweep can
+   * tell of it: longer than the time between two sweeps. It may be a minute more.
    */
   linger?: number;
   /**
@@ -72,7 +72,7 @@ const widest = 32;
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): SessionStore {
   checkOptions(options);
   const { prefix = "catnap:", timeout = 5, wait, linger = 3600, cacheBytes = 16_777_216 } = options;
-  const driver = driverOf(client);
+  const driver = driverOf(client, timeout * 1000);
   const keys = new RedisKeys(prefix);
   const timeoutMs = timeout * 1000;
   const lingerMs = String(linger * 1000);
@@ -115,14 +115,12 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   /** Runs a script, by its name where the server knows it. All keys are in one slot. */
   function evaluate(script: Script, names: readonly [string, ...string[]], args: readonly string[]): Promise<unknown> {
     const rest = [String(names.length), ...names, ...args];
-    return run(async () => {
-      try {
-        return await driver.send(names[0], ["EVALSHA", script.sha, ...rest]);
-      } catch (error) {
+    return run(() =>
+      driver.send(names[0], ["EVALSHA", script.sha, ...rest]).catch((error: unknown) => {
         if (codeOf(error) !== "NOSCRIPT") throw error;
-        return await driver.send(names[0], ["EVAL", script.source, ...rest]);
-      }
-    });
+        return driver.send(names[0], ["EVAL", script.source, ...rest]);
+      }),
+    );
   }
 
   /** As `evaluate`, and asks in the same breath how many replicas have it. */
@@ -150,7 +148,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 
   async function revision(key: StoreKey): Promise<number> {
     const meta = await command(keys.session(key), "HGET", "m");
-    return typeof meta === "string" ? Number.parseInt(meta, 10) : 0;
+    return typeof meta === "string" ? parseMeta(meta).meta.rev : 0;
   }
 
   async function info(identifier: StoreKey): Promise<SessionInfo | null> {
@@ -352,16 +350,16 @@ function parseMeta(text: string): { meta: Meta; stamp: number } {
   const number = (at: number) => Number(words[at]);
   const subject = text.slice(words.join(" ").length + 1);
   return {
-    stamp: number(8),
+    stamp: number(0),
     meta: {
-      rev: number(0),
-      accessedAt: number(1),
-      timeoutMs: number(2),
-      transactions: number(3),
-      createdAt: number(5),
-      endsAt: number(6),
+      rev: number(1),
+      accessedAt: number(2),
+      timeoutMs: number(3),
+      transactions: number(4),
+      createdAt: number(6),
+      endsAt: number(7),
       subject: subject === "-" ? null : subject.slice(1),
-      authenticatedAt: words[7] === "-" ? null : number(7),
+      authenticatedAt: words[8] === "-" ? null : number(8),
     },
   };
 }

@@ -1,0 +1,54 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { unitsWith, withChanges } from "./entries.ts";
+import type { Entry, EntryChange } from "./store.ts";
+
+const name = fc.nat(99).map((n) => (n % 10 === 0 ? `~${n}` : `k${n}`));
+const value = fc.option(fc.option(fc.string({ maxLength: 5 })), { nil: undefined });
+const commits = fc.array(fc.uniqueArray(fc.tuple(name, value), { maxLength: 6, selector: ([key]) => key }), {
+  maxLength: 30,
+});
+
+test("entries after any commits are those of a plain map, in its order unless one came back, and so is their length", () => {
+  const start = fc.integer({ min: 0, max: 60 });
+  fc.assert(
+    fc.property(start, commits, (size, all) => {
+      const plain = new Map<string, Entry>();
+      for (let n = 0; n < size; n++) plain.set(`k${n}`, { value: "x", rev: 1, writer: "w", seq: n });
+      let entries: ReadonlyMap<string, Entry> = new Map(plain);
+      let back = false;
+      const gone = new Set<string>();
+      for (const [n, commit] of all.entries()) {
+        const rev = n + 2;
+        const changes = new Map<string, EntryChange>(
+          commit.map(([key, value]) => [key, { value, writer: "w", seq: n }]),
+        );
+        const [before, had] = [entries, [...entries]];
+        const units = unitsWith(entries, changes);
+        entries = withChanges(entries, changes, rev);
+        for (const [key, { value, writer, seq }] of changes) {
+          if (value === undefined) plain.delete(key);
+          else plain.set(key, { value, rev, writer, seq });
+          if (value === undefined) gone.add(key);
+          else back ||= gone.has(key);
+        }
+        const [all, expected] = [[...entries], [...plain]];
+        if (back) for (const list of [all, expected]) list.sort(([a], [b]) => (a < b ? -1 : 1));
+        expect(all).toEqual(expected);
+        expect([...before]).toEqual(had);
+        expect(entries.size).toBe(plain.size);
+        expect([...entries.keys()]).toEqual([...entries].map(([key]) => key));
+        expect([...entries.values()]).toEqual([...entries].map(([, entry]) => entry));
+        for (let k = 0; k < 100; k++) {
+          for (const key of [`k${k}`, `~${k}`]) {
+            expect(entries.get(key)).toBe([...entries].find(([one]) => one === key)?.[1]);
+            expect(entries.has(key)).toBe(plain.has(key));
+          }
+        }
+        const own = [...plain].filter(([key]) => !key.startsWith("~"));
+        expect(units).toBe(own.reduce((sum, [, { value }]) => sum + (value?.length ?? 0), 0));
+        expect(unitsWith(entries, new Map())).toBe(units);
+      }
+    }),
+  );
+});

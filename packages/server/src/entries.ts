@@ -1,0 +1,124 @@
+import type { Entry, EntryChange } from "./store.ts";
+
+type Entries = ReadonlyMap<string, Entry>;
+type Changes = ReadonlyMap<string, EntryChange>;
+
+/** So many entries are copied for less than it costs to look at two maps for each. */
+const few = 32;
+/** So many changes lie above a map before both are made one. */
+const deep = 16;
+
+/** Entries, and on top what was changed since: a commit costs what it changes. Names keep the order in which they came. */
+class Layered implements Entries {
+  readonly size: number;
+  readonly below: Entries;
+  /** `null`: gone. */
+  readonly above: ReadonlyMap<string, Entry | null>;
+
+  constructor(below: Entries, above: ReadonlyMap<string, Entry | null>) {
+    let { size } = below;
+    above.forEach((entry, name) => {
+      size += (entry ? 1 : 0) - (below.has(name) ? 1 : 0);
+    });
+    this.size = size;
+    this.below = below;
+    this.above = above;
+  }
+
+  get(name: string): Entry | undefined {
+    const entry = this.above.get(name);
+    return entry === undefined ? this.below.get(name) : (entry ?? undefined);
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+
+  forEach(callback: (entry: Entry, name: string, map: Entries) => void): void {
+    const { below, above } = this;
+    below.forEach((old, name) => {
+      const entry = above.get(name);
+      if (entry !== null) callback(entry ?? old, name, this);
+    });
+    above.forEach((entry, name) => {
+      if (entry && !below.has(name)) callback(entry, name, this);
+    });
+  }
+
+  *entries(): MapIterator<[string, Entry]> {
+    const { below, above } = this;
+    for (const [name, old] of below) {
+      const entry = above.get(name);
+      if (entry !== null) yield [name, entry ?? old];
+    }
+    for (const [name, entry] of above) if (entry && !below.has(name)) yield [name, entry];
+  }
+
+  *keys(): MapIterator<string> {
+    for (const [name] of this.entries()) yield name;
+  }
+
+  *values(): MapIterator<Entry> {
+    for (const [, entry] of this.entries()) yield entry;
+  }
+
+  [Symbol.iterator](): MapIterator<[string, Entry]> {
+    return this.entries();
+  }
+}
+
+function flat(entries: Entries): Map<string, Entry> {
+  const copy = new Map<string, Entry>();
+  // A third cheaper than handing the map to the constructor, which asks its iterator.
+  entries.forEach((entry, name) => {
+    copy.set(name, entry);
+  });
+  return copy;
+}
+
+/** The entries as a commit leaves them. Those before stay as they are, for whoever reads them. */
+export function withChanges(before: Entries, changes: Changes, rev: number): Entries {
+  let after: Entries;
+  if (before.size <= few) {
+    const copy = flat(before);
+    for (const [name, change] of changes) {
+      const entry = entryOf(change, rev);
+      if (entry) copy.set(name, entry);
+      else copy.delete(name);
+    }
+    after = copy;
+  } else {
+    const [below, known] = before instanceof Layered ? [before.below, before.above] : [before, []];
+    const above = new Map<string, Entry | null>(known);
+    for (const [name, change] of changes) above.set(name, entryOf(change, rev));
+    after = new Layered(below, above);
+    if (above.size > deep) after = flat(after);
+  }
+  if (units.has(before)) units.set(after, unitsWith(before, changes));
+  return after;
+}
+
+function entryOf({ value, writer, seq }: EntryChange, rev: number): Entry | null {
+  return value === undefined ? null : { value, rev, writer, seq };
+}
+
+/** How long the app's values are together, of entries that were asked before, and of those that were made of them. */
+const units = new WeakMap<Entries, number>();
+
+/** The length of all values of the app, in UTF-16 units, as changes will leave it. */
+export function unitsWith(entries: Entries, changes: Changes): number {
+  let sum = units.get(entries) ?? 0;
+  if (!units.has(entries)) {
+    entries.forEach(({ value }, name) => {
+      sum += lengthOf(name, value);
+    });
+    units.set(entries, sum);
+  }
+  for (const [name, { value }] of changes) sum += lengthOf(name, value) - lengthOf(name, entries.get(name)?.value);
+  return sum;
+}
+
+/** What begins with `~` is Catnap's own. */
+function lengthOf(name: string, value: string | null | undefined): number {
+  return value == null || name.startsWith("~") ? 0 : value.length;
+}
