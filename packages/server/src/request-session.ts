@@ -1,5 +1,4 @@
 import {
-  type Answer,
   type AnyDefinition,
   type ChangesEvent,
   type ChangesInput,
@@ -14,33 +13,16 @@ import type { TrackedEnvelope } from "@trpc/server";
 import { Barrier } from "./barrier.ts";
 import { type Carrier, carry, type RequestInfo } from "./carrier.ts";
 import { followChanges } from "./changes.ts";
-import { type Circumstances, committed, planCommit } from "./commit-plan.ts";
-import { readCookie, writeCookie } from "./cookie.ts";
-import {
-  claimSecret,
-  formatToken,
-  hashToken,
-  identifierOf,
-  judge,
-  mintIdentifier,
-  mintSecret,
-  readCredentials,
-  type Standing,
-} from "./credentials.ts";
-import { describeDevice } from "./device.ts";
 import { Draft } from "./draft.ts";
 import { Fork, type ForkOrigin } from "./fork.ts";
 import { crossSite, foreignerBehind } from "./origin.ts";
-import { answerPush, decidedIn, factsOf, refusal, screenPush } from "./push.ts";
+import { decidedIn, factsOf } from "./push.ts";
+import { gone, SessionHold } from "./session-hold.ts";
 import type { Settings } from "./settings.ts";
 import { expiresAt, type SessionRecord } from "./store.ts";
 import type { Streams } from "./streams.ts";
 import type { Subjects } from "./subjects.ts";
-import { redeemTicket } from "./ticket.ts";
 import type { Touches } from "./touches.ts";
-
-/** After so many conflicts in a row a commit gives up. */
-const maxAttempts = 20;
 
 /** What the requests of one server have in common. */
 export interface Shared {
@@ -70,24 +52,13 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   /** Types only: whose sessions these are. */
   declare readonly "~definition"?: D;
   readonly #settings: Settings;
-  readonly #touches: Touches;
   readonly #liveStreams: Streams;
-  readonly #subjects: Subjects;
   readonly #carrier: Carrier;
+  readonly #hold: SessionHold;
   readonly #barrier: Barrier;
   readonly #streams: boolean;
   readonly #calls: number;
-  readonly startedAt: number;
   readonly #trans: Transaction;
-  #record: SessionRecord | null = null;
-  #standing: Standing = { kind: "unknown" };
-  /** The hash of the token that this request presented, or was given. */
-  #hash: string | null = null;
-  #previous: Previous = "none";
-  /** Of a session without a record yet. */
-  #identifier: string | null = null;
-  /** Of a session whose cookie left before its record was written. */
-  #mintedSecret: string | null = null;
   #draft = new Draft();
   #opening: Promise<void> | null = null;
   #life: Fork | null = null;
@@ -95,40 +66,27 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   #flushing: Promise<void> | null = null;
   #tail: Promise<void> = Promise.resolve();
   #guarded = false;
-  #admitted = false;
-  #counted = false;
-  #ended = false;
 
   constructor(settings: Settings, shared: Shared, carrier: Carrier, info: RequestInfo | undefined, reason: string) {
     this.#settings = settings;
-    this.#touches = shared.touches;
     this.#liveStreams = shared.streams;
-    this.#subjects = shared.subjects;
     this.#carrier = carrier;
     this.#streams = info?.accept === "application/jsonl" || info?.type === "subscription";
     this.#calls = info?.calls.length ?? 1;
     this.#barrier = new Barrier(this.#streams ? undefined : info);
-    this.startedAt = settings.clock();
     this.#trans = { side: "server", reason };
+    const { touches, subjects } = shared;
+    this.#hold = new SessionHold({ settings, touches, subjects, carrier, streams: this.#streams });
     if (!this.#streams) return;
     carrier.keepPrivate(); // now or never
-    if (info?.type === "mutation") this.#mintEarly();
+    if (info?.type === "mutation") this.#hold.mintEarly();
   }
 
   /** A session outside any request, for the `expiring` hook: it can be read, and what is written to it goes nowhere. */
   static over(settings: Settings, shared: Shared, record: SessionRecord): RequestSession {
     const request = new RequestSession(settings, shared, carry({ headers: new Headers() }), undefined, "expiring");
-    request.#record = record;
+    request.#hold.record = record;
     return request;
-  }
-
-  /** A stream's headers leave before its first procedure runs: a visitor without a cookie gets one now or never. */
-  #mintEarly(): void {
-    if (readCookie(this.#carrier.header("cookie"), this.#settings.cookie.name) !== "none") return;
-    const [identifier, secret] = [mintIdentifier(), mintSecret()];
-    if (!this.#carrier.setCookie(this.#cookie(identifier, secret, this.startedAt + this.#settings.lifetimeMs))) return;
-    this.#identifier = identifier;
-    this.#mintedSecret = secret;
   }
 
   get definition(): AnyDefinition {
@@ -136,7 +94,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   }
 
   get previous(): Previous {
-    return this.#previous;
+    return this.#hold.previous;
   }
 
   get tickets(): boolean {
@@ -147,14 +105,17 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     return this.#settings.clock();
   }
 
+  get startedAt(): number {
+    return this.#hold.startedAt;
+  }
+
   identify(): string {
-    this.#identifier ??= mintIdentifier();
-    return this.#identifier;
+    return this.#hold.identify();
   }
 
   state(): SessionState {
-    const record = this.#record;
-    const own = this.#counted ? 0 : 1;
+    const record = this.#hold.record;
+    const own = this.#hold.counted ? 0 : 1;
     if (record) {
       const { identifier, createdAt, timeoutMs, endsAt } = record;
       const timeout = this.#draft.wishes.timeoutMs ?? timeoutMs;
@@ -170,7 +131,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     const timeoutMs = this.#draft.wishes.timeoutMs ?? this.#settings.timeoutMs;
     const [createdAt, accessedAt] = [this.startedAt, this.startedAt];
     return {
-      identifier: this.#identifier,
+      identifier: this.#hold.identifier,
       createdAt,
       accessedAt,
       transactions: own,
@@ -180,32 +141,28 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   }
 
   subject(): string | null {
-    return this.#draft.wishes.subject ?? this.#record?.subject ?? null;
+    return this.#draft.wishes.subject ?? this.#hold.record?.subject ?? null;
   }
 
   authenticatedAt(): number | null {
-    return this.#draft.wishes.subject === undefined ? (this.#record?.authenticatedAt ?? null) : this.startedAt;
+    return this.#draft.wishes.subject === undefined ? (this.#hold.record?.authenticatedAt ?? null) : this.startedAt;
   }
 
   current(name: string): string | null {
-    if (this.#ended) throw gone();
+    if (this.#hold.ended) throw gone();
     const change = this.#draft.changes.get(name);
-    return change ? change.value : (this.#record?.entries.get(name)?.value ?? null);
+    return change ? change.value : (this.#hold.record?.entries.get(name)?.value ?? null);
   }
 
   *names(): Iterable<string> {
-    for (const [name, { value }] of this.#record?.entries ?? []) {
+    for (const [name, { value }] of this.#hold.record?.entries ?? []) {
       if (value !== null && this.definition.keys.has(name)) yield name;
     }
     yield* this.#draft.changes.keys();
   }
 
   assertCookie(what: string): void {
-    if (!this.#streams) return;
-    throw new SessionError(
-      "HEADERS_SENT",
-      `${what} needs a cookie, but a streaming response has sent its headers: route this procedure over httpLink or httpBatchLink (a splitLink decides per operation)`,
-    );
+    this.#hold.assertCookie(what);
   }
 
   /**
@@ -236,60 +193,18 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   open(): Promise<void> {
     if (!this.#opening) {
       if (!this.#streams) this.#carrier.keepPrivate();
-      this.#opening = this.#settings.hasLife ? this.#awake() : this.#load();
+      this.#opening = this.#settings.hasLife ? this.#awake() : this.#hold.load();
     }
     return this.#opening;
   }
 
   async #awake(): Promise<void> {
-    await this.#load();
+    await this.#hold.load();
     this.#life = new Fork(this, async (life) => this.#collect(life.take()));
     this.#lifeSession = new this.#settings.Session(this.#life);
     await this.#settings.hooks?.awake?.(this.#lifeSession, this.#trans);
     await this.#lifeSession.awake(this.#trans);
     this.#draft.absorb(this.#life.take());
-  }
-
-  async #load(): Promise<void> {
-    const cookie = readCookie(this.#carrier.header("cookie"), this.#settings.cookie.name);
-    if (cookie === "refused") this.#previous = "unknown";
-    else if (cookie !== "none") await this.#recognise(cookie.identifier, cookie.secret);
-    if (this.#record || !this.#settings.tickets || this.#streams) return;
-    const handed = await redeemTicket(this.#settings, this.#carrier.url);
-    if (handed)
-      this.#admit(handed.record, hashToken(handed.secret), { kind: "current", issuedAt: this.now() }, handed.secret);
-  }
-
-  async #recognise(identifier: string, secret: string): Promise<void> {
-    this.#previous = "unknown";
-    const stored = await this.#settings.store.read(identifier);
-    if (!stored) return;
-    const record = this.#touches.ahead(stored);
-    const now = this.now();
-    const hash = hashToken(secret);
-    const standing = judge(readCredentials(record.entries), hash, now);
-    if (standing.kind === "reused") await this.#reused(record);
-    if (standing.kind === "reused" || standing.kind === "unknown") return;
-    if (expiresAt(record) <= now) {
-      this.#previous = "expired";
-      return;
-    }
-    this.#admit(record, hash, standing);
-  }
-
-  /** Whoever holds a retired token got it from somewhere: the operator hears of it, and the session may end. */
-  async #reused({ identifier, subject }: SessionRecord): Promise<void> {
-    const ended = this.#settings.onReuse === "invalidate" && (await this.#subjects.revoke(identifier));
-    this.#settings.report({ kind: "reuse", identifier, subject, ended });
-  }
-
-  /** From here on the request is this session's; a `secret` is news to the browser. */
-  #admit(record: SessionRecord, hash: string, standing: Standing, secret?: string): void {
-    this.#previous = "none";
-    this.#record = record;
-    this.#hash = hash;
-    this.#standing = standing;
-    if (secret !== undefined) this.#carrier.setCookie(this.#cookie(record.identifier, secret, record.endsAt));
   }
 
   /** Starts a call on a fork of its own. */
@@ -323,19 +238,19 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     input: ChangesInput,
     left: AbortSignal | undefined,
   ): AsyncGenerator<TrackedEnvelope<ChangesEvent>, void, void> {
-    const gone = this.#previous === "expired" ? "SESSION_EXPIRED" : "SESSION_GONE";
-    const followed = { record: this.#record, hash: this.#hash, gone } as const;
+    const gone = this.#hold.previous === "expired" ? "SESSION_EXPIRED" : "SESSION_GONE";
+    const followed = { record: this.#hold.record, hash: this.#hold.hash, gone } as const;
     return followChanges(this.#settings, this.#liveStreams, followed, input, left);
   }
 
   /** The state that a server-rendered page starts from. */
   snapshot(): SessionSnapshot {
     const entries: Record<string, { value: string; rev: number }> = {};
-    for (const [name, { value, rev }] of this.#record?.entries ?? []) {
+    for (const [name, { value, rev }] of this.#hold.record?.entries ?? []) {
       const key = this.definition.keys.get(name);
       if (value !== null && key && key.access !== "secret") entries[name] = { value, rev };
     }
-    const record = this.#record;
+    const record = this.#hold.record;
     return {
       identifier: record?.identifier ?? null,
       rev: record?.rev ?? 0,
@@ -351,7 +266,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   }
 
   #collect(draft: Draft): void {
-    if (this.#ended) throw gone();
+    if (this.#hold.ended) throw gone();
     this.guard();
     this.#draft.absorb(draft);
   }
@@ -361,7 +276,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     if (this.#streams) return this.#enqueue();
     if (!changed && !this.#due()) {
       // Nothing to wait for; but somebody has to count the transaction when nobody changes anything.
-      return this.#touch();
+      return this.#hold.touch();
     }
     await this.#barrier.everyone();
     this.#flushing ??= this.#enqueue().finally(() => {
@@ -372,12 +287,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
 
   /** Whether the request's end has work even for a call that changed nothing. */
   #due(): boolean {
-    return this.#settings.hasLife || !this.#draft.isEmpty || this.#renews();
-  }
-
-  #renews(): boolean {
-    if (this.#streams || this.#standing.kind !== "current") return false;
-    return this.#standing.issuedAt + this.#settings.renewalMs <= this.startedAt;
+    return this.#settings.hasLife || !this.#draft.isEmpty || this.#hold.renews();
   }
 
   /** One commit after another: a stream's calls each bring their own. */
@@ -391,169 +301,19 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     await this.#fallAsleep();
     const draft = this.#draft;
     this.#draft = new Draft();
-    if (draft.wishes.invalidate) return this.#end(draft);
-    this.#screen(draft);
-    if (this.#renews()) draft.wishes.rotate = true;
-    if (draft.isEmpty) await this.#touch();
-    else await this.#commit(draft);
+    if (draft.wishes.invalidate) return this.#hold.end(draft);
+    this.#hold.screen(draft);
+    if (this.#hold.renews()) draft.wishes.rotate = true;
+    if (draft.isEmpty) await this.#hold.touch();
+    else await this.#hold.commit(draft);
   }
 
   async #fallAsleep(): Promise<void> {
     const session = this.#lifeSession;
-    if (!session || this.#ended || this.#draft.wishes.invalidate) return;
+    if (!session || this.#hold.ended || this.#draft.wishes.invalidate) return;
     await this.#settings.hooks?.respond?.(session, this.#trans);
     await session.respond(this.#trans);
     await this.#settings.hooks?.sleep?.(session, this.#trans);
     await session.sleep(this.#trans);
   }
-
-  /** Answers a push that may not be applied to this session, before anything of it is; the rest of the draft goes on. */
-  #screen(draft: Draft): void {
-    const pending = draft.wishes.push;
-    if (!pending) return;
-    pending.answer = this.#streams && !this.#record && pending.push.ops.length > 0 ? refusal("HEADERS_SENT") : null;
-    pending.answer ??= screenPush(this.definition, this.#record, this.#previous, pending.push, this.now());
-    if (pending.answer) {
-      const { push: _, ...wishes } = draft.wishes;
-      draft.wishes = wishes;
-    }
-  }
-
-  async #commit(draft: Draft): Promise<void> {
-    const { store } = this.#settings;
-    const pending = draft.wishes.push;
-    const nonce = pending?.push.nonce;
-    let minted = this.#mintedSecret;
-    const secret = () => {
-      minted ??= mintSecret();
-      return minted;
-    };
-    for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      const now = this.#circumstances(secret);
-      const { commit, issues, pushed } = planCommit(this.#settings, draft, now);
-      if (issues) this.assertIssue();
-      const identifier =
-        this.#record?.identifier ?? this.#identifier ?? (nonce ? identifierOf(nonce) : this.identify());
-      if (commit) {
-        if (commit.create) await this.#assertAdmitted();
-        const binds = commit.subject !== undefined && commit.subject !== this.#record?.subject ? commit.subject : null;
-        if (binds !== null) await this.#subjects.assertRoom(binds);
-        const result = await store.write(identifier, commit);
-        if (!result.ok) {
-          this.#meet(result.record, commit.create !== undefined, nonce);
-          continue;
-        }
-        const overtaken = result.rev > (this.#record?.rev ?? 0) + 1;
-        this.#record = committed(identifier, this.#record, commit, result.rev);
-        this.#counted = true;
-        if (binds !== null) await this.#subjects.keepWithin(binds, identifier);
-        if (issues) this.#issue(secret());
-        // Others have committed other keys since this request read: an answer at this revision owes the tab theirs too.
-        if (overtaken && pending) this.#record = (await store.read(identifier)) ?? this.#record;
-      } else await this.#touch();
-      if (pending && pushed) pending.answer = this.#answer(pending.push, pushed);
-      return;
-    }
-    throw new SessionError("CONFLICT", "Other writers of the same values kept winning: try again");
-  }
-
-  /** Asks the app's limiter, once per request, before the first record of a visitor. */
-  async #assertAdmitted(): Promise<void> {
-    if (this.#admitted) return;
-    const { header, address } = this.#carrier;
-    if ((await this.#settings.admit?.({ header, address })) === false) {
-      throw new SessionError("RATE_LIMITED", "No new session for this visitor just now: try again later");
-    }
-    this.#admitted = true;
-  }
-
-  #circumstances(secret: () => string): Circumstances {
-    return {
-      record: this.#record,
-      hash: this.#hash,
-      device: () => describeDevice(this.#carrier.header("user-agent")),
-      secret,
-      startedAt: this.startedAt,
-      now: this.now(),
-      transactions: this.#counted ? 0 : 1,
-    };
-  }
-
-  #answer(push: Parameters<typeof answerPush>[2], outcome: Parameters<typeof answerPush>[3]): Answer {
-    if (this.#record) return answerPush(this.definition, this.#record, push, outcome, this.now());
-    const { acked, notes } = outcome;
-    return { ok: true, identifier: null, rev: 0, acked, decided: {}, entries: {}, deleted: {}, notes, facts: null };
-  }
-
-  /** Takes in what the store holds instead of what this request had read. Throws when that leaves nothing to write to. */
-  #meet(record: SessionRecord | null, creating: boolean, nonce: string | undefined): void {
-    const now = this.now();
-    if (creating) {
-      // The identifier is taken: by another first request of the same browser, which tells by the nonce, or by nobody we know.
-      const secret = record && nonce ? claimSecret(readCredentials(record.entries), nonce, now) : null;
-      if (record && secret !== null && expiresAt(record) > now) {
-        this.#admit(record, hashToken(secret), { kind: "current", issuedAt: this.startedAt }, secret);
-      } else this.#identifier = mintIdentifier();
-      return;
-    }
-    this.#ended = record === null || expiresAt(record) <= now;
-    if (record === null) throw gone();
-    if (this.#ended) throw new SessionError("SESSION_EXPIRED", "The session expired meanwhile: nothing was written");
-    this.#record = record;
-  }
-
-  /** Throws when a new token cannot reach the browser. */
-  assertIssue(): void {
-    if (!this.#mintedSecret) this.assertCookie("Starting a session");
-  }
-
-  #issue(secret: string): void {
-    const record = this.#record;
-    if (!record) return;
-    this.#hash = hashToken(secret);
-    this.#standing = { kind: "current", issuedAt: this.startedAt };
-    if (!this.#mintedSecret && !this.#carrier.setCookie(this.#cookie(record.identifier, secret, record.endsAt))) {
-      throw new SessionError(
-        "HEADERS_SENT",
-        "The response's headers have left without the session's cookie: write before you answer",
-      );
-    }
-    this.#mintedSecret = null;
-  }
-
-  #cookie(identifier: string, secret: string, endsAt: number): string {
-    return writeCookie(this.#settings.cookie, formatToken({ identifier, secret }), (endsAt - this.now()) / 1000);
-  }
-
-  async #end(draft: Draft): Promise<void> {
-    this.#ended = true;
-    const record = this.#record;
-    if (draft.wishes.push) {
-      draft.wishes.push.answer = refusal("SESSION_GONE");
-    }
-    if (!record) return;
-    this.#touches.forget(record.identifier);
-    await this.#settings.store.delete(record.identifier);
-    this.#carrier.setCookie(writeCookie(this.#settings.cookie, "", 0));
-    const { clearSiteData } = this.#settings;
-    if (clearSiteData.length > 0)
-      this.#carrier.setHeader("clear-site-data", clearSiteData.map((what) => `"${what}"`).join(", "));
-  }
-
-  /** Counts a transaction that changed nothing, in time. */
-  #touch(): Promise<void> | undefined {
-    if (!this.#record || this.#counted) return undefined;
-    this.#counted = true;
-    const written = this.#touches.add(this.#record, this.startedAt);
-    const { transactions } = this.#record;
-    this.#record = { ...this.#record, accessedAt: this.startedAt, transactions: transactions + 1 };
-    return written;
-  }
-}
-
-function gone(): SessionError {
-  return new SessionError(
-    "SESSION_GONE",
-    "The session has ended: nothing was written, and the next transaction starts a new one",
-  );
 }
