@@ -35,6 +35,14 @@ async function logIn(page: Page, name: string): Promise<void> {
   await shows(page, "Synced");
 }
 
+/** Until the server has ended the session, too, since the page also shows what the server says of it. */
+async function logOut(page: Page): Promise<void> {
+  const told = page.waitForResponse((response) => response.url().includes("session.invalidate"));
+  await page.locator("text/Log out").click();
+  await shows(page, "Log in");
+  await told;
+}
+
 /** Remembers every text that the page shows from now on, whatever happens to it. */
 async function record(page: Page): Promise<() => Promise<string>> {
   await page.evaluate(() => {
@@ -90,8 +98,7 @@ test(
     const other = await chromium.newPage();
     await other.goto(server.url);
     await shows(other, "Good evening, Ada");
-    await other.locator("text/Log out").click();
-    await shows(other, "Log in");
+    await logOut(other);
 
     await visitor.goBack();
     await shows(visitor, "Log in");
@@ -112,8 +119,7 @@ test(
 
     const devtools = await visitor.createCDPSession();
     await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
-    await other.locator("text/Log out").click();
-    await shows(other, "Log in");
+    await logOut(other);
 
     await devtools.send("Page.setWebLifecycleState", { state: "active" });
     await visitor.bringToFront();

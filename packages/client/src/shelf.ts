@@ -166,18 +166,19 @@ export class Shelf {
   }
 
   /** Deletes what a page wrote for a session, and under its own name, while it had not heard yet that all was wiped. */
-  disown(identifier: string | null, writer: string): Promise<void> {
-    return this.#rewrite((row) => row.writer === writer || (identifier !== null && row.identifier === identifier));
+  disown(identifier: string | null, writer: string, nonce: string): Promise<void> {
+    const own = (row: Partial<OpRow>) =>
+      row.writer === writer || (identifier !== null && row.identifier === identifier);
+    return this.#rewrite(own, nonce);
   }
 
   close(): void {
     this.#disk.close();
   }
 
-  /** Deletes the rows that are to die, and lets the browser go on under the nonce of its last wipe. */
-  #rewrite(dies: (row: Partial<OpRow>) => boolean): Promise<void> {
+  /** Deletes the rows that are to die, and lets the browser go on under another nonce. */
+  #rewrite(dies: (row: Partial<OpRow>) => boolean, nonce: string): Promise<void> {
     this.#tail.filter((row) => !dies(row));
-    const nonce = this.#marks.get("nonce") || this.#id(32);
     return this.#disk.rewrite((name, row) => {
       if (name === "profile") return { ...(row as ProfileRow), nonce };
       return dies(row as Partial<OpRow>) ? undefined : row;
@@ -192,7 +193,7 @@ export class Shelf {
       // A tab that did not know the session ended it, too.
       if (all && identifier && !this.#marks.list("dead").includes(identifier)) this.#marks.add("end", identifier);
       return all || Boolean(identifier && doomed.includes(identifier));
-    });
+    }, this.#marks.get("nonce") || this.#id(32));
     for (const identifier of doomed) this.#marks.remove("wipe", identifier);
   }
 }

@@ -115,11 +115,12 @@ export class Sync {
     this.#deadNonces.add(nonce);
   }
 
-  /** Asks which session the browser has, by a push without changes under a nonce that was abandoned since: to end that one. */
+  /** Ends whichever session the browser has: asks for it by a push without changes, which may be under a nonce of before. */
   async endUnknown(question: Push): Promise<void> {
     const { post, marks } = this.#parts;
     try {
-      this.#take(question, await post.send(question));
+      const answer = await post.send(question);
+      if (answer.ok && answer.identifier !== null) marks.add("end", answer.identifier);
     } catch (thrown) {
       throw failure(thrown).error;
     } finally {
@@ -226,9 +227,10 @@ export class Sync {
   }
 
   /** A first push that was answered after the session had been ended here: what it has made is to end too. */
-  #abandon({ nonce }: Push, answer: Answer): void {
+  #abandon({ nonce, ops }: Push, answer: Answer): void {
     const { marks } = this.#parts;
-    if (nonce === undefined || !answer.ok || answer.identifier === null) return;
+    // One without changes makes none: it met the session that the cookie named, which may be a new one by now.
+    if (nonce === undefined || ops.length === 0 || !answer.ok || answer.identifier === null) return;
     if (!this.#deadNonces.has(nonce)) return;
     marks.add("end", answer.identifier);
     this.later(0);

@@ -102,7 +102,14 @@ export class Tab implements SessionHome {
     this.#tabs = new Tabs(replica, parts.openChannel, {
       behind: () => this.#sync.catchUp(),
       wiped: (wipe) => {
-        if (!this.#wipes.has(wipe.nonce)) this.#obey(wipe);
+        if (this.#wipes.has(wipe.nonce)) return;
+        const { identifier } = replica;
+        // Ended by a tab that could not name it.
+        if (wipe.identifier === null && identifier !== null) {
+          parts.marks.add("end", identifier);
+          this.#sync.later(0);
+        }
+        this.#obey(wipe);
       },
       changed: () => {
         this.#keeper.save();
@@ -296,7 +303,7 @@ export class Tab implements SessionHome {
     // What was sent before there was a session may be in the one that was wiped.
     if (what === "*" || what === identifier || (identifier === null && spoke)) {
       this.#leave(nonce);
-      this.#parts.shelf.disown(identifier, writer).catch(() => undefined);
+      this.#parts.shelf.disown(identifier, writer, nonce).catch(() => undefined);
     } else {
       this.#wipes.add(nonce);
       if (identifier === null) this.#replica.profile = { ...profile, nonce };

@@ -29,7 +29,8 @@ export interface Channel {
 export interface TabsEvents {
   /** The server knows more than this tab. */
   behind(): void;
-  wiped(wipe: Wipe): void;
+  /** `identifier`: the session of the tab that wiped; `null`: it knew of none. */
+  wiped(wipe: Wipe & { readonly identifier: string | null }): void;
   /** The replica has changed. */
   changed(): void;
 }

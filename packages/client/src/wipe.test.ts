@@ -238,6 +238,15 @@ test("invalidate in a tab that never awoke ends the session that the browser has
   expect((await browser.server()).identifier).toBeNull();
 });
 
+test("a session that the tab which ends it cannot name is ended by a sibling that can", async () => {
+  const { world, browser } = open();
+  await signedIn(browser);
+  const unknowing = browser.tab({ surroundings: { indexedDB: undefined } });
+  world.fate = (path) => (path === "session.sync" ? "lost" : "ok");
+  await expect(unknowing.session.invalidate()).rejects.toMatchObject({ code: "UNREACHABLE" });
+  await until(async () => (await browser.server()).identifier === null);
+});
+
 /** A tab that no other can tell anything. */
 const deaf = { channel: undefined };
 
