@@ -74,8 +74,20 @@ export class Shelf {
   /** Finishes what wiping was interrupted, then reads all rows at once, with the tails of pages that are not this `writer`'s. */
   async read(writer: string): Promise<Rows> {
     await this.#sweep();
-    const found = await this.#disk.read();
-    this.#tail.filter((row) => row.writer !== writer);
+    // What a tab wrote for a session that was wiped, and did not live to hear of it.
+    const dead = this.#marks.list("dead");
+    const late = (row: Partial<OpRow>) => dead.includes(row.identifier ?? "");
+    const all = await this.#disk.read();
+    const found = all.filter(([, row]) => !late(row as Partial<OpRow>));
+    const gone = all.filter(([, row]) => late(row as Partial<OpRow>));
+    if (gone.length > 0)
+      void this.#disk
+        .write(
+          [],
+          gone.map(([name]) => name),
+        )
+        .catch(() => undefined);
+    this.#tail.filter((row) => row.writer !== writer && !late(row));
     const tail = this.#tail.rows();
     if (tail.length > 0) {
       const rows = new Map(found);
@@ -103,7 +115,9 @@ export class Shelf {
       }
     }
     if (cache && cache.fingerprint !== this.#definition.fingerprint) cache = this.#refit(cache);
-    return { cache, ops, unusable, profile: profile ?? (await this.#disk.claim("profile", this.fresh())) };
+    profile ??= await this.#disk.claim("profile", this.fresh());
+    // A tab that had not heard of a wipe yet may have put an older nonce back.
+    return { cache, ops, unusable, profile: { ...profile, nonce: this.#marks.get("nonce") || profile.nonce } };
   }
 
   /** The snapshot of another definition: what fits is shown until the server has been asked for all of it. */
@@ -169,31 +183,31 @@ export class Shelf {
   disown(identifier: string | null, writer: string, nonce: string): Promise<void> {
     const own = (row: Partial<OpRow>) =>
       row.writer === writer || (identifier !== null && row.identifier === identifier);
-    return this.#rewrite(own, nonce);
+    this.#tail.filter((row) => !own(row));
+    return this.#disk.rewrite((name, row) => {
+      if (name === "profile") return { ...(row as ProfileRow), nonce };
+      return own(row as Partial<OpRow>) ? undefined : row;
+    });
   }
 
   close(): void {
     this.#disk.close();
   }
 
-  /** Deletes the rows that are to die, and lets the browser go on under another nonce. */
-  #rewrite(dies: (row: Partial<OpRow>) => boolean, nonce: string): Promise<void> {
-    this.#tail.filter((row) => !dies(row));
-    return this.#disk.rewrite((name, row) => {
-      if (name === "profile") return { ...(row as ProfileRow), nonce };
-      return dies(row as Partial<OpRow>) ? undefined : row;
-    });
-  }
-
   async #sweep(): Promise<void> {
-    const doomed = this.#marks.list("wipe");
-    if (doomed.length === 0) return;
-    const all = doomed.includes("*");
-    await this.#rewrite(({ identifier }) => {
-      // A tab that did not know the session ended it, too.
-      if (all && identifier && !this.#marks.list("dead").includes(identifier)) this.#marks.add("end", identifier);
-      return all || Boolean(identifier && doomed.includes(identifier));
-    }, this.#marks.get("nonce") || this.#id(32));
-    for (const identifier of doomed) this.#marks.remove("wipe", identifier);
+    const dying = this.#marks.list("wipe");
+    if (dying.length === 0) return;
+    const among = (doomed: readonly string[], { identifier }: { identifier?: string | null }) =>
+      doomed.includes("*") || Boolean(identifier && doomed.includes(identifier));
+    this.#tail.filter((row) => !among(dying, row));
+    // The disk may open late. What another tab has finished by then is not done to what was written since.
+    let doomed: readonly string[] | undefined;
+    await this.#disk.rewrite((name, row) => {
+      doomed ??= this.#marks.list("wipe");
+      if (doomed.length === 0) return row;
+      if (name === "profile") return { ...(row as ProfileRow), nonce: this.#marks.get("nonce") || this.#id(32) };
+      return among(doomed, row as { identifier?: string | null }) ? undefined : row;
+    });
+    for (const identifier of doomed ?? dying) this.#marks.remove("wipe", identifier);
   }
 }

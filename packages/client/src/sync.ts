@@ -13,6 +13,7 @@ export interface SyncParts {
   readonly tabs: Tabs;
   readonly post: Post;
   readonly marks: Marks;
+  readonly now: () => number;
   /** From 0 to 1. */
   readonly random: () => number;
 }
@@ -115,21 +116,6 @@ export class Sync {
     this.#deadNonces.add(nonce);
   }
 
-  /** Ends whichever session the browser has: asks for it by a push without changes, which may be under a nonce of before. */
-  async endUnknown(question: Push): Promise<void> {
-    const { post, marks } = this.#parts;
-    try {
-      const answer = await post.send(question);
-      if (answer.ok && answer.identifier !== null) marks.add("end", answer.identifier);
-    } catch (thrown) {
-      throw failure(thrown).error;
-    } finally {
-      // A first push may be under way, whose answer names the session that it makes.
-      await this.#flight?.catch(() => undefined);
-      if (marks.list("end").length > 0) await this.nextRound();
-    }
-  }
-
   /** Takes in what the server tells by itself. */
   hear(asked: Push, event: ChangesEvent): void {
     const { rev } = this.#parts.replica;
@@ -159,9 +145,10 @@ export class Sync {
     if (!replica.spoke && replica.outbox.own.size > 0) await keeper.settled();
     try {
       // First of all: the cookie still names a session that is to die, and a pull would bring its values back.
-      for (const identifier of marks.list("end")) {
-        await post.invalidate(identifier);
-        marks.remove("end", identifier);
+      for (const due of marks.list("end")) {
+        const identifier = due.startsWith("*") ? await this.#sessionBefore(Number(due.slice(1))) : due;
+        if (identifier !== null) await post.invalidate(identifier);
+        marks.remove("end", due);
       }
       // Dead tabs' ops are older than ours. Those of a living sibling do no harm twice; that it lives is never certain.
       for (const [writer, { profile, ops }] of replica.outbox.others) await this.#exchange(profile, writer, ops);
@@ -181,6 +168,21 @@ export class Sync {
       if (retryMs !== null) this.later(Math.max(retryMs, backoff));
       throw error;
     }
+  }
+
+  /** Which session the browser has, unless it was made after that time. Nothing of it is taken in. */
+  async #sessionBefore(time: number): Promise<string | null> {
+    const { post, marks, replica } = this.#parts;
+    const answer = await post.send(replica.push(replica.profile.profile, replica.writer, []));
+    if (!answer.ok) {
+      const { code, message } = answer;
+      if (code === "SESSION_GONE" || code === "SESSION_EXPIRED") return null;
+      throw new SessionError(code, message);
+    }
+    const age = (answer.facts?.createdAgo ?? Number.POSITIVE_INFINITY) * 1000;
+    if (answer.identifier === null || this.#parts.now() - age > time) return null;
+    marks.add("dead", answer.identifier);
+    return answer.identifier;
   }
 
   async #exchange(profile: string, writer: string, ops: readonly Pending[]): Promise<void> {
@@ -208,7 +210,8 @@ export class Sync {
     if (!replica.isOwn(push)) return this.#abandon(push, answer);
     if (!answer.ok) this.#refused(answer.code, answer.message);
     if (push.identifier === null && answer.identifier !== null) {
-      if (marks.list("end").includes(answer.identifier)) return;
+      const due = marks.list("end");
+      if (due.includes(answer.identifier) || due.some((one) => one.startsWith("*"))) return;
       marks.remove("dead", answer.identifier);
       replica.adopt(answer.identifier);
       this.expired = false;
@@ -227,11 +230,11 @@ export class Sync {
   }
 
   /** A first push that was answered after the session had been ended here: what it has made is to end too. */
-  #abandon({ nonce, ops }: Push, answer: Answer): void {
+  #abandon({ nonce, upTo }: Push, answer: Answer): void {
     const { marks } = this.#parts;
-    // One without changes makes none: it met the session that the cookie named, which may be a new one by now.
-    if (nonce === undefined || ops.length === 0 || !answer.ok || answer.identifier === null) return;
-    if (!this.#deadNonces.has(nonce)) return;
+    if (nonce === undefined || !this.#deadNonces.has(nonce) || !answer.ok || answer.identifier === null) return;
+    // What brought nothing in has only met the session that the cookie named, which may be a new one by now.
+    if (upTo === 0 || answer.acked < upTo) return;
     marks.add("end", answer.identifier);
     this.later(0);
   }

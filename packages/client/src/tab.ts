@@ -102,14 +102,7 @@ export class Tab implements SessionHome {
     this.#tabs = new Tabs(replica, parts.openChannel, {
       behind: () => this.#sync.catchUp(),
       wiped: (wipe) => {
-        if (this.#wipes.has(wipe.nonce)) return;
-        const { identifier } = replica;
-        // Ended by a tab that could not name it.
-        if (wipe.identifier === null && identifier !== null) {
-          parts.marks.add("end", identifier);
-          this.#sync.later(0);
-        }
-        this.#obey(wipe);
+        if (!this.#wipes.has(wipe.nonce)) this.#obey(wipe);
       },
       changed: () => {
         this.#keeper.save();
@@ -220,19 +213,15 @@ export class Tab implements SessionHome {
 
   /** Wipes at once, here and in all tabs, then tells the server; rejects when that has to wait, and goes on trying. */
   async invalidate(): Promise<void> {
-    const { identifier, profile, writer } = this.#replica;
-    if (identifier === null) {
-      const question = this.#replica.push(profile.profile, writer, []);
-      this.#wipe("*");
-      return this.#sync.endUnknown(question);
-    }
-    this.#parts.marks.add("end", identifier);
+    // One that this tab cannot name, since it has not met it, is asked for; one that is made after now is another.
+    this.#parts.marks.add("end", this.#replica.identifier ?? `*${this.now()}`);
     this.#wipe("*");
     await this.#sync.nextRound();
   }
 
   /** The page goes: synchronous only. At most one small put, and one `fetch` of what the server has not acknowledged. */
   depart(leaving: boolean): void {
+    this.#bury();
     this.#awake = false;
     this.#leaving = true;
     // Until the handlers of this departure have all run: what they write has no other chance.
@@ -300,13 +289,13 @@ export class Tab implements SessionHome {
   /** Another tab has wiped: what is this tab's of it goes, too. */
   #obey({ what, nonce }: Wipe): void {
     const { identifier, writer, profile, spoke } = this.#replica;
-    // What was sent before there was a session may be in the one that was wiped.
-    if (what === "*" || what === identifier || (identifier === null && spoke)) {
+    if (what === "*" || what === identifier) {
       this.#leave(nonce);
       this.#parts.shelf.disown(identifier, writer, nonce).catch(() => undefined);
     } else {
       this.#wipes.add(nonce);
-      if (identifier === null) this.#replica.profile = { ...profile, nonce };
+      // What has left goes on under the nonce with which it left.
+      if (identifier === null && !spoke) this.#replica.profile = { ...profile, nonce };
     }
   }
 

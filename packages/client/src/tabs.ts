@@ -29,8 +29,7 @@ export interface Channel {
 export interface TabsEvents {
   /** The server knows more than this tab. */
   behind(): void;
-  /** `identifier`: the session of the tab that wiped; `null`: it knew of none. */
-  wiped(wipe: Wipe & { readonly identifier: string | null }): void;
+  wiped(wipe: Wipe): void;
   /** The replica has changed. */
   changed(): void;
 }

@@ -238,13 +238,67 @@ test("invalidate in a tab that never awoke ends the session that the browser has
   expect((await browser.server()).identifier).toBeNull();
 });
 
-test("a session that the tab which ends it cannot name is ended by a sibling that can", async () => {
+test("a session that the tab which ends it could not name is not shown again, and ends when the server is back", async () => {
   const { world, browser } = open();
-  await signedIn(browser);
+  const sibling = await signedIn(browser);
   const unknowing = browser.tab({ surroundings: { indexedDB: undefined } });
-  world.fate = (path) => (path === "session.sync" ? "lost" : "ok");
+  world.fate = () => "lost";
   await expect(unknowing.session.invalidate()).rejects.toMatchObject({ code: "UNREACHABLE" });
-  await until(async () => (await browser.server()).identifier === null);
+  unknowing.kill();
+  await until(() => !sibling.session.hasValue("note"));
+  sibling.kill();
+  world.fate = (path) => (path === "session.invalidate" ? "lost" : "ok");
+  const next = browser.tab();
+  await next.session.awake();
+  expect(next.session.hasValue("note")).toBe(false);
+  world.fate = () => "ok";
+  await next.session.awake();
+  expect(next.session.hasValue("note")).toBe(false);
+  expect((await browser.server()).identifier).toBeNull();
+});
+
+test("a session that was made after one was ended without a name is not ended for it", async () => {
+  let passed = 0;
+  const { world, browser } = open(createWorld({ clock: () => Date.now() + passed }));
+  (await signedIn(browser)).kill();
+  browser.jar.cookie = "";
+  world.fate = () => "lost";
+  const surroundings = { now: () => Date.now() + passed, indexedDB: undefined };
+  const { session } = browser.tab({ surroundings });
+  await expect(session.invalidate()).rejects.toMatchObject({ code: "UNREACHABLE" });
+  passed = 60_000;
+  world.fate = () => "ok";
+  // Beside this tab, as by a form that logs in.
+  const other = world.browser();
+  browsers.push(other);
+  const anew = await signedIn(other);
+  browser.jar.cookie = other.jar.cookie;
+  await session.awake();
+  expect(session.identifier()).toBe(anew.session.identifier());
+  expect(session.value("note")).toBe("private-note");
+});
+
+test("a session that was revoked takes nothing with it that a tab without one has sent meanwhile", async () => {
+  const { world, browser } = open();
+  const a = await signedIn(browser);
+  await world.sessions.revoke(a.session.identifier());
+  browser.jar.cookie = "";
+  const blank = { identifier: null, rev: 0, entries: {}, decided: {}, facts: null };
+  const b = browser.tab({ initialSnapshot: blank });
+  await b.session.awake();
+  let release = () => {};
+  world.gate = new Promise((resolve) => {
+    release = resolve;
+  });
+  b.session.setValue("theme", "dark");
+  const first = b.session.sleep();
+  await until(() => world.requests.at(-1)?.body.includes("dark") === true);
+  const found = a.session.awake();
+  release();
+  await Promise.all([first, found]);
+  await until(() => a.session.identifier() === b.session.identifier());
+  expect((await browser.server()).entries).toMatchObject({ theme: { value: '"dark"' } });
+  expect(b.session.value("theme")).toBe("dark");
 });
 
 /** A tab that no other can tell anything. */

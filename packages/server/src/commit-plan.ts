@@ -154,7 +154,8 @@ export function committed(
   commit: Commit,
   rev: number,
 ): SessionRecord {
-  let entries: ReadonlyMap<string, Entry> | undefined;
+  let entries = record?.entries ?? nothing;
+  let changes: Commit["changes"] | undefined = commit.changes;
   return {
     identifier,
     rev,
@@ -167,7 +168,8 @@ export function committed(
     authenticatedAt: commit.authenticatedAt ?? record?.authenticatedAt ?? null,
     // Few requests read on after their commit: a copy of all entries would be for nothing.
     get entries() {
-      entries ??= withChanges(record?.entries ?? nothing, commit.changes, rev);
+      if (changes) entries = withChanges(entries, changes, rev);
+      changes = undefined;
       return entries;
     },
   };

@@ -5,22 +5,29 @@ type Changes = ReadonlyMap<string, EntryChange>;
 
 /** So many entries are copied for less than it costs to look at two maps for each. */
 const few = 32;
-/** So many changes lie above a map before both are made one. */
+/** So many changes lie above a map, or hide values of so many UTF-16 units in it, before both are made one. */
 const deep = 16;
+const heavy = 16_384;
 
 /** Entries, and on top what was changed since: a commit costs what it changes. Names keep the order in which they came. */
 class Layered implements Entries {
   readonly size: number;
+  /** The length of the values below that nobody sees any more. */
+  readonly hidden: number;
   readonly below: Entries;
   /** `null`: gone. */
   readonly above: ReadonlyMap<string, Entry | null>;
 
   constructor(below: Entries, above: ReadonlyMap<string, Entry | null>) {
     let { size } = below;
+    let hidden = 0;
     above.forEach((entry, name) => {
-      size += (entry ? 1 : 0) - (below.has(name) ? 1 : 0);
+      const old = below.get(name);
+      size += (entry ? 1 : 0) - (old ? 1 : 0);
+      hidden += old?.value?.length ?? 0;
     });
     this.size = size;
+    this.hidden = hidden;
     this.below = below;
     this.above = above;
   }
@@ -91,8 +98,8 @@ export function withChanges(before: Entries, changes: Changes, rev: number): Ent
     const [below, known] = before instanceof Layered ? [before.below, before.above] : [before, []];
     const above = new Map<string, Entry | null>(known);
     for (const [name, change] of changes) above.set(name, entryOf(change, rev));
-    after = new Layered(below, above);
-    if (above.size > deep) after = flat(after);
+    const layered = new Layered(below, above);
+    after = above.size > deep || layered.hidden > heavy ? flat(layered) : layered;
   }
   if (units.has(before)) units.set(after, unitsWith(before, changes));
   return after;

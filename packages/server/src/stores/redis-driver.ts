@@ -155,8 +155,9 @@ interface NodeClient extends NodeEmitter {
 const tickMs = 100;
 
 /**
- * A command that its caller has given up must not be sent later, when a stalled server comes back. The library sees to
- * that by a timer and a signal for each command, which cost as much as the command; here all of a tick share one.
+ * A command that its caller has given up must not be sent much later, when a stalled server comes back. The library sees
+ * to that by a timer and a signal for each command, which cost as much as the command; here all of a tick share one, in
+ * place of what the client's own `commandOptions` say of it.
  */
 function queueing(timeoutMs: number): () => Queueing {
   let options: Queueing | undefined;

@@ -108,8 +108,10 @@ describe.skipIf(!server)("redisStore", () => {
     await store.write("a", { ...commit, now: 1000, accessedAt: 1000, timeoutMs: 100_000 });
     expect(await ttl()).toBeGreaterThan(169_000);
     expect(await ttl()).toBeLessThanOrEqual(170_000);
+    // Renewed only when the index moves.
+    await control.pexpire(keys.session("a"), 5_000_000);
     await store.touch([{ key: "a", accessedAt: 50_000, transactions: 1 }]);
-    expect(await ttl()).toBeLessThanOrEqual(170_000);
+    expect(await ttl()).toBeGreaterThan(4_900_000);
     await store.touch([{ key: "a", accessedAt: 100_500, transactions: 1 }]);
     expect(await ttl()).toBeGreaterThan(169_000);
     await store.write("a", { ...commit, now: 100_500, accessedAt: 100_500, timeoutMs: 1000 });
@@ -117,6 +119,16 @@ describe.skipIf(!server)("redisStore", () => {
     const index = await control.pttl(keys.subject(shardOf("a"), "s"));
     expect(index).toBeGreaterThan(1_000_000);
     expect(index).toBeLessThanOrEqual(1_020_000);
+  });
+
+  test("a sweep that finds a session in use moves the time at which the server forgets it, as well", async () => {
+    const { store, keys } = fresh({ linger: 0 });
+    await store.write("a", { ...birth, timeoutMs: 100_000 });
+    await store.write("a", { ...commit, now: 59_000, accessedAt: 59_000 });
+    expect(await store.sweep(101_000, 10)).toBe(0);
+    await store.write("a", { ...commit, now: 110_000, accessedAt: 110_000 });
+    // Alive until 210,000, and 110,000 have passed only on paper.
+    expect(await control.pttl(keys.session("a"))).toBeGreaterThan(210_000 - 5_000);
   });
 
   test("indexes heal themselves of sessions that are gone", async () => {

@@ -178,6 +178,7 @@ if not s then
 end
 if ARGV[2] ~= '' and expiry(s) > tonumber(ARGV[2]) then
   if s.due ~= expiry(s) then
+    redis.call('PEXPIRE', KEYS[1], string.format('%.0f', redis.call('PTTL', KEYS[1]) + expiry(s) - s.due))
     s.due = expiry(s)
     place(KEYS[2], KEYS[3], id, s.due)
     store(KEYS[1], s, {})
