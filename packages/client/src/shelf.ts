@@ -179,17 +179,6 @@ export class Shelf {
     return this.#sweep();
   }
 
-  /** Deletes what a page wrote for a session, and under its own name, while it had not heard yet that all was wiped. */
-  disown(identifier: string | null, writer: string, nonce: string): Promise<void> {
-    const own = (row: Partial<OpRow>) =>
-      row.writer === writer || (identifier !== null && row.identifier === identifier);
-    this.#tail.filter((row) => !own(row));
-    return this.#disk.rewrite((name, row) => {
-      if (name === "profile") return { ...(row as ProfileRow), nonce };
-      return own(row as Partial<OpRow>) ? undefined : row;
-    });
-  }
-
   close(): void {
     this.#disk.close();
   }

@@ -210,8 +210,7 @@ export class Sync {
     if (!replica.isOwn(push)) return this.#abandon(push, answer);
     if (!answer.ok) this.#refused(answer.code, answer.message);
     if (push.identifier === null && answer.identifier !== null) {
-      const due = marks.list("end");
-      if (due.includes(answer.identifier) || due.some((one) => one.startsWith("*"))) return;
+      if (marks.list("end").includes(answer.identifier)) return;
       marks.remove("dead", answer.identifier);
       replica.adopt(answer.identifier);
       this.expired = false;

@@ -288,10 +288,9 @@ export class Tab implements SessionHome {
 
   /** Another tab has wiped: what is this tab's of it goes, too. */
   #obey({ what, nonce }: Wipe): void {
-    const { identifier, writer, profile, spoke } = this.#replica;
+    const { identifier, profile, spoke } = this.#replica;
     if (what === "*" || what === identifier) {
       this.#leave(nonce);
-      this.#parts.shelf.disown(identifier, writer, nonce).catch(() => undefined);
     } else {
       this.#wipes.add(nonce);
       // What has left goes on under the nonce with which it left.

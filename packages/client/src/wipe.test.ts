@@ -12,6 +12,9 @@ afterEach(() => {
   for (const browser of browsers.splice(0)) browser.closeAll();
 });
 
+/** What a page without a session is rendered with. */
+const blank = { identifier: null, rev: 0, entries: {}, decided: {}, facts: null };
+
 const onDisk = async (browser: Browser) => JSON.stringify([...(await browser.rows())]);
 
 async function signedIn(browser: Browser) {
@@ -170,7 +173,7 @@ test("a page that was rendered without a session does not show what the disk hol
   (await signedIn(browser)).kill();
   world.fate = () => "lost";
   const { session } = browser.tab({
-    initialSnapshot: { identifier: null, rev: 0, entries: {}, decided: {}, facts: null },
+    initialSnapshot: blank,
   });
   await session.awake();
   expect([...session]).toEqual([]);
@@ -283,7 +286,6 @@ test("a session that was revoked takes nothing with it that a tab without one ha
   const a = await signedIn(browser);
   await world.sessions.revoke(a.session.identifier());
   browser.jar.cookie = "";
-  const blank = { identifier: null, rev: 0, entries: {}, decided: {}, facts: null };
   const b = browser.tab({ initialSnapshot: blank });
   await b.session.awake();
   let release = () => {};
@@ -348,6 +350,93 @@ test("what a tab writes before it hears of a wipe does not stay on disk", async 
   await ended;
   await until(() => !b.session.hasValue("note"));
   await until(async () => !/private-note|late note/.test(await onDisk(browser)));
+});
+
+test("what comes to the disk after a wipe is neither shown nor makes the browser two", async () => {
+  const { world, browser } = open();
+  const a = await signedIn(browser);
+  const before = await browser.rows();
+  await a.session.invalidate();
+  await until(async () => !(await onDisk(browser)).includes("private-note"));
+  // By a tab that did not live to hear of it.
+  await browser.put(before);
+  world.fate = () => "lost";
+  const next = browser.tab();
+  const shown: unknown[] = [];
+  next.session.subscribe("note", () => shown.push(next.session.hasValue("note")));
+  await next.session.awake();
+  expect(shown).toEqual([]);
+  await until(async () => !(await onDisk(browser)).includes("private-note"));
+  world.fate = () => "ok";
+  await beginTogether(browser, [a, next]);
+});
+
+test("a wipe that waits for the disk does nothing to a session that was made when another tab had finished it", async () => {
+  const { browser } = open();
+  const a = await signedIn(browser);
+  let release = () => {};
+  // Opens when the test says so.
+  const late = {
+    open(name: string) {
+      const request: Partial<IDBOpenDBRequest> = {};
+      release = () => {
+        const real = browser.indexedDB.open(name);
+        real.onsuccess = (event) =>
+          request.onsuccess?.call(Object.assign(request as IDBOpenDBRequest, { result: real.result }), event);
+      };
+      return request;
+    },
+  } as IDBFactory;
+  const waiting = browser.tab({ surroundings: { indexedDB: late } });
+  const ended = waiting.session.invalidate();
+  await a.session.awake();
+  await ended;
+  a.session.setValue("note", "private-note");
+  await a.session.sleep();
+  const identifier = a.session.identifier();
+  await until(async () => (await onDisk(browser)).includes("private-note"));
+  release();
+  await waiting.session.awake();
+  expect(waiting.session.value("note")).toBe("private-note");
+  expect(await onDisk(browser)).toContain("private-note");
+  expect((await browser.server()).identifier).toBe(identifier);
+});
+
+test("a page that ends sends and keeps nothing of what was wiped unheard", async () => {
+  const { world, browser } = open();
+  const a = await signedIn(browser);
+  const { session, page } = browser.tab({ surroundings: deaf });
+  await session.awake();
+  await a.session.invalidate();
+  const asked = world.requests.length;
+  session.setValue("note", "late note");
+  page.fire("pagehide");
+  expect(JSON.stringify(world.requests.slice(asked))).not.toContain("late note");
+  expect(JSON.stringify([...browser.marks])).not.toContain("late note");
+});
+
+test("a first push that a wipe has overtaken, and that met another session, does not end that one", async () => {
+  const { world, browser } = open();
+  const other = world.browser();
+  browsers.push(other);
+  const { session: second } = await signedIn(other);
+  const b = browser.tab({ surroundings: deaf });
+  await b.session.awake();
+  const a = await signedIn(browser);
+  let release = () => {};
+  world.gate = new Promise((resolve) => {
+    release = resolve;
+  });
+  b.session.setValue("note", "first note");
+  const first = b.session.sleep().catch(() => undefined);
+  await until(() => world.requests.at(-1)?.body.includes("first note") === true);
+  const ended = a.session.invalidate();
+  browser.jar.cookie = other.jar.cookie;
+  release();
+  await Promise.all([first, ended]);
+  await b.session.awake();
+  expect(b.session.identifier()).toBe(second.identifier());
+  expect((await other.server()).identifier).toBe(second.identifier());
 });
 
 /** Two tabs that write at once, without a session, are one session. */

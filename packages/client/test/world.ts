@@ -241,6 +241,13 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
         db.close();
         return new Map(keys.map((key, i) => [String(key), rows[i]]));
       },
+      /** Puts rows on disk, beside every tab. */
+      async put(rows: ReadonlyMap<string, unknown>): Promise<void> {
+        const db = await done(indexedDB.open(name));
+        const store = db.transaction("catnap", "readwrite").objectStore("catnap");
+        await Promise.all([...rows].map(([key, row]) => done(store.put(row, key))));
+        db.close();
+      },
       /** The session as the server holds it. */
       async server(): Promise<SessionSnapshot> {
         return sessions.snapshot(new Request("https://shop.test/", { headers: { cookie: jar.cookie } }));
