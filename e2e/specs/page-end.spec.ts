@@ -50,27 +50,28 @@ interface Written {
   readonly all: Record<string, unknown>;
 }
 
+/** Firefox on a busy machine drops the last push once in some ten times. */
+const isFirefox = () => test.info().project.name === "firefox";
+
 /**
- * Leaves, and sees the last push arrive although its page is gone. A busy machine may end a page before it has sent
- * anything (Firefox, once in some ten times, others hardly ever): then the next page must send all, and the departure is
- * made again.
+ * Leaves, and sees the last push arrive although its page is gone. Where Firefox has dropped it, the next page must send
+ * all, and the departure is made again, up to three times.
  */
 async function arrives(visitor: Visitor, server: ScratchServer, leave: (n: number) => Promise<Written>): Promise<void> {
-  const departures = test.info().project.name === "firefox" ? 3 : 2;
-  for (let n = 1; n <= departures; n++) {
+  for (let n = 1; ; n++) {
     const { last, all } = await leave(n);
-    const arrived = await expect
-      .poll(() => server.held(), { timeout: 5_000 })
+    let dropped = false;
+    await expect
+      .poll(() => server.held(), { timeout: isFirefox() ? 5_000 : 10_000 })
       .toMatchObject(last)
-      .then(
-        () => true,
-        () => false,
-      );
+      .catch((error: unknown) => {
+        if (!isFirefox() || n === 3) throw error;
+        dropped = true;
+      });
     await comesBack(visitor, server, all);
-    if (arrived) return;
+    if (!dropped) return;
     test.info().annotations.push({ type: "the last push was dropped" });
   }
-  throw new Error(`The last pushes of ${departures} departures did not arrive`);
 }
 
 for (const how of ["navigation", "reload", "close"] satisfies Departure[]) {
@@ -100,8 +101,7 @@ for (const how of ["navigation", "reload", "close"] satisfies Departure[]) {
       await visitor.run('session.update("clicks", (n) => n + 1); void session.sleep();');
       await expect.poll(() => server.pushes.length).toBe(before + 1);
       await visitor.leave(how, 'session.update("clicks", (n) => n + 1);');
-      const second = expect.poll(() => server.pushes.length, { timeout: 5_000 }).toBeGreaterThan(before + 1);
-      await second.catch(() => undefined);
+      if (!isFirefox()) await expect.poll(() => server.pushes.length).toBeGreaterThan(before + 1);
       release();
       const all = { note: "first", clicks: 2 * n };
       return { last: all, all };
