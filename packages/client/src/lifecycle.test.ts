@@ -33,10 +33,7 @@ test("what the closing push and an ordinary one both carry takes effect once", a
   const { world, browser } = open();
   const { session, page } = browser.tab();
   await session.awake();
-  let release = () => {};
-  world.gate = new Promise((resolve) => {
-    release = resolve;
-  });
+  const release = world.hold();
   session.update("visits", (n) => n + 1);
   const sent = session.sleep();
   await until(() => world.requests.at(-1)?.body.includes("visits") === true);

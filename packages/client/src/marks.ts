@@ -13,7 +13,7 @@ export class Marks {
     this.#prefix = `catnap:${name}:`;
   }
 
-  /** `wipe`: rows still to be deleted. `end`: sessions that the server still has to be told of. `dead`: the last few that were wiped. */
+  /** `wipe`: rows still to be deleted. `end`: sessions that the server still has to be told of; `*` and a time stand for the one that the browser had then. `dead`: the last few that were wiped. */
   list(what: "wipe" | "end" | "dead"): string[] {
     return (this.#get(what) ?? "").split(" ").filter(Boolean);
   }

@@ -74,19 +74,11 @@ export class Shelf {
   /** Finishes what wiping was interrupted, then reads all rows at once, with the tails of pages that are not this `writer`'s. */
   async read(writer: string): Promise<Rows> {
     await this.#sweep();
+    const found = await this.#disk.read();
     // What a tab wrote for a session that was wiped, and did not live to hear of it.
     const dead = this.#marks.list("dead");
     const late = (row: Partial<OpRow>) => dead.includes(row.identifier ?? "");
-    const all = await this.#disk.read();
-    const found = all.filter(([, row]) => !late(row as Partial<OpRow>));
-    const gone = all.filter(([, row]) => late(row as Partial<OpRow>));
-    if (gone.length > 0)
-      void this.#disk
-        .write(
-          [],
-          gone.map(([name]) => name),
-        )
-        .catch(() => undefined);
+    const gone: string[] = [];
     this.#tail.filter((row) => row.writer !== writer && !late(row));
     const tail = this.#tail.rows();
     if (tail.length > 0) {
@@ -103,7 +95,8 @@ export class Shelf {
     const unusable: (OpRow & { code: SessionErrorCode })[] = [];
     for (const [name, row] of found) {
       // Our own rows, by the names under which `write` puts them.
-      if (name === "cache") cache = row as CacheRow;
+      if (late(row as Partial<OpRow>)) gone.push(name);
+      else if (name === "cache") cache = row as CacheRow;
       else if (name === "profile") profile = row as ProfileRow;
       else if (name.startsWith("op:")) {
         const found = row as OpRow;
@@ -114,6 +107,7 @@ export class Shelf {
         }
       }
     }
+    if (gone.length > 0) void this.#disk.write([], gone).catch(() => undefined);
     if (cache && cache.fingerprint !== this.#definition.fingerprint) cache = this.#refit(cache);
     profile ??= await this.#disk.claim("profile", this.fresh());
     // A tab that had not heard of a wipe yet may have put an older nonce back.

@@ -150,10 +150,7 @@ test("when the browser holds another session now, the old ops are handed out and
 test("an answer that comes after the session was ended here shows nothing and stores nothing", async () => {
   const { world, browser } = open();
   const a = await signedIn(browser);
-  let release = () => {};
-  world.gate = new Promise((resolve) => {
-    release = resolve;
-  });
+  const release = world.hold();
   a.session.setValue("theme", "dark");
   const late = a.session.sleep().catch(() => undefined);
   await until(() => world.requests.at(-1)?.body.includes("dark") === true);
@@ -183,10 +180,7 @@ test("invalidate before the first answer ends the session that the answer makes"
   const { world, browser } = open();
   const { session } = browser.tab();
   await session.awake();
-  let release = () => {};
-  world.gate = new Promise((resolve) => {
-    release = resolve;
-  });
+  const release = world.hold();
   session.setValue("note", "private-note");
   const first = session.sleep().catch(() => undefined);
   await until(() => world.requests.at(-1)?.body.includes("private-note") === true);
@@ -288,10 +282,7 @@ test("a session that was revoked takes nothing with it that a tab without one ha
   browser.jar.cookie = "";
   const b = browser.tab({ initialSnapshot: blank });
   await b.session.awake();
-  let release = () => {};
-  world.gate = new Promise((resolve) => {
-    release = resolve;
-  });
+  const release = world.hold();
   b.session.setValue("theme", "dark");
   const first = b.session.sleep();
   await until(() => world.requests.at(-1)?.body.includes("dark") === true);
@@ -324,10 +315,7 @@ test("a tab that could not hear of a wipe takes in no answer to what it sent bef
   const { world, browser } = open();
   const { session } = browser.tab({ surroundings: deaf });
   await session.awake();
-  let release = () => {};
-  world.gate = new Promise((resolve) => {
-    release = resolve;
-  });
+  const release = world.hold();
   session.setValue("note", "private-note");
   const first = session.sleep().catch(() => undefined);
   await until(() => world.requests.at(-1)?.body.includes("private-note") === true);
@@ -423,10 +411,7 @@ test("a first push that a wipe has overtaken, and that met another session, does
   const b = browser.tab({ surroundings: deaf });
   await b.session.awake();
   const a = await signedIn(browser);
-  let release = () => {};
-  world.gate = new Promise((resolve) => {
-    release = resolve;
-  });
+  const release = world.hold();
   b.session.setValue("note", "first note");
   const first = b.session.sleep().catch(() => undefined);
   await until(() => world.requests.at(-1)?.body.includes("first note") === true);

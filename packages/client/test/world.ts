@@ -92,6 +92,14 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
     fate: (_path: string): Fate => "ok",
     /** Awaited before a request is handled. */
     gate: Promise.resolve(),
+    /** Holds requests up until the function that it gives is called. */
+    hold(): () => void {
+      let release = () => {};
+      world.gate = new Promise((resolve) => {
+        release = resolve;
+      });
+      return release;
+    },
     browser: () => createBrowser(),
     /** The live streams that are open: each function breaks its connection. */
     streams: new Set<() => void>(),
