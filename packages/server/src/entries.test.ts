@@ -52,3 +52,13 @@ test("entries after any commits are those of a plain map, in its order unless on
     }),
   );
 });
+
+test("a large value that was replaced is not kept beneath its successor", () => {
+  const entry = (value: string): Entry => ({ value, rev: 1, writer: "w", seq: 0 });
+  const before = new Map(Array.from({ length: 40 }, (_, n) => [`k${n}`, entry("x".repeat(10_000))]));
+  const put = (name: string) => new Map([[name, { value: "", writer: "w", seq: 1 }]]);
+  const one = withChanges(before, put("k1"), 2);
+  expect(one).not.toBeInstanceOf(Map);
+  // Two such values: what is left is a map of its own, which holds no other.
+  expect(withChanges(one, put("k2"), 3)).toBeInstanceOf(Map);
+});

@@ -1,20 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { SessionError } from "@catnap/shared";
-import type {
-  Commit,
-  Entry,
-  EntryChange,
-  Query,
-  SessionInfo,
-  SessionRecord,
-  SessionStore,
-  StoreKey,
-} from "../store.ts";
+import type { Query, SessionInfo, SessionStore, StoreKey } from "../store.ts";
 import { expiresAt } from "../store.ts";
 import { within } from "./deadline.ts";
 import { EntryCache, freshStamp } from "./entry-cache.ts";
 import { codeOf, driverOf, type RedisClient, translate } from "./redis-driver.ts";
+import { commitArguments, parseMeta, toPairs, toRecord } from "./redis-hash.ts";
 import { cellOf, RedisKeys, shardCount, shardOf } from "./redis-keys.ts";
 import {
   commitScript,
@@ -72,9 +64,9 @@ const widest = 32;
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): SessionStore {
   checkOptions(options);
   const { prefix = "catnap:", timeout = 5, wait, linger = 3600, cacheBytes = 16_777_216 } = options;
-  const driver = driverOf(client, timeout * 1000);
-  const keys = new RedisKeys(prefix);
   const timeoutMs = timeout * 1000;
+  const driver = driverOf(client, timeoutMs);
+  const keys = new RedisKeys(prefix);
   const lingerMs = String(linger * 1000);
   const publish = driver.sharded ? "SPUBLISH" : "PUBLISH";
   const waitCommand = wait && (["WAIT", String(wait.replicas), String(Math.ceil((wait.timeout ?? 1) * 1000))] as const);
@@ -294,86 +286,6 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 /** Whether a commit's reply is its revision and the stamp before it, not the hash of a session that refuses. */
 function isDone(reply: unknown): reply is [unknown, unknown] {
   return Array.isArray(reply) && reply.length === 2 && !Number.isNaN(Number(reply[0]));
-}
-
-/** What `commitScript` takes behind the nonce. */
-function commitArguments(commit: Commit, lingerMs: string, stamp: number): string[] {
-  const { create, timeoutMs, authenticatedAt, subject, expect, changes } = commit;
-  const optional = (value: number | undefined) => (value === undefined ? "" : String(value));
-  const removals: string[] = [];
-  const entries: string[] = [];
-  for (const [name, change] of changes) {
-    if (change.value === undefined) removals.push(`=${name}`);
-    else entries.push(`=${name}`, rest(change, change.value));
-  }
-  const args = [String(commit.now), String(commit.accessedAt), String(commit.transactions), lingerMs];
-  args.push(optional(timeoutMs), optional(authenticatedAt), subject === undefined ? "" : `=${subject}`);
-  args.push(optional(create?.createdAt), optional(create?.endsAt), String(stamp), String(expect.size));
-  for (const [name, rev] of expect) args.push(`=${name}`, String(rev));
-  args.push(String(removals.length), ...removals, ...entries);
-  return args;
-}
-
-/** An entry as it rests, behind its revision. */
-function rest({ writer, seq }: EntryChange, value: string | null): string {
-  return `${seq} ${value === null ? "-" : "+"}${writer.length} ${writer}${value ?? ""}`;
-}
-
-function parseEntry(text: string): Entry {
-  const afterRev = text.indexOf(" ");
-  const afterSeq = text.indexOf(" ", afterRev + 1);
-  const afterLength = text.indexOf(" ", afterSeq + 1);
-  const endOfWriter = afterLength + 1 + Number(text.slice(afterSeq + 2, afterLength));
-  return {
-    value: text[afterSeq + 1] === "-" ? null : text.slice(endOfWriter),
-    rev: Number(text.slice(0, afterRev)),
-    writer: text.slice(afterLength + 1, endOfWriter),
-    seq: Number(text.slice(afterRev + 1, afterSeq)),
-  };
-}
-
-/** A hash comes as a list of names and values, a Map or an object, by protocol and client. */
-function toPairs(reply: unknown): [string, string][] {
-  if (reply === null) return [];
-  if (reply instanceof Map) return [...reply];
-  if (!Array.isArray(reply)) return Object.entries(reply as Record<string, string>);
-  const pairs: [string, string][] = [];
-  for (let i = 0; i < reply.length; i += 2) pairs.push([reply[i], reply[i + 1]]);
-  return pairs;
-}
-
-type Meta = Omit<SessionRecord, "identifier" | "entries">;
-
-/** Splits at the first nine blanks; the subject may hold any. */
-function parseMeta(text: string): { meta: Meta; stamp: number } {
-  const words = text.split(" ", 9);
-  const number = (at: number) => Number(words[at]);
-  const subject = text.slice(words.join(" ").length + 1);
-  return {
-    stamp: number(0),
-    meta: {
-      rev: number(1),
-      accessedAt: number(2),
-      timeoutMs: number(3),
-      transactions: number(4),
-      createdAt: number(6),
-      endsAt: number(7),
-      subject: subject === "-" ? null : subject.slice(1),
-      authenticatedAt: words[8] === "-" ? null : number(8),
-    },
-  };
-}
-
-function toRecord(identifier: StoreKey, pairs: readonly [string, string][]) {
-  let found: ReturnType<typeof parseMeta> | undefined;
-  const entries = new Map<string, Entry>();
-  for (const [name, text] of pairs) {
-    if (name === "m") found = parseMeta(text);
-    else if (name.startsWith("=")) entries.set(name.slice(1), parseEntry(text));
-  }
-  if (!found) return null;
-  const record: SessionRecord = { identifier, ...found.meta, entries };
-  return { record, stamp: found.stamp };
 }
 
 function checkOptions({ prefix = "", timeout = 5, wait, linger = 0, cacheBytes = 0 }: RedisStoreOptions) {
