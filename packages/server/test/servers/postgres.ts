@@ -66,7 +66,7 @@ async function serve(place: Place): Promise<PostgresServer> {
   const address = { host: "127.0.0.1", port, user: "catnap", database: "postgres" };
   const start = () =>
     server.start(async () => {
-      const client = new pg.Client(address);
+      const client = new pg.Client({ ...address, connectionTimeoutMillis: 2000 });
       client.on("error", () => undefined);
       await client.connect();
       await client.end();
