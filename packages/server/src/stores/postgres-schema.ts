@@ -80,18 +80,28 @@ const migrations: readonly ((schema: string) => string)[] = [
     _id bigint;
     _rev bigint;
     _prior float8 := 0;
+    _taken text;
   BEGIN
     IF _created IS NOT NULL THEN
       IF EXISTS (SELECT FROM unnest(_expect_revs) AS expected WHERE expected <> 0) THEN
         RETURN ${schema}.living(_key, _now);
       END IF;
-      INSERT INTO ${schema}.session
-        (identifier, rev, created_at, ends_at, accessed_at, timeout_ms, due_at, transactions, subject,
-         authenticated_at, stamp, prior_stamp)
-      VALUES (_key, 1, _created, _ends, _accessed, coalesce(_timeout, 0),
-        least(_ends, _accessed + coalesce(_timeout, 0)), _transactions, _subject, _authenticated,
-        _stamp, 0)
-      ON CONFLICT (identifier) DO NOTHING RETURNING id, rev INTO _id, _rev;
+      LOOP
+        INSERT INTO ${schema}.session
+          (identifier, rev, created_at, ends_at, accessed_at, timeout_ms, due_at, transactions, subject,
+           authenticated_at, stamp, prior_stamp)
+        VALUES (_key, 1, _created, _ends, _accessed, coalesce(_timeout, 0),
+          least(_ends, _accessed + coalesce(_timeout, 0)), _transactions, _subject, _authenticated,
+          _stamp, 0)
+        ON CONFLICT (identifier) DO NOTHING RETURNING id, rev INTO _id, _rev;
+        EXIT WHEN _id IS NOT NULL;
+        SELECT CASE WHEN ${expiry} > _now THEN ${recordOf(schema, "0")} END INTO _taken
+        FROM ${schema}.session WHERE identifier = _key;
+        IF FOUND THEN
+          RETURN _taken;
+        END IF;
+        -- Whoever held the key has gone since: it is free.
+      END LOOP;
     ELSE
       IF _expect_keys IS NOT NULL THEN
         SELECT id INTO _id FROM ${schema}.session WHERE identifier = _key FOR NO KEY UPDATE;
@@ -120,9 +130,10 @@ const migrations: readonly ((schema: string) => string)[] = [
           least(ends_at, greatest(accessed_at, _accessed) + coalesce(_timeout, timeout_ms)))
       WHERE identifier = _key AND ${expiry} > _now
       RETURNING id, rev, prior_stamp INTO _id, _rev, _prior;
-    END IF;
-    IF _id IS NULL THEN
-      RETURN ${schema}.living(_key, _now);
+      -- Not what lives by now: that may have come since, and has refused nothing.
+      IF _id IS NULL THEN
+        RETURN NULL;
+      END IF;
     END IF;
     IF _gone IS NOT NULL THEN
       DELETE FROM ${schema}.entry WHERE session = _id AND key = ANY (_gone);
