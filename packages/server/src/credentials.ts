@@ -23,7 +23,7 @@ export interface Credentials {
   /** Unused tickets, with their end. */
   readonly tickets: readonly Dated[];
   /** Lets other first requests of the same browser receive the token that the first one was given. */
-  readonly claim?: { readonly nonce: string; readonly until: number; readonly masked: string };
+  readonly claim?: { readonly masked: string; readonly until: number };
 }
 
 /** A cookie's content: which session, and the secret that opens it. */
@@ -63,12 +63,7 @@ export const formatToken = ({ identifier, secret }: Token): string => `${identif
 export function firstCredentials(secret: string, now: number, nonce?: string): Credentials {
   const first: Credentials = { current: [[hashToken(secret), now]], retired: [], tickets: [] };
   if (nonce === undefined) return first;
-  const claim = {
-    nonce: sha256("nonce:", nonce).digest("base64url"),
-    until: now + claimMs,
-    masked: mask(secret, nonce),
-  };
-  return { ...first, claim };
+  return { ...first, claim: { masked: mask(secret, nonce), until: now + claimMs } };
 }
 
 /**
@@ -76,9 +71,11 @@ export function firstCredentials(secret: string, now: number, nonce?: string): C
  * the nonce is another's or its minute has passed. What rests in the store is the token masked with a hash of the
  * nonce: it opens nothing without the browser that made the nonce.
  */
-export function claimSecret({ claim }: Credentials, nonce: string, now: number): string | null {
-  if (!claim || claim.until <= now || !equal(claim.nonce, sha256("nonce:", nonce).digest("base64url"))) return null;
-  return mask(claim.masked, nonce);
+export function claimSecret({ claim, current }: Credentials, nonce: string, now: number): string | null {
+  if (!claim || claim.until <= now) return null;
+  const secret = mask(claim.masked, nonce);
+  const hash = hashToken(secret);
+  return current.some(([known]) => equal(known, hash)) ? secret : null;
 }
 
 function mask(secret: string, nonce: string): string {
@@ -150,24 +147,32 @@ export function readCredentials(entries: ReadonlyMap<string, Entry>): Credential
   return credentials;
 }
 
+/** Nothing that a word holds has a blank; the hash, or the masked token, has 43 characters. */
+const word = (kind: string, [hash, at]: Dated): string => `${kind}${hash}${at}`;
+
 function parseCredentials(text: string): Credentials {
-  const { c, r, t, n } = JSON.parse(text) as { c: Dated[]; r?: Dated[]; t?: Dated[]; n?: [string, number, string] };
+  const words = text.split(" ").map((each) => ({
+    kind: each[0],
+    dated: [each.slice(1, 44), Number(each.slice(44))] as const,
+  }));
+  const of = (kind: string) => words.filter((each) => each.kind === kind).map(({ dated }) => dated);
+  const [claim] = of("n");
   return {
-    current: c,
-    retired: r ?? [],
-    tickets: t ?? [],
-    ...(n ? { claim: { nonce: n[0], until: n[1], masked: n[2] } } : {}),
+    current: of("c"),
+    retired: of("r"),
+    tickets: of("t"),
+    ...(claim ? { claim: { masked: claim[0], until: claim[1] } } : {}),
   };
 }
 
-/** Writes credentials as they rest: short names, and nothing for what is empty. */
+/** Writes credentials as they rest: a word for each, which tells its kind by the first letter. Short, because every session has some. */
 export function formatCredentials({ current, retired, tickets, claim }: Credentials): string {
-  return JSON.stringify({
-    c: current,
-    ...(retired.length > 0 ? { r: retired } : {}),
-    ...(tickets.length > 0 ? { t: tickets } : {}),
-    ...(claim ? { n: [claim.nonce, claim.until, claim.masked] } : {}),
-  });
+  return [
+    ...current.map((dated) => word("c", dated)),
+    ...retired.map((dated) => word("r", dated)),
+    ...tickets.map((dated) => word("t", dated)),
+    ...(claim ? [word("n", [claim.masked, claim.until])] : []),
+  ].join(" ");
 }
 
 /** Looks at every character, whatever it has seen: a fraction of the price of `timingSafeEqual`, which wants two Buffers. */

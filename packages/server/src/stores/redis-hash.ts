@@ -2,37 +2,56 @@ import type { Commit, Entry, EntryChange, SessionRecord, StoreKey } from "../sto
 
 // How a session lies in its hash, as `redis-scripts.ts` describes it: what a commit sends, and what is read back.
 
+/** A time or a stamp as it rests: in base 36, or, in the rare case that it has a fraction, as it is behind a colon. */
+export function brief(value: number): string {
+  return Number.isSafeInteger(value) && value >= 0 ? value.toString(36) : `:${value}`;
+}
+
+export function fromBrief(text: string): number {
+  return text.startsWith(":") ? Number(text.slice(1)) : Number.parseInt(text, 36);
+}
+
 /** What `commitScript` takes behind the nonce. */
 export function commitArguments(commit: Commit, lingerMs: string, stamp: number): string[] {
   const { create, timeoutMs, authenticatedAt, subject, expect, changes } = commit;
-  const optional = (value: number | undefined) => (value === undefined ? "" : String(value));
+  const optional = (time: number | undefined) => (time === undefined ? "" : brief(time));
   const removals: string[] = [];
   const entries: string[] = [];
   for (const [name, change] of changes) {
     if (change.value === undefined) removals.push(`=${name}`);
     else entries.push(`=${name}`, rest(change, change.value));
   }
-  const args = [String(commit.now), String(commit.accessedAt), String(commit.transactions), lingerMs];
+  const args = [String(commit.now), brief(commit.accessedAt), String(commit.transactions), lingerMs];
   args.push(optional(timeoutMs), optional(authenticatedAt), subject === undefined ? "" : `=${subject}`);
-  args.push(optional(create?.createdAt), optional(create?.endsAt), String(stamp), String(expect.size));
+  args.push(optional(create?.createdAt), optional(create?.endsAt), brief(stamp), String(expect.size));
   for (const [name, rev] of expect) args.push(`=${name}`, String(rev));
   args.push(String(removals.length), ...removals, ...entries);
   return args;
 }
 
-/** An entry as it rests, behind its revision. */
+/** An entry as it rests, behind its revision. Most are the server's own writes, which say no more than the value. */
 function rest({ writer, seq }: EntryChange, value: string | null): string {
-  return `${seq} ${value === null ? "-" : "+"}${writer.length} ${writer}${value ?? ""}`;
+  const sign = value === null ? "-" : "+";
+  return writer === server && seq === 0
+    ? `${sign}${value ?? ""}`
+    : `${seq} ${sign}${writer.length} ${writer}${value ?? ""}`;
 }
+
+const server = "server";
 
 function parseEntry(text: string): Entry {
   const afterRev = text.indexOf(" ");
+  const rev = Number(text.slice(0, afterRev));
+  const sign = text[afterRev + 1];
+  if (sign === "+" || sign === "-") {
+    return { value: sign === "-" ? null : text.slice(afterRev + 2), rev, writer: server, seq: 0 };
+  }
   const afterSeq = text.indexOf(" ", afterRev + 1);
   const afterLength = text.indexOf(" ", afterSeq + 1);
   const endOfWriter = afterLength + 1 + Number(text.slice(afterSeq + 2, afterLength));
   return {
     value: text[afterSeq + 1] === "-" ? null : text.slice(endOfWriter),
-    rev: Number(text.slice(0, afterRev)),
+    rev,
     writer: text.slice(afterLength + 1, endOfWriter),
     seq: Number(text.slice(afterRev + 1, afterSeq)),
   };
@@ -50,22 +69,22 @@ export function toPairs(reply: unknown): [string, string][] {
 
 type Meta = Omit<SessionRecord, "identifier" | "entries">;
 
-/** What belongs to all of a session. Splits at the first nine blanks; the subject may hold any. */
-export function parseMeta(text: string): { meta: Meta; stamp: number } {
-  const words = text.split(" ", 9);
-  const number = (at: number) => Number(words[at]);
-  const subject = text.slice(words.join(" ").length + 1);
+/** What belongs to all of a session, of the fields `m` and, where it is somebody's, `u`. */
+export function parseMeta(m: string, u: string | null): { meta: Meta; stamp: number } {
+  const [stamp = "", rev, accessedAt = "", timeoutMs = "", transactions, , createdAt = "", endsAt = ""] = m.split(" ");
+  const [auth = "-"] = u?.split(" ", 1) ?? [];
+  const subject = u?.slice(auth.length + 1) ?? "-";
   return {
-    stamp: number(0),
+    stamp: fromBrief(stamp),
     meta: {
-      rev: number(1),
-      accessedAt: number(2),
-      timeoutMs: number(3),
-      transactions: number(4),
-      createdAt: number(6),
-      endsAt: number(7),
+      rev: Number(rev),
+      accessedAt: fromBrief(accessedAt),
+      timeoutMs: fromBrief(timeoutMs),
+      transactions: Number(transactions),
+      createdAt: fromBrief(createdAt),
+      endsAt: fromBrief(endsAt),
       subject: subject === "-" ? null : subject.slice(1),
-      authenticatedAt: words[8] === "-" ? null : number(8),
+      authenticatedAt: auth === "-" ? null : fromBrief(auth),
     },
   };
 }
@@ -75,13 +94,16 @@ export function toRecord(
   identifier: StoreKey,
   pairs: readonly [string, string][],
 ): { record: SessionRecord; stamp: number } | null {
-  let found: ReturnType<typeof parseMeta> | undefined;
+  let m: string | undefined;
+  let u: string | null = null;
   const entries = new Map<string, Entry>();
   for (const [name, text] of pairs) {
-    if (name === "m") found = parseMeta(text);
+    if (name === "m") m = text;
+    else if (name === "u") u = text;
     else if (name.startsWith("=")) entries.set(name.slice(1), parseEntry(text));
   }
-  if (!found) return null;
+  if (m === undefined) return null;
+  const found = parseMeta(m, u);
   const record: SessionRecord = { identifier, ...found.meta, entries };
   return { record, stamp: found.stamp };
 }

@@ -8,36 +8,50 @@ export interface Script {
 
 /**
  * What the scripts share. A session is a hash: the field `m` holds what belongs to all of it, in one text, because a
- * field of a hash costs three times what is in it; fields that begin with `=` are its entries, as
- * `<rev> <seq> <+ or -><length of writer> <writer><value>`.
+ * field of a hash costs three times what is in it, and `u` whose it is, once it is somebody's. Fields that begin with `=`
+ * are its entries, as `<rev> <seq> <+ or -><length of writer> <writer><value>`, or, written by the server itself, as
+ * `<rev> <+ or -><value>`. A hash whose fields have at most 64 characters is packed by Redis into half the memory, so
+ * times are written in base 36, and no two of them where one and a difference will do.
  *
  * `due` is the score in the index of expiry: at most a minute earlier than the expiry itself, never later, so that most
- * commits leave the index alone. The index is cut into cells, and a shard's list of cells has each with a score that is
- * never later than the earliest in it: what has to be looked at is found without a look at the others. The server forgets
- * a session on its own, a while after it has expired: that is for memory's sake, counted by the server's clock, and set
- * anew with `due` only, so it allows for the minute; nobody's life depends on it.
+ * commits leave the index alone; kept is how much earlier. The index is cut into cells, and a shard's list of cells has
+ * each with a score that is never later than the earliest in it: what has to be looked at is found without a look at the
+ * others. The server forgets a session on its own, a while after it has expired: that is for memory's sake, counted by
+ * the server's clock, and set anew with `due` only, so it allows for the minute; nobody's life depends on it.
  *
  * What a key says is not sent once more: the identifier is the end of the session's, and its channel has the same name.
  *
- * Strings are never compared by order: Lua does that by the server's locale.
+ * Strings are never compared by order: Lua does that by the server's locale. Nor are long ones in base 36 given to
+ * `tonumber`, which on some machines counts to 2^32.
  */
 const prelude = `
 local function number(x) return string.format('%.17g', x) end
-local function identifierOf(key) return string.match(key, '}s:(.*)$') end
-local function load(key)
-  local text = redis.call('HGET', key, 'm')
-  if not text then return nil end
-  local stamp, rev, accessed, timeout, count, due, created, ends, auth, subject =
-    string.match(text, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (.*)$')
-  return { rev = tonumber(rev), accessed = tonumber(accessed), timeout = tonumber(timeout), count = tonumber(count),
-    due = tonumber(due), created = created, ends = tonumber(ends), auth = auth, stamp = stamp, subject = subject }
+local function time(x)
+  if string.sub(x, 1, 1) == ':' then return tonumber(string.sub(x, 2)) end
+  return (tonumber(string.sub(x, 1, -5), 36) or 0) * 1679616 + tonumber(string.sub(x, -4), 36)
 end
-local function expiry(s) return math.min(s.ends, s.accessed + s.timeout) end
+local function identifierOf(key) return string.match(key, '}s:(.*)$') end
+local function expiry(s) return math.min(time(s.ends), time(s.accessed) + time(s.timeout)) end
+local function load(key)
+  local found = redis.call('HMGET', key, 'm', 'u')
+  if not found[1] then return nil end
+  local stamp, rev, accessed, timeout, count, early, created, ends =
+    string.match(found[1], '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
+  local s = { stamp = stamp, rev = tonumber(rev), accessed = accessed, timeout = timeout, count = tonumber(count),
+    created = created, ends = ends }
+  s.due = expiry(s) - tonumber(early)
+  s.auth, s.subject = string.match(found[2] or '- -', '^(%S+) (.*)$')
+  return s
+end
 local function store(key, s, fields)
   fields[#fields + 1] = 'm'
-  fields[#fields + 1] = table.concat({ s.stamp, number(s.rev), number(s.accessed), number(s.timeout), number(s.count),
-    number(s.due), s.created, number(s.ends), s.auth, s.subject }, ' ')
+  fields[#fields + 1] = table.concat({ s.stamp, number(s.rev), s.accessed, s.timeout, number(s.count),
+    number(expiry(s) - s.due), s.created, s.ends }, ' ')
   redis.call('HSET', key, unpack(fields))
+end
+local function used(s, accessed, transactions)
+  if time(accessed) > time(s.accessed) then s.accessed = accessed end
+  s.count = s.count + tonumber(transactions)
 end
 local function place(cells, cell, id, due)
   redis.call('ZADD', cell, number(due), id)
@@ -72,7 +86,7 @@ function script(source: string): Script {
  */
 export const commitScript: Script = script(`
 local key = KEYS[1]
-local nonce, now, accessed, linger = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
+local nonce, now, linger = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[6])
 local timeout, auth, subject, created, ends = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local recent = {}
 local second = ''
@@ -101,18 +115,22 @@ for _ = 1, tonumber(ARGV[13]) do
   at = at + 2
 end
 if not s then
-  s = { rev = 0, accessed = accessed, timeout = 0, count = 0, created = created, ends = tonumber(ends), auth = '-', stamp = '0', subject = '-' }
+  s = { rev = 0, accessed = ARGV[4], timeout = '0', count = 0, created = created, ends = ends, auth = '-', stamp = '0', subject = '-' }
 end
 local prior = s.stamp
 s.stamp = ARGV[12]
 s.rev = s.rev + 1
-s.accessed = math.max(s.accessed, accessed)
-s.count = s.count + tonumber(ARGV[5])
-if timeout ~= '' then s.timeout = tonumber(timeout) end
-if auth ~= '' then s.auth = auth end
+used(s, ARGV[4], ARGV[5])
+if timeout ~= '' then s.timeout = timeout end
+local fields = {}
+if auth ~= '' then
+  s.auth = auth
+  fields = { 'u', auth .. ' ' .. s.subject }
+end
 if subject ~= '' and subject ~= s.subject then
   s.subject = subject
-  local last = s.ends + linger
+  fields = { 'u', s.auth .. ' ' .. subject }
+  local last = time(s.ends) + linger
   local ttl = math.ceil(math.max(last - now, 0) + linger)
   redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', number(now))
   redis.call('ZADD', KEYS[4], number(last), identifierOf(key))
@@ -121,12 +139,11 @@ end
 local removals = tonumber(ARGV[at])
 for i = at + 1, at + removals do redis.call('HDEL', key, ARGV[i]) end
 local rev = number(s.rev)
-local fields = {}
 for i = at + removals + 1, #ARGV, 2 do
   fields[#fields + 1] = ARGV[i]
   fields[#fields + 1] = rev .. ' ' .. ARGV[i + 1]
   -- One command takes only so many arguments from Lua.
-  if #fields == 1000 then
+  if #fields >= 1000 then
     redis.call('HSET', key, unpack(fields))
     fields = {}
   end
@@ -140,23 +157,22 @@ redis.call(ARGV[1], key, rev)
 return { s.rev, prior }
 `);
 
-/** KEYS: session. ARGV: a stamp. Answers what belongs to all of the session when its stamp is this one, else all of it. */
+/** KEYS: session. ARGV: a stamp. Answers `m` and `u` when the stamp is this one, else all of the session. */
 export const readScript: Script = script(`
-local text = redis.call('HGET', KEYS[1], 'm')
-if not text then return false end
+local found = redis.call('HMGET', KEYS[1], 'm', 'u')
+if not found[1] then return false end
 local stamp = ARGV[1] .. ' '
-if string.sub(text, 1, #stamp) == stamp then return { text } end
+if string.sub(found[1], 1, #stamp) == stamp then return found end
 return redis.call('HGETALL', KEYS[1])
 `);
 
 /** KEYS: session, list of cells, cell. ARGV: access, transactions, linger. */
 export const touchScript: Script = script(`
 local s = load(KEYS[1])
-local accessed = tonumber(ARGV[1])
-if not s or expiry(s) <= accessed then return 0 end
-s.accessed = math.max(s.accessed, accessed)
-s.count = s.count + tonumber(ARGV[2])
-save(KEYS[1], KEYS[2], KEYS[3], s, {}, accessed, tonumber(ARGV[3]))
+local now = time(ARGV[1])
+if not s or expiry(s) <= now then return 0 end
+used(s, ARGV[1], ARGV[2])
+save(KEYS[1], KEYS[2], KEYS[3], s, {}, now, tonumber(ARGV[3]))
 return 1
 `);
 

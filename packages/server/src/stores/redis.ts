@@ -6,7 +6,7 @@ import { expiresAt } from "../store.ts";
 import { within } from "./deadline.ts";
 import { EntryCache, freshStamp } from "./entry-cache.ts";
 import { codeOf, driverOf, type RedisClient, translate } from "./redis-driver.ts";
-import { commitArguments, parseMeta, toPairs, toRecord } from "./redis-hash.ts";
+import { brief, commitArguments, fromBrief, parseMeta, toPairs, toRecord } from "./redis-hash.ts";
 import { cellOf, RedisKeys, shardCount, shardOf } from "./redis-keys.ts";
 import {
   commitScript,
@@ -139,14 +139,14 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   }
 
   async function revision(key: StoreKey): Promise<number> {
-    const meta = await command(keys.session(key), "HGET", "m");
-    return typeof meta === "string" ? parseMeta(meta).meta.rev : 0;
+    const m = await command(keys.session(key), "HGET", "m");
+    return typeof m === "string" ? parseMeta(m, null).meta.rev : 0;
   }
 
   async function info(identifier: StoreKey): Promise<SessionInfo | null> {
-    const meta = await command(keys.session(identifier), "HGET", "m");
-    if (typeof meta !== "string") return null;
-    const { endsAt, timeoutMs, rev: _, ...rest } = parseMeta(meta).meta;
+    const [m, u = null] = (await command(keys.session(identifier), "HMGET", "m", "u")) as (string | null)[];
+    if (m == null) return null;
+    const { endsAt, timeoutMs, rev: _, ...rest } = parseMeta(m, u).meta;
     return { identifier, ...rest, expiresAt: expiresAt({ endsAt, timeoutMs, accessedAt: rest.accessedAt }) };
   }
 
@@ -201,10 +201,10 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       const cached = cache.get(key);
       const session = keys.session(key);
       const reply = cached
-        ? await evaluate(readScript, [session], [String(cached.stamp)])
+        ? await evaluate(readScript, [session], [brief(cached.stamp)])
         : await command(session, "HGETALL");
-      if (cached && Array.isArray(reply) && reply.length === 1) {
-        return { identifier: key, ...parseMeta(String(reply[0])).meta, entries: cached.entries };
+      if (cached && isCurrent(reply)) {
+        return { identifier: key, ...parseMeta(...reply).meta, entries: cached.entries };
       }
       const found = toRecord(key, toPairs(reply));
       if (found) cache.set(key, found.stamp, found.record.entries);
@@ -221,7 +221,8 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       const reply = await evaluateAndWait(commitScript, names, args);
       if (reply === null) return { ok: false, record: null };
       if (!isDone(reply)) return { ok: false, record: toRecord(key, toPairs(reply))?.record ?? null };
-      const [rev = 0, prior = 0] = reply.map(Number);
+      const rev = Number(reply[0]);
+      const prior = fromBrief(String(reply[1]));
       cache.advance(key, { rev, stamp, prior }, commit.changes);
       return { ok: true, rev };
     },
@@ -229,7 +230,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     async touch(touches) {
       await Promise.all(
         touches.map(({ key, accessedAt, transactions }) =>
-          evaluate(touchScript, keys.of(key), [String(accessedAt), String(transactions), lingerMs]),
+          evaluate(touchScript, keys.of(key), [brief(accessedAt), String(transactions), lingerMs]),
         ),
       );
     },
@@ -286,6 +287,11 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 /** Whether a commit's reply is its revision and the stamp before it, not the hash of a session that refuses. */
 function isDone(reply: unknown): reply is [unknown, unknown] {
   return Array.isArray(reply) && reply.length === 2 && !Number.isNaN(Number(reply[0]));
+}
+
+/** Whether a read's reply is `m` and `u` of a session whose entries are known, not all of its hash, which begins with a name. */
+function isCurrent(reply: unknown): reply is [m: string, u: string | null] {
+  return Array.isArray(reply) && reply.length === 2 && reply[0] !== "m";
 }
 
 function checkOptions({ prefix = "", timeout = 5, wait, linger = 0, cacheBytes = 0 }: RedisStoreOptions) {
