@@ -147,13 +147,13 @@ export function readCredentials(entries: ReadonlyMap<string, Entry>): Credential
   return credentials;
 }
 
-/** Nothing that a word holds has a blank; the hash, or the masked token, has 43 characters. */
-const word = (kind: string, [hash, at]: Dated): string => `${kind}${hash}${at}`;
+/** Of 43 characters of a hash, or of a masked token, and whole milliseconds in base 36. */
+const word = (kind: string, [hash, at]: Dated): string => `${kind}${hash}${Math.round(at).toString(36)}`;
 
 function parseCredentials(text: string): Credentials {
   const words = text.split(" ").map((each) => ({
     kind: each[0],
-    dated: [each.slice(1, 44), Number(each.slice(44))] as const,
+    dated: [each.slice(1, 44), Number.parseInt(each.slice(44), 36)] as const,
   }));
   const of = (kind: string) => words.filter((each) => each.kind === kind).map(({ dated }) => dated);
   const [claim] = of("n");

@@ -10,9 +10,9 @@ interface Cached {
   readonly bytes: number;
 }
 
-/** A stamp for a commit; never 0. */
+/** A stamp for a commit; never 0, and eight characters in base 36. */
 export function freshStamp(): number {
-  return randomInt(1, 2 ** 48 - 1);
+  return randomInt(1, 36 ** 8);
 }
 
 /** What an entry costs in memory besides its text, roughly. */

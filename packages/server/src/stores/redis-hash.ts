@@ -11,6 +11,9 @@ export function fromBrief(text: string): number {
   return text.startsWith(":") ? Number(text.slice(1)) : Number.parseInt(text, 36);
 }
 
+/** The field of an entry. Catnap's own names begin with `~`, and need no other mark. */
+const fieldOf = (name: string): string => (name.startsWith("~") ? name : `=${name}`);
+
 /** What `commitScript` takes behind the nonce. */
 export function commitArguments(commit: Commit, lingerMs: string, stamp: number): string[] {
   const { create, timeoutMs, authenticatedAt, subject, expect, changes } = commit;
@@ -18,13 +21,18 @@ export function commitArguments(commit: Commit, lingerMs: string, stamp: number)
   const removals: string[] = [];
   const entries: string[] = [];
   for (const [name, change] of changes) {
-    if (change.value === undefined) removals.push(`=${name}`);
-    else entries.push(`=${name}`, rest(change, change.value));
+    if (change.value === undefined) removals.push(fieldOf(name));
+    else entries.push(fieldOf(name), rest(change, change.value));
   }
   const args = [String(commit.now), brief(commit.accessedAt), String(commit.transactions), lingerMs];
   args.push(optional(timeoutMs), optional(authenticatedAt), subject === undefined ? "" : `=${subject}`);
-  args.push(optional(create?.createdAt), optional(create?.endsAt), brief(stamp), String(expect.size));
-  for (const [name, rev] of expect) args.push(`=${name}`, String(rev));
+  args.push(
+    optional(create?.createdAt),
+    optional(create && create.endsAt - create.createdAt),
+    brief(stamp),
+    String(expect.size),
+  );
+  for (const [name, rev] of expect) args.push(fieldOf(name), String(rev));
   args.push(String(removals.length), ...removals, ...entries);
   return args;
 }
@@ -34,18 +42,17 @@ function rest({ writer, seq }: EntryChange, value: string | null): string {
   const sign = value === null ? "-" : "+";
   return writer === server && seq === 0
     ? `${sign}${value ?? ""}`
-    : `${seq} ${sign}${writer.length} ${writer}${value ?? ""}`;
+    : ` ${seq} ${sign}${writer.length} ${writer}${value ?? ""}`;
 }
 
 const server = "server";
 
 function parseEntry(text: string): Entry {
-  const afterRev = text.indexOf(" ");
+  let afterRev = 1;
+  while (text[afterRev] !== "+" && text[afterRev] !== "-" && text[afterRev] !== " ") afterRev++;
   const rev = Number(text.slice(0, afterRev));
-  const sign = text[afterRev + 1];
-  if (sign === "+" || sign === "-") {
-    return { value: sign === "-" ? null : text.slice(afterRev + 2), rev, writer: server, seq: 0 };
-  }
+  const sign = text[afterRev];
+  if (sign !== " ") return { value: sign === "-" ? null : text.slice(afterRev + 1), rev, writer: server, seq: 0 };
   const afterSeq = text.indexOf(" ", afterRev + 1);
   const afterLength = text.indexOf(" ", afterSeq + 1);
   const endOfWriter = afterLength + 1 + Number(text.slice(afterSeq + 2, afterLength));
@@ -71,18 +78,19 @@ type Meta = Omit<SessionRecord, "identifier" | "entries">;
 
 /** What belongs to all of a session, of the fields `m` and, where it is somebody's, `u`. */
 export function parseMeta(m: string, u: string | null): { meta: Meta; stamp: number } {
-  const [stamp = "", rev, accessedAt = "", timeoutMs = "", transactions, , createdAt = "", endsAt = ""] = m.split(" ");
+  const [stamp = "", rev, sinceCreation, timeoutMs = "", transactions, , created = "", lifetime = ""] = m.split(" ");
+  const createdAt = fromBrief(created);
   const [auth = "-"] = u?.split(" ", 1) ?? [];
   const subject = u?.slice(auth.length + 1) ?? "-";
   return {
     stamp: fromBrief(stamp),
     meta: {
       rev: Number(rev),
-      accessedAt: fromBrief(accessedAt),
+      accessedAt: createdAt + Number(sinceCreation),
       timeoutMs: fromBrief(timeoutMs),
       transactions: Number(transactions),
-      createdAt: fromBrief(createdAt),
-      endsAt: fromBrief(endsAt),
+      createdAt,
+      endsAt: createdAt + fromBrief(lifetime),
       subject: subject === "-" ? null : subject.slice(1),
       authenticatedAt: auth === "-" ? null : fromBrief(auth),
     },
@@ -100,6 +108,7 @@ export function toRecord(
   for (const [name, text] of pairs) {
     if (name === "m") m = text;
     else if (name === "u") u = text;
+    else if (name.startsWith("~")) entries.set(name, parseEntry(text));
     else if (name.startsWith("=")) entries.set(name.slice(1), parseEntry(text));
   }
   if (m === undefined) return null;

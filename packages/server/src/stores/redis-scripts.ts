@@ -9,9 +9,9 @@ export interface Script {
 /**
  * What the scripts share. A session is a hash: the field `m` holds what belongs to all of it, in one text, because a
  * field of a hash costs three times what is in it, and `u` whose it is, once it is somebody's. Fields that begin with `=`
- * are its entries, as `<rev> <seq> <+ or -><length of writer> <writer><value>`, or, written by the server itself, as
- * `<rev> <+ or -><value>`. A hash whose fields have at most 64 characters is packed by Redis into half the memory, so
- * times are written in base 36, and no two of them where one and a difference will do.
+ * or `~` are its entries, as `<rev> <seq> <+ or -><length of writer> <writer><value>`, or, written by the server itself, as
+ * `<rev><+ or -><value>`. A hash whose fields have at most 64 characters is packed by Redis into half the memory, so
+ * times are in base 36, the last access is in milliseconds since the creation, and the end is a length of time.
  *
  * `due` is the score in the index of expiry: at most a minute earlier than the expiry itself, never later, so that most
  * commits leave the index alone; kept is how much earlier. The index is cut into cells, and a shard's list of cells has
@@ -27,30 +27,32 @@ export interface Script {
 const prelude = `
 local function number(x) return string.format('%.17g', x) end
 local function time(x)
-  if string.sub(x, 1, 1) == ':' then return tonumber(string.sub(x, 2)) end
+  if string.byte(x) == 58 then return tonumber(string.sub(x, 2)) end
   return (tonumber(string.sub(x, 1, -5), 36) or 0) * 1679616 + tonumber(string.sub(x, -4), 36)
 end
 local function identifierOf(key) return string.match(key, '}s:(.*)$') end
-local function expiry(s) return math.min(time(s.ends), time(s.accessed) + time(s.timeout)) end
+local function expiry(s) return math.min(s.ends, s.accessed + s.idle) end
 local function load(key)
   local found = redis.call('HMGET', key, 'm', 'u')
   if not found[1] then return nil end
-  local stamp, rev, accessed, timeout, count, early, created, ends =
+  local stamp, rev, accessed, timeout, count, early, created, lifetime =
     string.match(found[1], '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
-  local s = { stamp = stamp, rev = tonumber(rev), accessed = accessed, timeout = timeout, count = tonumber(count),
-    created = created, ends = ends }
+  local start = time(created)
+  local s = { stamp = stamp, rev = tonumber(rev), start = start, accessed = start + tonumber(accessed),
+    timeout = timeout, idle = time(timeout), count = tonumber(count), created = created, lifetime = lifetime,
+    ends = start + time(lifetime) }
   s.due = expiry(s) - tonumber(early)
   s.auth, s.subject = string.match(found[2] or '- -', '^(%S+) (.*)$')
   return s
 end
 local function store(key, s, fields)
   fields[#fields + 1] = 'm'
-  fields[#fields + 1] = table.concat({ s.stamp, number(s.rev), s.accessed, s.timeout, number(s.count),
-    number(expiry(s) - s.due), s.created, s.ends }, ' ')
+  fields[#fields + 1] = table.concat({ s.stamp, number(s.rev), number(s.accessed - s.start), s.timeout,
+    number(s.count), number(expiry(s) - s.due), s.created, s.lifetime }, ' ')
   redis.call('HSET', key, unpack(fields))
 end
 local function used(s, accessed, transactions)
-  if time(accessed) > time(s.accessed) then s.accessed = accessed end
+  s.accessed = math.max(s.accessed, accessed)
   s.count = s.count + tonumber(transactions)
 end
 local function place(cells, cell, id, due)
@@ -77,7 +79,7 @@ function script(source: string): Script {
 /**
  * KEYS: session, list of cells, cell, and, with a subject, that subject's index.
  * ARGV: publishing command, nonce, now, access, transactions, linger, timeout, authenticated,
- * subject, created, ends (the last five may be empty), stamp, count of expectations and these as key and revision, count of
+ * subject, created, lifetime (the last five may be empty), stamp, count of expectations and these as key and revision, count of
  * removals and these, then key and rest of each entry.
  *
  * Answers the revision and the stamp before, or all of a living session's hash when it refuses, or nothing for a dead one. A client that
@@ -86,8 +88,8 @@ function script(source: string): Script {
  */
 export const commitScript: Script = script(`
 local key = KEYS[1]
-local nonce, now, linger = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[6])
-local timeout, auth, subject, created, ends = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local nonce, now, accessed, linger = ARGV[2], tonumber(ARGV[3]), time(ARGV[4]), tonumber(ARGV[6])
+local timeout, auth, subject, created, lifetime = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local recent = {}
 local second = ''
 if nonce ~= '' then
@@ -115,13 +117,15 @@ for _ = 1, tonumber(ARGV[13]) do
   at = at + 2
 end
 if not s then
-  s = { rev = 0, accessed = ARGV[4], timeout = '0', count = 0, created = created, ends = ends, auth = '-', stamp = '0', subject = '-' }
+  local start = time(created)
+  s = { rev = 0, start = start, accessed = accessed, timeout = '0', idle = 0, count = 0, created = created,
+    lifetime = lifetime, ends = start + time(lifetime), auth = '-', stamp = '0', subject = '-' }
 end
 local prior = s.stamp
 s.stamp = ARGV[12]
 s.rev = s.rev + 1
-used(s, ARGV[4], ARGV[5])
-if timeout ~= '' then s.timeout = timeout end
+used(s, accessed, ARGV[5])
+if timeout ~= '' then s.timeout, s.idle = timeout, time(timeout) end
 local fields = {}
 if auth ~= '' then
   s.auth = auth
@@ -130,7 +134,7 @@ end
 if subject ~= '' and subject ~= s.subject then
   s.subject = subject
   fields = { 'u', s.auth .. ' ' .. subject }
-  local last = time(s.ends) + linger
+  local last = s.ends + linger
   local ttl = math.ceil(math.max(last - now, 0) + linger)
   redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', number(now))
   redis.call('ZADD', KEYS[4], number(last), identifierOf(key))
@@ -141,7 +145,7 @@ for i = at + 1, at + removals do redis.call('HDEL', key, ARGV[i]) end
 local rev = number(s.rev)
 for i = at + removals + 1, #ARGV, 2 do
   fields[#fields + 1] = ARGV[i]
-  fields[#fields + 1] = rev .. ' ' .. ARGV[i + 1]
+  fields[#fields + 1] = rev .. ARGV[i + 1]
   -- One command takes only so many arguments from Lua.
   if #fields >= 1000 then
     redis.call('HSET', key, unpack(fields))
@@ -171,7 +175,7 @@ export const touchScript: Script = script(`
 local s = load(KEYS[1])
 local now = time(ARGV[1])
 if not s or expiry(s) <= now then return 0 end
-used(s, ARGV[1], ARGV[2])
+used(s, now, ARGV[2])
 save(KEYS[1], KEYS[2], KEYS[3], s, {}, now, tonumber(ARGV[3]))
 return 1
 `);
