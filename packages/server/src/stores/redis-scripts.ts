@@ -33,18 +33,18 @@ end
 local function identifierOf(key) return string.match(key, '}s:(.*)$') end
 local function expiry(s) return math.min(s.ends, s.accessed + s.idle) end
 local function load(key)
-  local found = redis.call('HMGET', key, 'm', 'u')
-  if not found[1] then return nil end
+  local text = redis.call('HGET', key, 'm')
+  if not text then return nil end
   local stamp, rev, accessed, timeout, count, early, created, lifetime =
-    string.match(found[1], '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
+    string.match(text, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
   local start = time(created)
   local s = { stamp = stamp, rev = tonumber(rev), start = start, accessed = start + tonumber(accessed),
     timeout = timeout, idle = time(timeout), count = tonumber(count), created = created, lifetime = lifetime,
     ends = start + time(lifetime) }
   s.due = expiry(s) - tonumber(early)
-  s.auth, s.subject = string.match(found[2] or '- -', '^(%S+) (.*)$')
   return s
 end
+local function whose(key) return string.match(redis.call('HGET', key, 'u') or '- -', '^(%S+) (.*)$') end
 local function store(key, s, fields)
   fields[#fields + 1] = 'm'
   fields[#fields + 1] = table.concat({ s.stamp, number(s.rev), number(s.accessed - s.start), s.timeout,
@@ -119,7 +119,7 @@ end
 if not s then
   local start = time(created)
   s = { rev = 0, start = start, accessed = accessed, timeout = '0', idle = 0, count = 0, created = created,
-    lifetime = lifetime, ends = start + time(lifetime), auth = '-', stamp = '0', subject = '-' }
+    lifetime = lifetime, ends = start + time(lifetime), stamp = '0' }
 end
 local prior = s.stamp
 s.stamp = ARGV[12]
@@ -127,18 +127,18 @@ s.rev = s.rev + 1
 used(s, accessed, ARGV[5])
 if timeout ~= '' then s.timeout, s.idle = timeout, time(timeout) end
 local fields = {}
-if auth ~= '' then
-  s.auth = auth
-  fields = { 'u', auth .. ' ' .. s.subject }
-end
-if subject ~= '' and subject ~= s.subject then
-  s.subject = subject
-  fields = { 'u', s.auth .. ' ' .. subject }
-  local last = s.ends + linger
-  local ttl = math.ceil(math.max(last - now, 0) + linger)
-  redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', number(now))
-  redis.call('ZADD', KEYS[4], number(last), identifierOf(key))
-  if redis.call('PTTL', KEYS[4]) < ttl then redis.call('PEXPIRE', KEYS[4], string.format('%.0f', ttl)) end
+if auth ~= '' or subject ~= '' then
+  local since, was = whose(key)
+  if auth == '' then auth = since end
+  if subject == '' then subject = was end
+  fields = { 'u', auth .. ' ' .. subject }
+  if subject ~= was then
+    local last = s.ends + linger
+    local ttl = math.ceil(math.max(last - now, 0) + linger)
+    redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', number(now))
+    redis.call('ZADD', KEYS[4], number(last), identifierOf(key))
+    if redis.call('PTTL', KEYS[4]) < ttl then redis.call('PEXPIRE', KEYS[4], string.format('%.0f', ttl)) end
+  end
 end
 local removals = tonumber(ARGV[at])
 for i = at + 1, at + removals do redis.call('HDEL', key, ARGV[i]) end
@@ -246,7 +246,7 @@ return found
 
 /** KEYS: a subject's index, session. ARGV: identifier, subject. Forgets a session that is gone, or somebody else's now. */
 export const healScript: Script = script(`
-local s = load(KEYS[2])
-if s and s.subject == ARGV[2] then return 0 end
+local _, subject = whose(KEYS[2])
+if subject == ARGV[2] then return 0 end
 return redis.call('ZREM', KEYS[1], ARGV[1])
 `);
