@@ -24,7 +24,7 @@ export function commitArguments(commit: Commit, lingerMs: string, stamp: number)
     if (change.value === undefined) removals.push(fieldOf(name));
     else entries.push(fieldOf(name), rest(change, change.value));
   }
-  const args = [String(commit.now), brief(commit.accessedAt), String(commit.transactions), lingerMs];
+  const args = [String(commit.now), String(commit.accessedAt), String(commit.transactions), lingerMs];
   args.push(optional(timeoutMs), optional(authenticatedAt), subject === undefined ? "" : `=${subject}`);
   args.push(
     optional(create?.createdAt),

@@ -28,7 +28,8 @@ const prelude = `
 local function number(x) return string.format('%.17g', x) end
 local function time(x)
   if string.byte(x) == 58 then return tonumber(string.sub(x, 2)) end
-  return (tonumber(string.sub(x, 1, -5), 36) or 0) * 1679616 + tonumber(string.sub(x, -4), 36)
+  if #x < 7 then return tonumber(x, 36) end
+  return tonumber(string.sub(x, 1, -5), 36) * 1679616 + tonumber(string.sub(x, -4), 36)
 end
 local function identifierOf(key) return string.match(key, '}s:(.*)$') end
 local function expiry(s) return math.min(s.ends, s.accessed + s.idle) end
@@ -72,9 +73,10 @@ end
 `;
 
 function script(source: string): Script {
-  const whole = prelude + source;
-  return { source: whole, sha: createHash("sha1").update(whole).digest("hex") };
+  return { source, sha: createHash("sha1").update(source).digest("hex") };
 }
+
+const scriptOfSession = (source: string): Script => script(prelude + source);
 
 /**
  * KEYS: session, list of cells, cell, and, with a subject, that subject's index.
@@ -86,9 +88,9 @@ function script(source: string): Script {
  * loses its connection may send a commit again that was done already: it is known by its nonce for ten seconds, and
  * answered what it was answered then.
  */
-export const commitScript: Script = script(`
+export const commitScript: Script = scriptOfSession(`
 local key = KEYS[1]
-local nonce, now, accessed, linger = ARGV[2], tonumber(ARGV[3]), time(ARGV[4]), tonumber(ARGV[6])
+local nonce, now, accessed, linger = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
 local timeout, auth, subject, created, lifetime = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local recent = {}
 local second = ''
@@ -171,9 +173,9 @@ return redis.call('HGETALL', KEYS[1])
 `);
 
 /** KEYS: session, list of cells, cell. ARGV: access, transactions, linger. */
-export const touchScript: Script = script(`
+export const touchScript: Script = scriptOfSession(`
 local s = load(KEYS[1])
-local now = time(ARGV[1])
+local now = tonumber(ARGV[1])
 if not s or expiry(s) <= now then return 0 end
 used(s, now, ARGV[2])
 save(KEYS[1], KEYS[2], KEYS[3], s, {}, now, tonumber(ARGV[3]))
@@ -185,7 +187,7 @@ return 1
  * or nothing. Sets the index right where it is not. That of the subject, whose key only the session knows, heals when it
  * is read.
  */
-export const eraseScript: Script = script(`
+export const eraseScript: Script = scriptOfSession(`
 local s = load(KEYS[1])
 local id = identifierOf(KEYS[1])
 local function forget()
@@ -245,7 +247,7 @@ return found
 `);
 
 /** KEYS: a subject's index, session. ARGV: identifier, subject. Forgets a session that is gone, or somebody else's now. */
-export const healScript: Script = script(`
+export const healScript: Script = scriptOfSession(`
 local _, subject = whose(KEYS[2])
 if subject == ARGV[2] then return 0 end
 return redis.call('ZREM', KEYS[1], ARGV[1])

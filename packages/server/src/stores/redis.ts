@@ -230,7 +230,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     async touch(touches) {
       await Promise.all(
         touches.map(({ key, accessedAt, transactions }) =>
-          evaluate(touchScript, keys.of(key), [brief(accessedAt), String(transactions), lingerMs]),
+          evaluate(touchScript, keys.of(key), [String(accessedAt), String(transactions), lingerMs]),
         ),
       );
     },
