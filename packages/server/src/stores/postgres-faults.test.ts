@@ -138,6 +138,20 @@ describe.skipIf(!server)("postgresStore", () => {
   const waiting = async () =>
     (await pool.query("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).rows.length;
 
+  test("a creation whose key comes free while it is being refused creates", async () => {
+    const { store, schema } = await fresh();
+    await store.write("a", { ...birth, subject: "gone in a moment" });
+    // Between the statement that finds the key taken and the one that reads by whom.
+    await pool.query(`
+      CREATE FUNCTION ${schema}.vanish() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        DELETE FROM ${schema}.session WHERE subject = 'gone in a moment';
+        RETURN NULL;
+      END $$;
+      CREATE TRIGGER vanish AFTER INSERT ON ${schema}.session EXECUTE FUNCTION ${schema}.vanish()`);
+    expect(await store.write("a", birth)).toEqual({ ok: true, rev: 1 });
+    expect((await store.read("a"))?.subject).toBeNull();
+  });
+
   test("a call that takes too long is STORE_UNAVAILABLE at its deadline", async () => {
     const { store, schema } = await fresh({ timeout: 0.1 });
     await store.write("a", birth);

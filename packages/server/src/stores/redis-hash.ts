@@ -37,6 +37,8 @@ export function commitArguments(commit: Commit, lingerMs: string, stamp: number)
   return args;
 }
 
+const server = "server";
+
 /** An entry as it rests, behind its revision. Most are the server's own writes, which say no more than the value. */
 function rest({ writer, seq }: EntryChange, value: string | null): string {
   const sign = value === null ? "-" : "+";
@@ -44,8 +46,6 @@ function rest({ writer, seq }: EntryChange, value: string | null): string {
     ? `${sign}${value ?? ""}`
     : ` ${seq} ${sign}${writer.length} ${writer}${value ?? ""}`;
 }
-
-const server = "server";
 
 function parseEntry(text: string): Entry {
   let afterRev = 1;
