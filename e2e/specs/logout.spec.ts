@@ -55,6 +55,8 @@ test("logging out while the server is away still wipes, and ends the session as 
   server,
   shop,
 }) => {
+  const uncaught: unknown[] = [];
+  context.on("weberror", (event) => uncaught.push(event.error()));
   await shop.write("Under the mat");
   await shop.logIn("Ada");
   await shop.synced();
@@ -69,6 +71,7 @@ test("logging out while the server is away still wipes, and ends the session as 
   await expect.poll(() => server.held(cookie)).toEqual({});
   await shop.reload();
   await expect(shop.page.getByRole("heading", { name: "Log in" })).toBeVisible();
+  expect(uncaught).toEqual([]);
 });
 
 test("a login keeps what was in the cart and changes the cookie", async ({ context, server, shop }) => {

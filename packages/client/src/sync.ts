@@ -173,6 +173,8 @@ export class Sync {
   /** Which session the browser has, unless it was made after that time. Nothing of it is taken in. */
   async #sessionBefore(time: number): Promise<string | null> {
     const { post, marks, replica } = this.#parts;
+    // Not when the answer has come: that would make every session younger by its way back, and one just made would live on.
+    const asked = this.#parts.now();
     const answer = await post.send(replica.push(replica.profile.profile, replica.writer, []));
     if (!answer.ok) {
       const { code, message } = answer;
@@ -180,7 +182,7 @@ export class Sync {
       throw new SessionError(code, message);
     }
     const age = (answer.facts?.createdAgo ?? Number.POSITIVE_INFINITY) * 1000;
-    if (answer.identifier === null || this.#parts.now() - age > time) return null;
+    if (answer.identifier === null || asked - age > time) return null;
     marks.add("dead", answer.identifier);
     return answer.identifier;
   }

@@ -193,6 +193,20 @@ test("invalidate before the first answer ends the session that the answer makes"
   expect(await onDisk(browser)).not.toContain("private-note");
 });
 
+test("invalidate in a tab that never awoke ends a session that was just made, however slowly the server answers", async () => {
+  const { world, browser } = open();
+  await signedIn(browser);
+  let late = 0;
+  const asleep = browser.tab({ surroundings: { now: () => Date.now() + late } });
+  world.fate = () => {
+    late = 60_000;
+    return "ok";
+  };
+  await asleep.session.invalidate();
+  expect(asleep.session.hasValue("note")).toBe(false);
+  expect((await browser.server()).identifier).toBeNull();
+});
+
 test("invalidate before there is a session reaches a tab that is asleep, too", async () => {
   const { browser } = open();
   const asleep = browser.tab();
@@ -215,7 +229,7 @@ test("invalidate in a tab that never awoke ends the session that the browser has
   const asleep = browser.tab();
   await asleep.session.invalidate();
   await until(() => !awake.session.hasValue("note"));
-  expect(await onDisk(browser)).not.toContain("private-note");
+  await until(async () => !(await onDisk(browser)).includes("private-note"));
   expect((await browser.server()).identifier).toBeNull();
 
   // Nor does it need the disk for that, or the server at once.

@@ -44,10 +44,16 @@ function LogIn() {
 
 function LogOut() {
   const session = useSession();
+
+  function logOut() {
+    // It wipes at once. That the server is away, or the page is left before it has answered, is made up for by itself.
+    session.invalidate().catch(() => undefined);
+  }
+
   return (
     <div className="row">
       <p className="quiet">Logging out wipes the session, here and in every tab.</p>
-      <button type="button" onClick={() => void session.invalidate()}>
+      <button type="button" onClick={logOut}>
         Log out
       </button>
     </div>
