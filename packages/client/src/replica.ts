@@ -151,6 +151,11 @@ export class Replica {
     };
   }
 
+  /** Whether news are the difference to a state that this tab does not have: it is behind, or has put it away. */
+  lacks({ since, reset }: News): boolean {
+    return since > this.rev && !reset;
+  }
+
   /** Takes news in, in one step: entries, acknowledged ops, then each subscriber once. Older news than what is known is ignored. */
   apply(news: News): void {
     // What was decided by an older revision is part of every newer one.

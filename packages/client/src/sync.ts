@@ -26,6 +26,8 @@ export interface SyncEvents {
   note(note: Note, mine: string | null | undefined): void;
   /** The server has ended the session. Comes before the call that found it out rejects. */
   ended(code: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED"): void;
+  /** The session that was to be begun under this nonce has ended already: it takes another. */
+  spent(nonce: string): void;
   pulse(): void;
 }
 
@@ -118,10 +120,9 @@ export class Sync {
 
   /** Takes in what the server tells by itself. */
   hear(asked: Push, event: ChangesEvent): void {
-    const { rev } = this.#parts.replica;
-    if (event.ok && event.since > rev && !event.reset) return this.catchUp();
     try {
-      this.#take({ ...asked, since: event.ok ? event.since : rev }, event);
+      const since = event.ok ? event.since : this.#parts.replica.rev;
+      if (!this.#take({ ...asked, since }, event)) this.catchUp();
     } catch {
       // The session has ended, which the tab was told.
     }
@@ -190,7 +191,8 @@ export class Sync {
   async #exchange(profile: string, writer: string, ops: readonly Pending[]): Promise<void> {
     const { replica, post, tabs } = this.#parts;
     const push = replica.push(profile, writer, ops);
-    this.#take(push, await post.send(push));
+    // Meanwhile the tab has put away what the answer builds on.
+    if (!this.#take(push, await post.send(push))) return this.#exchange(profile, writer, ops);
     for (const retired of push.retire ?? []) replica.retired.delete(retired);
     const own = writer === replica.writer;
     const left = own ? [...replica.outbox.own.values()] : (replica.outbox.others.get(writer)?.ops ?? []);
@@ -203,16 +205,32 @@ export class Sync {
     else if (profile === replica.profile.profile && !tabs.alive.has(writer)) replica.retired.add(writer);
   }
 
-  /** Takes an answer in. Throws when it ends the session, or asks for what this client cannot. */
-  #take(push: Push, answer: Answer): void {
+  /**
+   * Takes an answer in. `false`: it tells the difference to a state that the tab does not have any more. Throws when it ends the session, or asks for what this client cannot.
+   */
+  #take(push: Push, answer: Answer): boolean {
     const { replica, marks, keeper, tabs } = this.#parts;
-    if (this.#closed) return;
+    if (this.#closed) return true;
     this.#events.before();
     // The tab has moved on to another session since: nothing of this one may be shown.
-    if (!replica.isOwn(push)) return this.#abandon(push, answer);
-    if (!answer.ok) this.#refused(answer.code, answer.message);
+    if (!replica.isOwn(push)) {
+      this.#abandon(push, answer);
+      return true;
+    }
+    if (!answer.ok) {
+      if (push.nonce !== undefined && (answer.code === "SESSION_GONE" || answer.code === "SESSION_EXPIRED")) {
+        this.#events.spent(push.nonce);
+        throw new SessionError("CONFLICT", "The session to begin has ended already: the changes begin another one");
+      }
+      this.#refused(answer.code, answer.message);
+    }
     if (push.identifier === null && answer.identifier !== null) {
-      if (marks.list("end").includes(answer.identifier)) return;
+      if (marks.list("end").includes(answer.identifier)) return true;
+      // A sibling has met this session and wiped it, or this push has made it once more after that.
+      if (push.upTo > 0 && answer.acked >= push.upTo && marks.list("dead").includes(answer.identifier)) {
+        marks.add("end", answer.identifier);
+        this.#refused("SESSION_GONE", "This browser has ended the session meanwhile");
+      }
       marks.remove("dead", answer.identifier);
       replica.adopt(answer.identifier);
       this.expired = false;
@@ -221,13 +239,18 @@ export class Sync {
       this.#refused("SESSION_REPLACED", "The browser holds another session now");
     }
     const news = replica.news(push, answer);
-    const quiet = news.rev === replica.rev && !news.reset && news.entries.length === 0 && push.ops.length === 0;
-    replica.apply(news);
-    keeper.save(!quiet);
-    if (!quiet) tabs.tell({ kind: "synced", news });
+    const fits = !replica.lacks(news);
+    if (fits) {
+      const quiet = news.rev === replica.rev && !news.reset && news.entries.length === 0 && push.ops.length === 0;
+      replica.apply(news);
+      keeper.save(!quiet);
+      if (!quiet) tabs.tell({ kind: "synced", news });
+    }
+    // Told once, whatever becomes of the rest.
     const sent = new Map(push.ops.map((op) => [op.seq, op.value]));
     for (const { was, ...note } of answer.notes) this.#events.note(note, was ?? sent.get(note.seq));
     this.#events.pulse();
+    return fits;
   }
 
   /** A first push that was answered after the session had been ended here: what it has made is to end too. */

@@ -117,7 +117,15 @@ export class Tab implements SessionHome {
     });
     this.#sync = new Sync(
       { ...parts, keeper: this.#keeper, tabs: this.#tabs },
-      { note, pulse, ended: (code) => this.#ended(code), before: () => this.#bury() },
+      {
+        note,
+        pulse,
+        ended: (code) => this.#ended(code),
+        before: () => this.#bury(),
+        spent: (nonce) => {
+          replica.profile = { ...replica.profile, nonce: this.#nonceAfter(nonce) };
+        },
+      },
     );
     this.#live =
       parts.live &&
@@ -261,14 +269,18 @@ export class Tab implements SessionHome {
   }
 
   #ended(code: Expired["code"]): void {
+    const { identifier, outbox, writer, profile } = this.#replica;
     const unsent = this.#replica.unsent();
     if (code === "SESSION_EXPIRED") {
       // The ops stay on disk, for the case that this very session comes back; its values do not.
       this.#keeper.save(false, ["cache"]);
-      this.#forget(this.#parts.shelf.fresh().nonce, this.now());
-    } else {
-      this.#wipe(this.#replica.identifier ?? "*");
-    }
+      this.#forget(this.#nonceAfter(profile.nonce), this.now());
+    } else if (identifier === null) {
+      // It was met by what this tab alone had sent: siblings may be in another by now.
+      outbox.acknowledge(writer, outbox.clock);
+      this.#keeper.save();
+      this.#leave(this.#nonceAfter(profile.nonce));
+    } else this.#wipe(identifier);
     call(() => this.#parts.onExpired?.({ code, unsent }));
   }
 
@@ -296,6 +308,18 @@ export class Tab implements SessionHome {
       // What has left goes on under the nonce with which it left.
       if (identifier === null && !spoke) this.#replica.profile = { ...profile, nonce };
     }
+  }
+
+  /** The nonce under which the browser goes on, all tabs alike, after the session of this one has ended. */
+  #nonceAfter(spent: string): string {
+    const { marks, shelf } = this.#parts;
+    let nonce = marks.get("nonce");
+    if (nonce === "" || nonce === spent) {
+      nonce = shelf.fresh().nonce;
+      marks.set("nonce", nonce);
+    }
+    this.#wipes.add(nonce);
+    return nonce;
   }
 
   /** Before anything is shown or sent: another tab may have wiped it, unheard by this one. */

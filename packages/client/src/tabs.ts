@@ -88,7 +88,7 @@ export class Tabs {
         this.#events.changed();
         break;
       case "synced":
-        if (message.news.since > this.#replica.rev && !message.news.reset) this.#events.behind();
+        if (this.#replica.lacks(message.news)) this.#events.behind();
         else this.#replica.apply(message.news);
         this.#events.changed();
     }

@@ -126,6 +126,116 @@ test("what was parked goes out when the same session comes back", async () => {
   expect((await browser.server()).entries).toMatchObject({ visits: { value: "1" } });
 });
 
+test("what an expired session has parked reaches no later one, and none gets its identifier again", async () => {
+  let now = Date.now();
+  const { world, browser } = open(createWorld({ timeout: 60, clock: () => now }));
+  const a = await signedIn(browser);
+  const identifier = a.session.identifier();
+  now += 120_000;
+  a.session.setValue("note", "parked-note");
+  await expect(a.session.sleep()).rejects.toMatchObject({ code: "SESSION_EXPIRED" });
+  await until(async () => (await onDisk(browser)).includes("parked-note"));
+  a.kill();
+  await world.sessions.sweep();
+
+  for (const theme of ["light", "dark"] as const) {
+    const tab = browser.tab();
+    await tab.session.awake();
+    tab.session.setValue("theme", theme);
+    await tab.session.sleep();
+    expect(tab.session.identifier()).not.toBe(identifier);
+    expect((await browser.server()).entries).not.toHaveProperty("note");
+    expect([...tab.session]).toEqual([["theme", theme]]);
+    tab.kill();
+  }
+});
+
+test("the tabs of an expired session begin the next one together", async () => {
+  let now = Date.now();
+  const { world, browser } = open(createWorld({ timeout: 60, clock: () => now }));
+  const a = await signedIn(browser);
+  const b = browser.tab();
+  await b.session.awake();
+  now += 120_000;
+  await Promise.all([a, b].map(({ session }) => session.awake()));
+  for (const { expired } of [a, b]) expect(expired).toEqual([{ code: "SESSION_EXPIRED", unsent: [] }]);
+  await world.sessions.sweep();
+  await beginTogether(browser, [a, b, browser.tab()], "3");
+});
+
+test("a tab that would begin a session which has ended already begins another one, with all that it wrote", async () => {
+  const { world, browser } = open();
+  const late = browser.tab({ surroundings: deaf });
+  await late.session.awake();
+  world.fate = () => "lost";
+  late.session.setValue("note", "late-note");
+  await expect(late.session.sleep()).rejects.toMatchObject({ code: "UNREACHABLE" });
+  // A sibling begins the browser's session meanwhile, and the server ends it.
+  world.fate = () => "ok";
+  const sibling = browser.tab();
+  sibling.session.setValue("theme", "dark");
+  await sibling.session.awake();
+  await sibling.session.sleep();
+  const first = sibling.session.identifier();
+  await world.sessions.revoke(first);
+
+  await expect(late.session.sleep()).rejects.toMatchObject({ code: "CONFLICT" });
+  await late.session.sleep();
+  expect(late.session.identifier()).not.toBe(first);
+  expect([...late.session]).toEqual([["note", "late-note"]]);
+  expect(late.expired).toEqual([]);
+  await sibling.session.awake();
+  await sibling.session.awake();
+  expect(sibling.session.identifier()).toBe(late.session.identifier());
+});
+
+test("a first push that comes after its session was wiped does not revive it, though no cookie tells of it", async () => {
+  const { world, browser } = open();
+  const late = browser.tab({ surroundings: deaf });
+  await late.session.awake();
+  world.fate = () => "lost";
+  late.session.setValue("note", "late-note");
+  await expect(late.session.sleep()).rejects.toMatchObject({ code: "UNREACHABLE" });
+  world.fate = () => "ok";
+  const sibling = browser.tab();
+  sibling.session.setValue("theme", "dark");
+  await sibling.session.awake();
+  await sibling.session.sleep();
+  const first = sibling.session.identifier();
+  await world.sessions.revoke(first);
+  await sibling.session.awake();
+  expect(sibling.expired).toEqual([{ code: "SESSION_GONE", unsent: [] }]);
+  sibling.session.setValue("theme", "light");
+
+  browser.jar.cookie = "";
+  await expect(late.session.sleep()).rejects.toMatchObject({ code: "SESSION_GONE" });
+  expect(late.expired).toEqual([{ code: "SESSION_GONE", unsent: [{ key: "note", value: "late-note" }] }]);
+  await late.session.awake();
+  expect((await browser.server()).identifier).not.toBe(first);
+  expect(await onDisk(browser)).not.toContain("late-note");
+  await beginTogether(browser, [late, sibling]);
+  expect(sibling.session.value("theme")).toBe("light");
+});
+
+test("an answer that comes after the page has put its session's values away is not taken for all of them", async () => {
+  const { world, browser } = open();
+  await signedIn(browser);
+  let later = 0;
+  const { session, page } = browser.tab({ surroundings: { now: () => Date.now() + later } });
+  await session.awake();
+  const release = world.hold();
+  session.setValue("theme", "dark");
+  const slept = session.sleep();
+  await until(() => world.requests.at(-1)?.body.includes("dark") === true);
+  // Its clock was put forward: the page believes that the session has expired, until the server has told otherwise.
+  later = 7_200_000;
+  page.fire("pageshow");
+  expect(session.hasValue("note")).toBe(false);
+  release();
+  await slept;
+  expect(Object.fromEntries(session)).toEqual({ note: "private-note", theme: "dark" });
+});
+
 test("when the browser holds another session now, the old ops are handed out and never sent under it", async () => {
   const { world, browser } = open();
   const a = await signedIn(browser);
@@ -439,12 +549,12 @@ test("a first push that a wipe has overtaken, and that met another session, does
 });
 
 /** Two tabs that write at once, without a session, are one session. */
-async function beginTogether(browser: Browser, tabs: readonly Tab[]) {
+async function beginTogether(browser: Browser, tabs: readonly Tab[], visits = "2") {
   for (const { session } of tabs) session.update("visits", (n) => n + 1);
   await Promise.all(tabs.map(({ session }) => session.sleep()));
   expect(tabs.flatMap(({ expired }) => expired).filter(({ code }) => code === "SESSION_REPLACED")).toEqual([]);
   expect(new Set(tabs.map(({ session }) => session.identifier())).size).toBe(1);
-  expect((await browser.server()).entries).toMatchObject({ visits: { value: "2" } });
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: visits } });
 }
 
 const diskless = { indexedDB: undefined };

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { push } from "../test/pushes.ts";
 import { committed } from "./commit-plan.ts";
+import { identifierOf } from "./credentials.ts";
 import { answerPush, applyPush, decidedIn, screenPush } from "./push.ts";
 import type { SessionRecord } from "./store.ts";
 
@@ -270,7 +271,8 @@ describe("before anything is read or applied", () => {
     live: SessionRecord | null,
     previous: "none" | "unknown" | "expired",
     parts: Parameters<typeof push>[0],
-  ) => screenPush(shop, live, previous, push(parts), 0);
+    named: string | null = null,
+  ) => screenPush(shop, { record: live, previous, named }, push(parts), 0);
 
   test("the identifier is checked", () => {
     const foreign = { identifier: "x".repeat(22), ops: [set(1, "note", "theirs")] };
@@ -287,5 +289,17 @@ describe("before anything is read or applied", () => {
   test("a tab that knows of no session learns which it has, and nothing of its push is applied", () => {
     const answer = screen(record, "none", { ops: [set(1, "note", "early")] });
     expect(answer).toMatchObject({ ok: true, identifier: record.identifier, acked: 0 });
+  });
+
+  test("a nonce whose session has ended makes it no second time, where the cookie tells of the first", () => {
+    const nonce = "n".repeat(43);
+    const first = { identifier: null, nonce, ops: [set(1, "note", "late")] };
+    const made = identifierOf(nonce);
+    expect(screen(null, "unknown", first, made)).toMatchObject({ ok: false, code: "SESSION_GONE" });
+    expect(screen(null, "expired", first, made)).toMatchObject({ ok: false, code: "SESSION_EXPIRED" });
+    // What asks without changes makes nothing, and another session's end is no matter of this nonce.
+    expect(screen(null, "unknown", { ...first, ops: [] }, made)).toBeNull();
+    expect(screen(null, "unknown", first, "x".repeat(22))).toBeNull();
+    expect(screen(null, "none", first)).toBeNull();
   });
 });

@@ -210,26 +210,37 @@ function formatMarks({ floor, writers, lost }: Marks): string {
   return JSON.stringify({ f: floor, w: writers, ...(lost.length > 0 ? { l: lost } : {}) });
 }
 
+/** What a push meets: the session that its request's cookie opens, or what became of the one that the cookie names. */
+export interface Met {
+  readonly record: SessionRecord | null;
+  readonly previous: Previous;
+  /** The identifier in the cookie. */
+  readonly named: string | null;
+}
+
 /**
  * Answers a push that must not be applied to the session at hand: one of another protocol, of another session, or one
  * whose tab does not know yet which session it has. `null`: apply it. Asked before anything of the push is read.
  */
 export function screenPush(
   definition: AnyDefinition,
-  record: SessionRecord | null,
-  previous: Previous,
+  { record, previous, named }: Met,
   push: Push,
   now: number,
 ): Answer | null {
   if (push.protocol !== protocol) return refusal("PROTOCOL_MISMATCH");
+  const gone = () => refusal(previous === "expired" ? "SESSION_EXPIRED" : "SESSION_GONE");
   if (push.identifier === null) {
-    if (!record || (push.nonce !== undefined && identifierOf(push.nonce) === record.identifier)) return null;
+    const own = push.nonce === undefined ? null : identifierOf(push.nonce);
+    // The session that this nonce makes was made, and has ended: it is not made again.
+    if (!record && push.ops.length > 0 && named !== null && named === own) return gone();
+    if (!record || record.identifier === own) return null;
     // The cookie names a session that the tab has not met: it learns of it, binds its ops to it, and pushes again.
     return answerPush(definition, record, { ...push, ops: [] }, { notes: [], acked: 0, wentBack: false }, now);
   }
   if (record?.identifier === push.identifier) return null;
   if (record) return refusal("SESSION_REPLACED");
-  return refusal(previous === "expired" ? "SESSION_EXPIRED" : "SESSION_GONE");
+  return gone();
 }
 
 const refusals: Readonly<Record<SyncFailure["code"], string>> = {

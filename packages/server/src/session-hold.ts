@@ -57,6 +57,8 @@ export class SessionHold {
   readonly #carrier: Carrier;
   readonly #streams: boolean;
   #standing: Standing = { kind: "unknown" };
+  /** The session that the request's cookie names, whether or not its token opens it. */
+  #named: string | null = null;
   /** Of a session whose cookie left before its record was written. */
   #mintedSecret: string | null = null;
   #admitted = false;
@@ -102,6 +104,7 @@ export class SessionHold {
 
   async #recognise(identifier: string, secret: string): Promise<void> {
     this.previous = "unknown";
+    this.#named = identifier;
     const stored = await this.#settings.store.read(identifier);
     if (!stored) return;
     const record = this.#touches.ahead(stored);
@@ -143,7 +146,8 @@ export class SessionHold {
     const pending = draft.wishes.push;
     if (!pending) return;
     pending.answer = this.#streams && !this.record && pending.push.ops.length > 0 ? refusal("HEADERS_SENT") : null;
-    pending.answer ??= screenPush(this.#settings.definition, this.record, this.previous, pending.push, this.now());
+    const met = { record: this.record, previous: this.previous, named: this.#named };
+    pending.answer ??= screenPush(this.#settings.definition, met, pending.push, this.now());
     if (pending.answer) {
       const { push: _, ...wishes } = draft.wishes;
       draft.wishes = wishes;
