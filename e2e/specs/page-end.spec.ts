@@ -19,16 +19,21 @@ const test = base.extend<{ server: ScratchServer; visitor: Visitor }, { engine: 
     },
     { scope: "worker" },
   ],
-  visitor: async ({ engine }, use, { project }) => {
-    if (!engine) {
-      const visitor = await WebKitVisitor.start(project.metadata.webkit as string);
-      await use(visitor);
-      return visitor.close();
-    }
-    const context = await engine.newContext();
-    await use(new PlaywrightVisitor(context));
-    await context.close();
-  },
+  /** Comes with its first page open: a browser that was never started on this machine may take its time, which is not the test's. */
+  visitor: [
+    async ({ engine, server }, use, { project }) => {
+      if (!engine) {
+        const visitor = await WebKitVisitor.start(project.metadata.webkit as string);
+        await visitor.open(`${server.url}/away`);
+        await use(visitor);
+        return visitor.close();
+      }
+      const context = await engine.newContext();
+      await use(new PlaywrightVisitor(context));
+      await context.close();
+    },
+    { timeout: 120_000 },
+  ],
 });
 
 /** Opens the page until it is awake and has a session. */
