@@ -7,6 +7,16 @@ export const hardMs = 6_000;
 /** Where the tab's unsent changes are: safe on `disk`, in `memory` alone, or not known yet. */
 export type StorageState = "disk" | "memory" | "opening";
 
+/** A row and its name. */
+export type Put = readonly [name: string, row: unknown];
+
+/** Rows that are put only when the row `guard`, as it is by then, lets them pass. */
+export interface GuardedPuts {
+  readonly guard: string;
+  readonly passes: (row: unknown) => boolean;
+  readonly puts: readonly Put[];
+}
+
 /**
  * The tab's one table. Nothing here throws at once; a promise that rejects means that the disk failed, and the state
  * says so until something succeeds again.
@@ -31,12 +41,17 @@ export class Disk {
     return this.#guard(entries<string, unknown>(this.#use));
   }
 
-  /** Puts and deletes in one transaction, started at once when the database is open, and committed without waiting. */
-  write(puts: readonly (readonly [string, unknown])[], deletes: readonly string[]): Promise<void> {
+  /** Puts and deletes in one transaction, started at once when the database is open, and committed without waiting; but for what waits for a look at one row. */
+  write(puts: readonly Put[], deletes: readonly string[], guarded?: GuardedPuts): Promise<void> {
     return this.#change((store) => {
       for (const name of deletes) store.delete(name);
       for (const [name, row] of puts) store.put(row, name);
-      store.transaction.commit?.();
+      if (!guarded) return store.transaction.commit?.();
+      const request: IDBRequest<unknown> = store.get(guarded.guard);
+      request.onsuccess = () => {
+        if (guarded.passes(request.result)) for (const [name, row] of guarded.puts) store.put(row, name);
+        store.transaction.commit?.();
+      };
     });
   }
 

@@ -1,5 +1,5 @@
 import type { Note } from "@catnap/shared";
-import { hardMs } from "./disk.ts";
+import { hardMs, type Put } from "./disk.ts";
 import type { Pending } from "./memory.ts";
 import { rowName } from "./outbox.ts";
 import type { Replica } from "./replica.ts";
@@ -124,18 +124,18 @@ export class Keeper {
     if (unsafe.length > 0) this.#shelf.stash(unsafe.map((op) => this.#replica.row(op)));
   }
 
-  /** Saves what is not on disk, with the snapshot or without it, in one transaction; no transaction for nothing. */
-  save(snapshot = false, deletes: readonly string[] = []): void {
+  /** Saves what is not on disk, in one transaction, with the snapshot where there is news or a reset; no transaction for nothing. */
+  save(what: "changes" | "news" | "reset" = "changes", deletes: readonly string[] = []): void {
     if (!this.#loaded) return;
     const { fresh, stale, done, failed } = this.#replica.outbox.takeUnsaved();
     const rows = fresh.filter(({ key }) => this.#shelf.keeps(key));
-    const puts: (readonly [string, unknown])[] = rows.map((op) => this.#replica.row(op));
+    const puts: Put[] = rows.map((op) => this.#replica.row(op));
     // Whoever finds changes of a session that is not there yet has to make it under the same nonce, also after an eviction.
     if (fresh.length > 0 && this.#replica.identifier === null) puts.push(["profile", this.#replica.profile]);
-    if (snapshot) puts.push(this.#shelf.cacheRow(this.#replica.cache()));
-    if (puts.length + stale.length + deletes.length === 0) return;
+    const snapshot = what === "changes" ? undefined : this.#shelf.snapshot(this.#replica.cache(), what === "reset");
+    if (!snapshot && puts.length + stale.length + deletes.length === 0) return;
     void this.#shelf
-      .write(puts, [...stale, ...deletes])
+      .write(puts, [...stale, ...deletes], snapshot)
       .then(done, failed)
       .then(() => this.#events.pulse());
   }
@@ -155,7 +155,7 @@ export class Keeper {
       const names = unusable.map(({ writer, op }) => rowName({ ...op, writer }));
       if (this.#waited) {
         this.flush();
-        this.save(false, names);
+        this.save("changes", names);
       } else if (names.length > 0) void this.#shelf.write([], names).catch(() => undefined);
     } catch {
       // Works from memory; the next write or awake tries again.

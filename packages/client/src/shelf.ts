@@ -1,5 +1,5 @@
 import { type AnyDefinition, decode, type Key, type Op, SessionError, type SessionErrorCode } from "@catnap/shared";
-import type { Disk, StorageState } from "./disk.ts";
+import type { Disk, GuardedPuts, Put, StorageState } from "./disk.ts";
 import type { Marks } from "./marks.ts";
 import type { BaseEntry } from "./memory.ts";
 import type { Facts } from "./news.ts";
@@ -18,6 +18,12 @@ export interface CacheRow {
   readonly facts: Facts | null;
   readonly entries: readonly (readonly [string, BaseEntry])[];
 }
+
+/** What the snapshot on disk is of: a small row, for whoever would write another one. */
+type Head = Pick<CacheRow, "identifier" | "rev" | "fingerprint">;
+
+/** The rows of which a snapshot consists. */
+export const snapshotRows: readonly string[] = ["cache", "head"];
 
 /** Who the browser profile is, and the secret by which its first requests know each other. */
 export interface ProfileRow {
@@ -145,12 +151,27 @@ export class Shelf {
     }
   }
 
-  cacheRow(row: Omit<CacheRow, "fingerprint">): readonly [string, CacheRow] {
+  /**
+   * A snapshot to write: not over a newer one, whose tab may have deleted rows of changes that this one does not contain
+   * yet; unless it is a `reset`, since the server went back in time.
+   */
+  snapshot(row: Omit<CacheRow, "fingerprint">, reset: boolean): GuardedPuts {
     const { fingerprint } = this.#definition;
+    const { identifier, rev } = row;
     const entries = row.entries.filter(([name]) => this.keeps(name));
     // A page that starts without some of the values asks for all of them.
-    const rev = entries.length < row.entries.length ? 0 : row.rev;
-    return ["cache", { ...row, rev, entries, fingerprint }];
+    const cache: CacheRow = { ...row, rev: entries.length < row.entries.length ? 0 : rev, entries, fingerprint };
+    const head: Head = { identifier, rev, fingerprint };
+    const isNewer = (found: Head | undefined) =>
+      found?.identifier === identifier && found.fingerprint === fingerprint && found.rev > rev;
+    return {
+      guard: "head",
+      passes: (found) => reset || !isNewer(found as Head | undefined),
+      puts: [
+        ["cache", cache],
+        ["head", head],
+      ],
+    };
   }
 
   /** Whether a key's values may touch the disk. */
@@ -158,8 +179,8 @@ export class Shelf {
     return this.#definition.keys.get(name)?.disk !== false;
   }
 
-  write(puts: readonly (readonly [string, unknown])[], deletes: readonly string[]): Promise<void> {
-    return this.#disk.write(puts, deletes);
+  write(puts: readonly Put[], deletes: readonly string[], snapshot?: GuardedPuts): Promise<void> {
+    return this.#disk.write(puts, deletes, snapshot);
   }
 
   /** Puts rows aside, at once, since the page ends. */

@@ -65,7 +65,7 @@ test("a thousand values written in one task are one request and two transactions
   try {
     for (let i = 0; i < 1000; i++) session.setValue(k(i), "v");
     await session.sleep();
-    await until(async () => (await browser.rows()).size === 2);
+    await until(async () => (await browser.rows()).size === 3);
   } finally {
     IDBDatabase.prototype.transaction = transaction;
   }

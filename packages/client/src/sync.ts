@@ -243,7 +243,7 @@ export class Sync {
     if (fits) {
       const quiet = news.rev === replica.rev && !news.reset && news.entries.length === 0 && push.ops.length === 0;
       replica.apply(news);
-      keeper.save(!quiet);
+      keeper.save(quiet ? "changes" : news.reset ? "reset" : "news");
       if (!quiet) tabs.tell({ kind: "synced", news });
     }
     // Told once, whatever becomes of the rest.

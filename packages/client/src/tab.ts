@@ -15,7 +15,7 @@ import type { Marks } from "./marks.ts";
 import { call } from "./memory.ts";
 import type { Post } from "./post.ts";
 import type { Replica } from "./replica.ts";
-import type { Shelf } from "./shelf.ts";
+import { type Shelf, snapshotRows } from "./shelf.ts";
 import { Sync } from "./sync.ts";
 import { type Channel, Tabs, type Wipe } from "./tabs.ts";
 
@@ -273,7 +273,7 @@ export class Tab implements SessionHome {
     const unsent = this.#replica.unsent();
     if (code === "SESSION_EXPIRED") {
       // The ops stay on disk, for the case that this very session comes back; its values do not.
-      this.#keeper.save(false, ["cache"]);
+      this.#keeper.save("changes", snapshotRows);
       this.#forget(this.#nonceAfter(profile.nonce), this.now());
     } else if (identifier === null) {
       // It was met by what this tab alone had sent: siblings may be in another by now.

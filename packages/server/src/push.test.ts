@@ -43,7 +43,7 @@ function createServer() {
     },
     push(parts: Parameters<typeof push>[0]) {
       const sent = push({ identifier: record.identifier, ...parts });
-      const outcome = applyPush(shop, record.entries, sent, 1_000);
+      const outcome = applyPush(shop, record, sent, 1_000);
       if (outcome.changes.size > 0) {
         const commit = { now: 0, accessedAt: 0, transactions: 1, expect: new Map(), changes: outcome.changes };
         record = committed(record.identifier, record, commit, record.rev + 1);
@@ -262,6 +262,15 @@ describe("the answer", () => {
     const byWatermark = server.push({ acked: 1, ops: [set(2, "clicks", 2, 1, 1)] });
     expect(byWatermark.reset).toBe(true);
     expect(server.value("clicks")).toBe(1);
+  });
+
+  test("is a reset also when the push itself brings the server to a revision that the tab has seen before", () => {
+    const server = createServer();
+    const backup = server.push({ ops: [set(1, "note", "first")] }) && server.record;
+    server.push({ profile: "profile-2", ops: [set(1, "clicks", 1, 0, null)] });
+    server.restore(backup);
+    const answer = server.push({ since: 2, acked: 1, ops: [set(2, "note", "second", 1)] });
+    expect(answer).toMatchObject({ reset: true, rev: 2, entries: { note: { rev: 2 } } });
   });
 });
 

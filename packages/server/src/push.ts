@@ -47,7 +47,7 @@ export interface AppliedPush {
   readonly changes: ReadonlyMap<string, EntryChange>;
   readonly notes: readonly Note[];
   readonly acked: number;
-  /** The tab claims acknowledgements that the session does not know of: the store has gone back in time. */
+  /** The tab knows of acknowledgements, or of a revision, that the session does not: the store has gone back in time. */
   readonly wentBack: boolean;
 }
 
@@ -58,7 +58,7 @@ export interface AppliedPush {
  */
 export function applyPush(
   definition: AnyDefinition,
-  entries: ReadonlyMap<string, Entry>,
+  { rev, entries }: Pick<SessionRecord, "rev" | "entries">,
   push: Push,
   room: number,
 ): AppliedPush {
@@ -118,7 +118,7 @@ export function applyPush(
   if (next) changes.set(marksKey, { value: formatMarks(next), writer: "server", seq: 0 });
   for (const [key, entry] of overwritten) tellLoser(push.profile, key, entry, entries, changes);
   if (next && !marksEntry) evictProfiles(entries, changes);
-  return { changes, notes, acked, wentBack: watermark < push.acked };
+  return { changes, notes, acked, wentBack: watermark < push.acked || rev < push.since };
 }
 
 /** The value after an op, validated: what a browser sends is checked as if nobody had checked it before. */
