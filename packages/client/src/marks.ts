@@ -29,13 +29,26 @@ export class Marks {
     }
   }
 
-  /** `nonce`: the one under which the browser goes on since its last wipe, which it thereby names. `wiped`: that of its last wipe of everything. */
+  /** `nonce`: the one under which the browser begins its next session; after a wipe it names that. `wiped`: that of its last wipe of everything. */
   get(what: "nonce" | "wiped"): string {
     return this.#get(what) ?? "";
   }
 
   set(what: "nonce" | "wiped", nonce: string): void {
     this.#set(what, nonce);
+  }
+
+  /**
+   * The nonce under which the browser goes on once this session has ended, the same for all its tabs. From here on it is
+   * the one at hand: what has begun a session begins no other, which would have the same identifier.
+   */
+  successor(identifier: string, fresh: () => string): string {
+    const [known, nonce] = (this.#get("next") ?? "").split(" ");
+    if (known === identifier && nonce !== undefined) return nonce;
+    const next = fresh();
+    this.#set("next", `${identifier} ${next}`);
+    this.#set("nonce", next);
+    return next;
   }
 
   #get(what: string): string | null | undefined {

@@ -19,6 +19,8 @@ export const rowName = ({ writer, seq }: Pending) => `op:${writer}:${String(seq)
 export class Outbox {
   /** Lamport's clock over all tabs: the highest seq seen. */
   clock = 0;
+  /** The highest seq that an op was given in the place of an earlier one. */
+  renumberedTo = 0;
   /** Ops by seq, oldest first. */
   readonly own: Map<number, Pending> = new Map();
   /** Rows of other page loads, by writer: each is complete up to its last. */
@@ -61,6 +63,7 @@ export class Outbox {
       if (this.#frozen.has(op)) continue;
       this.#drop(op);
       this.#add({ ...op, seq: ++this.clock });
+      this.renumberedTo = this.clock;
     }
   }
 

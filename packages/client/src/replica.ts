@@ -27,8 +27,10 @@ export class Replica {
   writer: string;
   /** Other page loads whose ops are all acknowledged and that will never push again. */
   readonly retired: Set<string> = new Set();
-  /** Whether a push with ops has left: from then on the server may know profile, nonce and seqs, and they stay. */
+  /** Whether a push with ops has left: from then on the server may know profile and seqs, and they stay. */
   spoke = false;
+  /** When the first one has left under the nonce at hand, which may have begun a session since. */
+  begunAt: number = Number.POSITIVE_INFINITY;
   /** The disk holds ops of another session, which go out only if that one comes back. */
   parked = false;
   /** The page was rendered without a session: one that the disk holds is shown only when the server names it. */
@@ -48,6 +50,16 @@ export class Replica {
     this.profile = profile;
     this.writer = id(8);
     this.facts = this.#unknown();
+  }
+
+  get begun(): boolean {
+    return this.begunAt < Number.POSITIVE_INFINITY;
+  }
+
+  /** What goes home from here on begins another session than what has left. */
+  renew(nonce: string): void {
+    this.profile = { ...this.profile, nonce };
+    this.begunAt = Number.POSITIVE_INFINITY;
   }
 
   /** Takes the state that the server rendered into the page, unless the tab knows better. */
@@ -78,15 +90,16 @@ export class Replica {
     outbox.clock = Math.max(outbox.clock, cache?.clock ?? 0);
     // What was heard from siblings before the read began is on disk by now, or acknowledged.
     memory.remove((op) => op.writer !== this.writer && before.has(op));
-    // Of the session at hand: ops whose effect is in the snapshot, though their rows are still there.
-    if (cache && cache.identifier === this.identifier) this.#decide(cache.decided);
+    // Of the session at hand, unless its time seems to be over.
+    const own =
+      cache?.identifier === this.identifier && (cache.facts?.expiresAt ?? Number.POSITIVE_INFINITY) > this.#now()
+        ? cache
+        : undefined;
+    // Ops whose effect is in the snapshot, though their rows are still there.
+    if (own) this.#decide(own.decided);
     outbox.adopt(ops.filter(ours));
     outbox.renumber();
-    const news =
-      cache &&
-      (cache.facts?.expiresAt ?? Number.POSITIVE_INFINITY) > this.#now() &&
-      (cache.rev > this.rev || this.rev === 0);
-    const entries = news && cache.identifier === this.identifier ? cache : undefined;
+    const entries = own && (own.rev > this.rev || this.rev === 0) ? own : undefined;
     this.apply({ ...nothing, ...entries, reset: entries !== undefined, rev: entries?.rev ?? this.rev });
     return unusable.filter(ours);
   }
@@ -112,6 +125,7 @@ export class Replica {
     const retire = [...this.retired].slice(0, surplus);
     this.outbox.freeze(sent);
     this.spoke ||= sent.length > 0;
+    if (sent.length > 0 && !this.begun) this.begunAt = this.#now();
     return {
       protocol,
       identifier: this.identifier,
@@ -198,6 +212,7 @@ export class Replica {
   reset(nonce: string, expiresAt: number = Number.POSITIVE_INFINITY): void {
     this.identifier = null;
     this.spoke = false;
+    this.begunAt = Number.POSITIVE_INFINITY;
     this.rev = this.#acked = 0;
     this.#decided = {};
     this.writer = this.#id(8);

@@ -1,5 +1,5 @@
 import type { Push } from "@catnap/shared";
-import { IDBDatabase } from "fake-indexeddb";
+import { IDBDatabase, IDBFactory } from "fake-indexeddb";
 import superjson from "superjson";
 import { afterEach, expect, test } from "vitest";
 import { type Browser, createWorld, type Fate, k, until } from "../test/world.ts";
@@ -73,6 +73,19 @@ test("a thousand values written in one task are one request and two transactions
   const looks = 1; // `rows` itself, at least once
   expect(transactions - looks).toBeLessThanOrEqual(2);
   expect(Object.keys((await browser.server()).entries)).toHaveLength(1000);
+});
+
+test("sleep waits for the acknowledgement also where the disk has given the change another number", async () => {
+  const { browser } = open();
+  const first = browser.tab();
+  first.session.setValue("theme", "dark");
+  await first.session.sleep();
+  // It knows neither the session, which it learns with the answer to its first push, nor the numbers given so far.
+  const { session } = browser.tab({ surroundings: { indexedDB: new IDBFactory() } });
+  session.setValue("note", "x");
+  await session.sleep();
+  expect(session.status()).toMatchObject({ state: "asleep", pending: 0 });
+  expect((await browser.server()).entries).toHaveProperty("note");
 });
 
 test.each<Fate>(["lost", "answer lost"])("a counter counts each change once when its push is: %s", async (fate) => {

@@ -6,6 +6,9 @@ import { failure, type Post } from "./post.ts";
 import type { Replica } from "./replica.ts";
 import type { Tabs } from "./tabs.ts";
 
+/** For how long a server recognises the first requests of one browser. */
+const claimMs = 60_000;
+
 /** What the synchroniser works with. */
 export interface SyncParts {
   readonly replica: Replica;
@@ -26,7 +29,7 @@ export interface SyncEvents {
   note(note: Note, mine: string | null | undefined): void;
   /** The server has ended the session. Comes before the call that found it out rejects. */
   ended(code: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED"): void;
-  /** The session that was to be begun under this nonce has ended already: it takes another. */
+  /** No session can be begun under this nonce any more: it takes another. */
   spent(nonce: string): void;
   pulse(): void;
 }
@@ -144,6 +147,10 @@ export class Sync {
     await keeper.load();
     // All tabs of a browser begin under one profile and one nonce, which the disk decides: the first changes wait for it.
     if (!replica.spoke && replica.outbox.own.size > 0) await keeper.settled();
+    // The server knows first requests by their nonce for a minute. Later they could only revive what has ended since.
+    if (replica.identifier === null && this.#parts.now() - replica.begunAt > claimMs) {
+      this.#events.spent(replica.profile.nonce);
+    }
     try {
       // First of all: the cookie still names a session that is to die, and a pull would bring its values back.
       for (const due of marks.list("end")) {

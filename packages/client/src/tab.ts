@@ -83,6 +83,8 @@ export class Tab implements SessionHome {
   #awake = false;
   /** The page ends in this moment. */
   #leaving = false;
+  /** The session that it has met last. */
+  #met: string | null = null;
   /** The wipes that this tab knows of, by their nonces. */
   readonly #wipes: Set<string>;
 
@@ -122,9 +124,7 @@ export class Tab implements SessionHome {
         pulse,
         ended: (code) => this.#ended(code),
         before: () => this.#bury(),
-        spent: (nonce) => {
-          replica.profile = { ...replica.profile, nonce: this.#nonceAfter(nonce) };
-        },
+        spent: (nonce) => replica.renew(this.#nonceAfter(nonce)),
       },
     );
     this.#live =
@@ -211,7 +211,7 @@ export class Tab implements SessionHome {
     const { outbox } = this.#replica;
     const last = outbox.clock;
     // A round that was under way already may have left without the latest ops.
-    const owes = () => [...outbox.own.keys()].some((seq) => seq <= last);
+    const owes = () => [...outbox.own.keys()].some((seq) => seq <= Math.max(last, outbox.renumberedTo));
     while (this.#sync.forced || owes()) await this.#sync.round();
   }
 
@@ -254,6 +254,7 @@ export class Tab implements SessionHome {
 
   /** Works out the status, and tells when it changed. */
   pulse(): void {
+    this.#meet();
     this.#live?.follow(this.#awake ? this.#replica.identifier : null);
     const pending = this.#replica.memory.pending();
     const { storage } = this.#parts.shelf;
@@ -274,7 +275,7 @@ export class Tab implements SessionHome {
     if (code === "SESSION_EXPIRED") {
       // The ops stay on disk, for the case that this very session comes back; its values do not.
       this.#keeper.save("changes", snapshotRows);
-      this.#forget(this.#nonceAfter(profile.nonce), this.now());
+      this.#forget(profile.nonce, this.now());
     } else if (identifier === null) {
       // It was met by what this tab alone had sent: siblings may be in another by now.
       outbox.acknowledge(writer, outbox.clock);
@@ -300,17 +301,28 @@ export class Tab implements SessionHome {
 
   /** Another tab has wiped: what is this tab's of it goes, too. */
   #obey({ what, nonce }: Wipe): void {
-    const { identifier, profile, spoke } = this.#replica;
+    const { identifier, begun } = this.#replica;
     if (what === "*" || what === identifier) {
       this.#leave(nonce);
     } else {
       this.#wipes.add(nonce);
       // What has left goes on under the nonce with which it left.
-      if (identifier === null && !spoke) this.#replica.profile = { ...profile, nonce };
+      if (identifier === null && !begun) this.#replica.renew(nonce);
     }
   }
 
-  /** The nonce under which the browser goes on, all tabs alike, after the session of this one has ended. */
+  /** The browser has a session: the nonce that may have begun it is put away, before it could begin another. */
+  #meet(): void {
+    const { identifier } = this.#replica;
+    if (identifier === null || identifier === this.#met) return;
+    this.#met = identifier;
+    const { marks, shelf } = this.#parts;
+    const nonce = marks.successor(identifier, () => shelf.fresh().nonce);
+    this.#wipes.add(nonce);
+    this.#replica.renew(nonce);
+  }
+
+  /** The nonce under which the browser goes on, all tabs alike, since this one is of no use any more. */
   #nonceAfter(spent: string): string {
     const { marks, shelf } = this.#parts;
     let nonce = marks.get("nonce");

@@ -150,6 +150,49 @@ test("what an expired session has parked reaches no later one, and none gets its
   }
 });
 
+test("what waits for a session that the server has ended reaches no other that a page without one begins", async () => {
+  const { world, browser } = open();
+  const a = await signedIn(browser);
+  const identifier = a.session.identifier();
+  world.fate = () => "lost";
+  a.session.setValue("note", "waiting-note");
+  await until(async () => (await onDisk(browser)).includes("waiting-note"));
+  a.kill();
+  // A form that logs out and comes back with a page for nobody.
+  world.fate = () => "ok";
+  await world.sessions.revoke(identifier);
+  browser.jar.cookie = "";
+  const b = browser.tab({ initialSnapshot: blank });
+  await b.session.awake();
+  b.session.setValue("theme", "dark");
+  await b.session.sleep();
+  expect(b.session.identifier()).not.toBe(identifier);
+  expect((await browser.server()).entries).toEqual({ theme: { value: '"dark"', rev: 1 } });
+});
+
+test("a first push that was not answered for a minute goes out as another browser's first, for it may have begun a session that has ended", async () => {
+  const { world, browser } = open();
+  let later = 0;
+  const { session } = browser.tab({ surroundings: { now: () => Date.now() + later } });
+  await session.awake();
+  world.fate = () => "lost";
+  session.setValue("note", "x");
+  const nonces = [];
+  for (later of [0, 50_000, 61_000, 70_000]) {
+    await session.sleep().catch(() => undefined);
+    nonces.push(/"nonce":"([^"]+)"/.exec(world.requests.at(-1)?.body ?? "")?.[1]);
+  }
+  const [first, second, third, fourth] = nonces;
+  expect(first).toBe(second);
+  expect(third).not.toBe(second);
+  expect(third).toBe(fourth);
+  const other = browser.tab();
+  other.session.setValue("theme", "dark");
+  world.fate = () => "ok";
+  await Promise.all([session.sleep(), other.session.sleep()]);
+  expect(other.session.identifier()).toBe(session.identifier());
+});
+
 test("the tabs of an expired session begin the next one together", async () => {
   let now = Date.now();
   const { world, browser } = open(createWorld({ timeout: 60, clock: () => now }));
@@ -413,7 +456,8 @@ test("a session that was revoked takes nothing with it that a tab without one ha
   const found = a.session.awake();
   release();
   await Promise.all([first, found]);
-  await until(() => a.session.identifier() === b.session.identifier());
+  await until(() => a.session.hasValue("theme"));
+  expect(a.session.identifier()).toBe(b.session.identifier());
   expect((await browser.server()).entries).toMatchObject({ theme: { value: '"dark"' } });
   expect(b.session.value("theme")).toBe("dark");
 });
