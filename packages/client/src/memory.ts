@@ -108,6 +108,11 @@ export class Memory {
     this.#touched.add(name);
   }
 
+  /** The server's values as this tab knows them. */
+  *values(): Iterable<readonly [string, string]> {
+    for (const [name, { value }] of this.base) if (value !== null) yield [name, value];
+  }
+
   clearBase(): void {
     for (const name of this.base.keys()) this.#touched.add(name);
     this.base.clear();

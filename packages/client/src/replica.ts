@@ -1,5 +1,6 @@
 import {
   type AnyDefinition,
+  checksum,
   decode,
   maxOpsPerPush,
   type Push,
@@ -135,6 +136,7 @@ export class Replica {
       upTo: sent.at(-1)?.seq ?? 0,
       since: this.rev,
       acked: own ? this.#acked : 0,
+      ...(sent.length === 0 && this.rev > 0 ? { checksum: checksum(this.memory.values()) } : {}),
       ...(own && retire.length > 0 ? { retire } : {}),
       ...(this.identifier === null ? { nonce: this.profile.nonce } : {}),
     };

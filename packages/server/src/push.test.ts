@@ -1,4 +1,4 @@
-import { counter, defineSession, merge, type Op, value } from "@catnap/shared";
+import { checksum, counter, defineSession, merge, type Op, value } from "@catnap/shared";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -272,6 +272,18 @@ describe("the answer", () => {
     const answer = server.push({ since: 2, acked: 1, ops: [set(2, "note", "second", 1)] });
     expect(answer).toMatchObject({ reset: true, rev: 2, entries: { note: { rev: 2 } } });
   });
+});
+
+test("a tab that seems to be up to date with another past than the server's is told everything", () => {
+  const server = createServer();
+  const told = server.push({ ops: [set(1, "note", "mine"), set(2, "clicks", 1, 0, null)] });
+  const knows = checksum([
+    ["note", '"mine"'],
+    ["clicks", "1"],
+  ]);
+  expect(server.push({ since: told.rev, checksum: knows })).not.toHaveProperty("reset");
+  const other = server.push({ since: told.rev, checksum: knows + 1 });
+  expect(other).toMatchObject({ reset: true, entries: { note: { value: '"mine"' }, clicks: { value: "1" } } });
 });
 
 describe("before anything is read or applied", () => {

@@ -4,6 +4,7 @@ import {
   applyOp,
   assertPlain,
   byteLength,
+  checksum,
   decode,
   isSessionError,
   type Key,
@@ -265,7 +266,7 @@ export function answerPush(
   outcome: Pick<AppliedPush, "notes" | "acked" | "wentBack">,
   now: number,
 ): SyncSuccess {
-  const reset = outcome.wentBack || push.since > record.rev;
+  const reset = outcome.wentBack || push.since > record.rev || differs(definition, record, push);
   const sent = new Map(push.ops.map((op) => [op.key, op.value]));
   const entries: Record<string, WireEntry> = {};
   const deleted: Record<string, number> = {};
@@ -294,6 +295,25 @@ export function answerPush(
     notes: marksEntry && marksEntry.rev > push.since ? [...outcome.notes, ...lost] : outcome.notes,
     facts: factsOf(record, now),
   };
+}
+
+/** Checksums of entries, which are never changed: most stores give the same ones with every request. */
+const checksums = new WeakMap<SessionRecord["entries"], number>();
+
+/** Whether a tab that seems to be up to date is not. */
+function differs({ keys }: AnyDefinition, { rev, entries }: SessionRecord, push: Push): boolean {
+  if (push.checksum === undefined || push.since !== rev) return false;
+  let known = checksums.get(entries);
+  if (known === undefined) {
+    const values: [string, string][] = [];
+    for (const [name, { value }] of entries) {
+      const key = keys.get(name);
+      if (value !== null && key && key.access !== "secret") values.push([name, value]);
+    }
+    known = checksum(values);
+    checksums.set(entries, known);
+  }
+  return known !== push.checksum;
 }
 
 /** Whether anything after `since` is not of the browser with this profile itself, which knows it already. */

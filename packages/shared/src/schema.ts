@@ -25,6 +25,7 @@ const pushSchema = z
     upTo: whole,
     since: whole,
     acked: whole,
+    checksum: whole.optional(),
     retire: z.array(token(64)).max(64).optional(),
     nonce: z
       .string()

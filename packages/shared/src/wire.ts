@@ -2,7 +2,7 @@ import type { Op } from "./patch.ts";
 import type { SessionErrorCode } from "./session-error.ts";
 
 /** The version of the messages below. Raised whenever one of them changes its meaning or shape. */
-export const protocol = 1;
+export const protocol = 2;
 
 /** The most ops that one push carries; a longer outbox goes home in several. */
 export const maxOpsPerPush = 1_000;
@@ -21,6 +21,11 @@ export interface Push {
   readonly since: number;
   /** The writer's highest acknowledged seq: a server that knows less has gone back in time. */
   readonly acked: number;
+  /**
+   * Of what the tab knows of the session at `since`, in a push of no ops: a server whose past is another one, since a
+   * backup was restored, may have come to the same revision.
+   */
+  readonly checksum?: number;
   /** Writers of this profile whose ops are all acknowledged and that will never push again. */
   readonly retire?: readonly string[];
   /** 256 random bits of the browser, sent while it knows of no session: first requests at once recognise each other by it. */
