@@ -34,6 +34,10 @@ export class Replica {
   begunAt: number = Number.POSITIVE_INFINITY;
   /** The disk holds ops of another session, which go out only if that one comes back. */
   parked = false;
+  /** The values of the session are put away, not its revision: nothing older may be taken for news. */
+  #hidden = false;
+  /** Pushes that asked for everything since then. */
+  readonly #whole = new WeakSet<Push>();
   /** The page was rendered without a session: one that the disk holds is shown only when the server names it. */
   #blank = false;
   /** The writer's highest acknowledged seq. */
@@ -51,6 +55,11 @@ export class Replica {
     this.profile = profile;
     this.writer = id(8);
     this.facts = this.#unknown();
+  }
+
+  /** The revision that this tab can be told the difference to. */
+  get since(): number {
+    return this.#hidden ? 0 : this.rev;
   }
 
   get begun(): boolean {
@@ -100,8 +109,9 @@ export class Replica {
     if (own) this.#decide(own.decided);
     outbox.adopt(ops.filter(ours));
     outbox.renumber();
-    const entries = own && (own.rev > this.rev || this.rev === 0) ? own : undefined;
-    this.apply({ ...nothing, ...entries, reset: entries !== undefined, rev: entries?.rev ?? this.rev });
+    if (own && (own.rev > this.rev || (own.rev === this.rev && this.since === 0)))
+      this.apply({ ...nothing, ...own, reset: true });
+    else this.memory.settle();
     return unusable.filter(ours);
   }
 
@@ -127,19 +137,21 @@ export class Replica {
     this.outbox.freeze(sent);
     this.spoke ||= sent.length > 0;
     if (sent.length > 0 && !this.begun) this.begunAt = this.#now();
-    return {
+    const push: Push = {
       protocol,
       identifier: this.identifier,
       profile,
       writer,
       ops: sent.map(({ writer: _, ...op }) => op),
       upTo: sent.at(-1)?.seq ?? 0,
-      since: this.rev,
+      since: this.since,
       acked: own ? this.#acked : 0,
-      ...(sent.length === 0 && this.rev > 0 ? { checksum: checksum(this.memory.values()) } : {}),
+      ...(sent.length === 0 && this.since > 0 ? { checksum: checksum(this.memory.values()) } : {}),
       ...(own && retire.length > 0 ? { retire } : {}),
       ...(this.identifier === null ? { nonce: this.profile.nonce } : {}),
     };
+    if (this.#hidden) this.#whole.add(push);
+    return push;
   }
 
   /** Whether a push is one of this session, as it is now. */
@@ -159,7 +171,7 @@ export class Replica {
       since: push.since,
       rev: answer.rev,
       entries,
-      reset: answer.reset === true,
+      reset: answer.reset === true || this.#whole.has(push),
       writer: push.writer,
       acked: answer.acked,
       decided: answer.decided,
@@ -169,7 +181,7 @@ export class Replica {
 
   /** Whether news are the difference to a state that this tab does not have: it is behind, or has put it away. */
   lacks({ since, reset }: News): boolean {
-    return since > this.rev && !reset;
+    return since > this.since && !reset;
   }
 
   /** Takes news in, in one step: entries, acknowledged ops, then each subscriber once. Older news than what is known is ignored. */
@@ -190,6 +202,7 @@ export class Replica {
     // A server that went back in time knows less than we were told: then that is what it knows.
     if (news.writer === this.writer) this.#acked = news.reset ? news.acked : Math.max(this.#acked, news.acked);
     this.rev = news.rev;
+    this.#hidden = false;
     if (news.reset || news.writer !== "") this.#decided = news.decided;
     this.facts = news.facts ?? this.facts;
   }
@@ -197,7 +210,7 @@ export class Replica {
   /** From no session to one: ops made without belong to it from here on, and their rows are written anew. */
   adopt(identifier: string): void {
     this.identifier = identifier;
-    this.#blank = false;
+    this.#blank = this.#hidden = false;
     this.rev = 0;
     this.outbox.saved.clear();
   }
@@ -205,7 +218,7 @@ export class Replica {
   /** Shows nothing of a session whose time seems to be over, but what this browser has not sent, until the server has been asked. */
   hideExpired(): void {
     if (this.identifier === null || this.facts.expiresAt > this.#now()) return;
-    this.rev = 0;
+    this.#hidden = true;
     this.memory.clearBase();
     this.memory.settle();
   }
@@ -213,14 +226,12 @@ export class Replica {
   /** Forgets the session and becomes another writer, under another nonce. The ops are gone from memory, not from disk. */
   reset(nonce: string, expiresAt: number = Number.POSITIVE_INFINITY): void {
     this.identifier = null;
-    this.spoke = false;
-    this.begunAt = Number.POSITIVE_INFINITY;
+    this.spoke = this.#blank = this.#hidden = false;
+    this.renew(nonce);
     this.rev = this.#acked = 0;
     this.#decided = {};
     this.writer = this.#id(8);
-    this.profile = { ...this.profile, nonce };
     this.facts = { ...this.#unknown(), expiresAt };
-    this.#blank = false;
     this.retired.clear();
     this.memory.clearBase();
     this.outbox.clear();
