@@ -17,7 +17,8 @@ import type { Post } from "./post.ts";
 import type { Replica } from "./replica.ts";
 import { type Shelf, snapshotRows } from "./shelf.ts";
 import { Sync } from "./sync.ts";
-import { type Channel, Tabs, type Wipe } from "./tabs.ts";
+import { type Channel, Tabs } from "./tabs.ts";
+import { Wiper } from "./wiper.ts";
 
 /** What a tab's session is doing, and whether its changes are safe. A new object only when something differs. */
 export interface Status {
@@ -78,15 +79,12 @@ export class Tab implements SessionHome {
   readonly #keeper: Keeper;
   readonly #tabs: Tabs;
   readonly #sync: Sync;
+  readonly #wiper: Wiper;
   readonly #live: Live | undefined;
   #status: Status;
   #awake = false;
   /** The page ends in this moment. */
   #leaving = false;
-  /** The session that it has met last. */
-  #met: string | null = null;
-  /** The wipes that this tab knows of, by their nonces. */
-  readonly #wipes: Set<string>;
 
   constructor(parts: TabParts) {
     const { replica, shelf } = parts;
@@ -95,7 +93,11 @@ export class Tab implements SessionHome {
     this.definition = parts.definition;
     this.decoded = replica.memory.decoded;
     this.#status = { state: "asleep", pending: 0, storage: shelf.storage };
-    this.#wipes = new Set(["", parts.marks.get("nonce"), parts.marks.get("wiped")]);
+    this.#wiper = new Wiper(parts, {
+      wiped: (wipe) => this.#tabs.tell({ kind: "wipe", ...wipe }),
+      abandon: (nonce) => this.#sync.abandon(nonce),
+      forget: (nonce) => this.#forget(nonce),
+    });
     const pulse = () => this.pulse();
     const note = ({ seq: _, ...told }: Note, mine: string | null | undefined) => {
       const { key } = told;
@@ -103,9 +105,7 @@ export class Tab implements SessionHome {
     };
     this.#tabs = new Tabs(replica, parts.openChannel, {
       behind: () => this.#sync.catchUp(),
-      wiped: (wipe) => {
-        if (!this.#wipes.has(wipe.nonce)) this.#obey(wipe);
-      },
+      wiped: (wipe) => this.#wiper.heard(wipe),
       changed: () => {
         this.#keeper.save();
         this.pulse();
@@ -123,8 +123,8 @@ export class Tab implements SessionHome {
         note,
         pulse,
         ended: (code) => this.#ended(code),
-        before: () => this.#bury(),
-        spent: (nonce) => replica.renew(this.#nonceAfter(nonce)),
+        before: () => this.#wiper.bury(),
+        spent: (nonce) => replica.renew(this.#wiper.nonceAfter(nonce)),
       },
     );
     this.#live =
@@ -223,13 +223,13 @@ export class Tab implements SessionHome {
   async invalidate(): Promise<void> {
     // One that this tab cannot name, since it has not met it, is asked for; one that is made after now is another.
     this.#parts.marks.add("end", this.#replica.identifier ?? `*${this.now()}`);
-    this.#wipe("*");
+    this.#wiper.wipe("*");
     await this.#sync.nextRound();
   }
 
   /** The page goes: synchronous only. At most one small put, and one `fetch` of what the server has not acknowledged. */
   depart(leaving: boolean): void {
-    this.#bury();
+    this.#wiper.bury();
     this.#awake = false;
     this.#leaving = true;
     // Until the handlers of this departure have all run: what they write has no other chance.
@@ -254,7 +254,7 @@ export class Tab implements SessionHome {
 
   /** Works out the status, and tells when it changed. */
   pulse(): void {
-    this.#meet();
+    this.#wiper.meet();
     this.#live?.follow(this.#awake ? this.#replica.identifier : null);
     const pending = this.#replica.memory.pending();
     const { storage } = this.#parts.shelf;
@@ -280,83 +280,14 @@ export class Tab implements SessionHome {
       // It was met by what this tab alone had sent: siblings may be in another by now.
       outbox.acknowledge(writer, outbox.clock);
       this.#keeper.save();
-      this.#leave(this.#nonceAfter(profile.nonce));
-    } else this.#wipe(identifier);
+      this.#wiper.leave(this.#wiper.nonceAfter(profile.nonce));
+    } else this.#wiper.wipe(identifier);
     call(() => this.#parts.onExpired?.({ code, unsent }));
-  }
-
-  /** Wipes the session, or `"*"`: everything. The marks come first, then memory, the other tabs, the disk. */
-  #wipe(what: string): void {
-    const { shelf, marks } = this.#parts;
-    const { identifier } = this.#replica;
-    const { nonce } = shelf.fresh();
-    marks.set("nonce", nonce);
-    if (what === "*") marks.set("wiped", nonce);
-    if (identifier !== null) marks.add("dead", identifier);
-    const wiped = shelf.wipe(what);
-    this.#tabs.tell({ kind: "wipe", what, nonce });
-    this.#leave(nonce);
-    wiped.catch(() => undefined); // the mark stays, and the next start finishes it
-  }
-
-  /** Another tab has wiped: what is this tab's of it goes, too. */
-  #obey({ what, nonce }: Wipe): void {
-    const { identifier, begun } = this.#replica;
-    if (what === "*" || what === identifier) {
-      this.#leave(nonce);
-    } else {
-      this.#wipes.add(nonce);
-      // What has left goes on under the nonce with which it left.
-      if (identifier === null && !begun) this.#replica.renew(nonce);
-    }
-  }
-
-  /** The browser has a session: the nonce that may have begun it is put away, before it could begin another. */
-  #meet(): void {
-    const { identifier } = this.#replica;
-    if (identifier === null || identifier === this.#met) return;
-    this.#met = identifier;
-    const { marks, shelf } = this.#parts;
-    const nonce = marks.successor(identifier, () => shelf.fresh().nonce);
-    this.#wipes.add(nonce);
-    this.#replica.renew(nonce);
-  }
-
-  /** The nonce under which the browser goes on, all tabs alike, since this one is of no use any more. */
-  #nonceAfter(spent: string): string {
-    const { marks, shelf } = this.#parts;
-    let nonce = marks.get("nonce");
-    if (nonce === "" || nonce === spent) {
-      nonce = shelf.fresh().nonce;
-      marks.set("nonce", nonce);
-    }
-    this.#wipes.add(nonce);
-    return nonce;
-  }
-
-  /** Before anything is shown or sent: another tab may have wiped it, unheard by this one. */
-  #bury(): void {
-    const { marks } = this.#parts;
-    const [nonce, wiped] = [marks.get("nonce"), marks.get("wiped")];
-    if (!this.#wipes.has(wiped)) {
-      this.#wipes.add(wiped);
-      return this.#obey({ what: "*", nonce });
-    }
-    const dead = marks.list("dead").find((one) => one === this.#replica.identifier);
-    if (dead !== undefined || !this.#wipes.has(nonce)) this.#obey({ what: dead ?? "", nonce });
-  }
-
-  /** What was wiped is forgotten, and what may still be under way to the server under its nonce is to end. */
-  #leave(nonce: string): void {
-    const { profile } = this.#replica;
-    if (profile.nonce !== nonce) this.#sync.abandon(profile.nonce);
-    this.#wipes.add(nonce);
-    this.#forget(nonce);
   }
 
   /** A page that comes back may show what was wiped meanwhile, or what has expired. */
   #comeBack(): void {
-    this.#bury();
+    this.#wiper.bury();
     this.#replica.hideExpired();
   }
 

@@ -1,3 +1,4 @@
+import { endsOf } from "./counters.ts";
 import { type Device, identityOf, type Tab, type World } from "./world.ts";
 
 type Key = "note" | "visits" | "tags";
@@ -25,35 +26,26 @@ interface Spell {
 export class Reference {
   readonly #spells: Spell[] = [];
   readonly #current = new Map<Tab, Spell>();
-  readonly #counted = new Map<Tab, number>();
   readonly #ended = new Map<Device, string>();
 
   changed(tab: Tab, key: Key, name: string): void {
-    const { identifier, changes } = this.#spell(tab);
+    const { identifier, changes } = this.#follow(tab);
     changes.push({ name, key, early: identifier === null, acked: false, doubtful: false });
   }
 
   /** After every step: which session each tab is in by now, and what is safe. */
   observe(world: World): void {
     for (const device of world.devices) {
-      const ended = [...device.marks].filter(([name]) => !name.endsWith("tail")).join();
       // What a tab did without a session may have been in one that it met and lost between two observations.
-      if (ended !== (this.#ended.get(device) ?? "")) this.#doubt((one) => one.device === device && !one.identifier);
-      this.#ended.set(device, ended);
+      if (endsOf(device) !== (this.#ended.get(device) ?? "")) {
+        this.#doubt((one) => one.device === device && !one.identifier);
+      }
+      this.#ended.set(device, endsOf(device));
     }
     for (const tab of world.devices.flatMap(({ tabs }) => tabs)) {
-      const identifier = identityOf(tab);
-      const ended = tab.expired.splice(0).length > 0;
-      const spell = this.#spell(tab);
-      if (spell.identifier === null && !ended) spell.identifier = identifier;
-      else if (spell.identifier !== identifier || ended) this.#end(tab, spell, identifier);
-      if (identifier === null) continue;
-      if (tab.session.status().pending === 0) for (const change of this.#spell(tab).changes) change.acked = true;
-      // A counter that only rises never falls on screen, whatever arrives in whatever order, while the session lives.
-      if (tab.session.isExpired()) this.#counted.delete(tab);
-      const [before = 0, visits] = [this.#counted.get(tab), tab.session.value("visits")];
-      if (visits < before) throw new Error(`A tab has shown ${before} visits, and now shows ${visits}`);
-      this.#counted.set(tab, visits);
+      const { identifier, changes } = this.#follow(tab);
+      if (identifier === null || tab.session.status().pending > 0) continue;
+      for (const change of changes) change.acked = true;
     }
   }
 
@@ -61,17 +53,17 @@ export class Reference {
   killed(tab: Tab): void {
     const own = this.#spell(tab);
     if (own.identifier === null) this.#doubt((one) => one === own);
-    for (const known of [this.#current, this.#counted]) known.delete(tab);
+    this.#current.delete(tab);
   }
 
   /** The device has wiped itself or lost its disk: what it alone held may be gone. */
   wiped = (device: Device): void => this.#doubt((one) => one.device === device);
 
+  /** The session has ended. A late first push may begin one of that name anew, which has nothing of it. */
+  died = (identifier: string): void => this.#lose((one) => one.identifier === identifier);
+
   /** The server has forgotten what it knew. */
-  wentBack(): void {
-    for (const { changes } of this.#spells) for (const change of changes) change.doubtful = true;
-    this.#counted.clear();
-  }
+  wentBack = (): void => this.#lose(() => true);
 
   /** Holds what a session shows, in a tab or in the store, against the changes that were made; at the end, all of them. */
   check(where: string, identifier: string | null, { note, visits = 0, tags = [] }: Shown, atRest: boolean): void {
@@ -98,14 +90,28 @@ export class Reference {
     if (wrong.length > 0) throw new Error(`${where} ${wrong.join("; ")}`);
   }
 
+  /** What the tab does in the session that it is in by now. */
+  #follow(tab: Tab): Spell {
+    const identifier = identityOf(tab);
+    const ended = tab.expired.splice(0).length > 0;
+    const spell = this.#spell(tab);
+    if (spell.identifier === null && !ended) spell.identifier = identifier;
+    else if (spell.identifier !== identifier || ended) this.#end(tab, spell, identifier);
+    return this.#spell(tab);
+  }
+
   #end(tab: Tab, { device, identifier: left }: Spell, identifier: string | null): void {
     this.#doubt((one) => one.device === device && one.identifier === left);
-    for (const known of [this.#current, this.#counted]) known.delete(tab);
+    this.#current.delete(tab);
     this.#spell(tab).identifier = identifier;
   }
 
   #doubt(which: (spell: Spell) => boolean): void {
     for (const { changes } of this.#spells.filter(which)) for (const one of changes) one.doubtful ||= !one.acked;
+  }
+
+  #lose(which: (spell: Spell) => boolean): void {
+    for (const { changes } of this.#spells.filter(which)) for (const change of changes) change.doubtful = true;
   }
 
   #named(key: Key, test: (change: Change, spell: Spell) => boolean): string[] {

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { Counters } from "./counters.ts";
 import { Reference } from "./reference.ts";
 import { type Device, identityOf, type Tab, World } from "./world.ts";
 
@@ -13,7 +14,18 @@ export type Step = {
   | { readonly do: "network"; readonly rounds: number }
   | { readonly do: "pass"; readonly seconds: number }
   | { readonly do: "rotate" | "login" | "logout"; readonly lost: boolean }
-  | { readonly do: "revoke" | "share" | "forget cookie" | "evict" | "clear site data" | "back up" | "restore" }
+  | {
+      readonly do:
+        | "revoke"
+        | "share"
+        | "meet"
+        | "sweep"
+        | "forget cookie"
+        | "evict"
+        | "clear site data"
+        | "back up"
+        | "restore";
+    }
 );
 
 const step: fc.Arbitrary<Step> = fc
@@ -31,6 +43,7 @@ const step: fc.Arbitrary<Step> = fc
         }),
       },
       { weight: 8, arbitrary: fc.record({ do: fc.constant("network"), rounds: fc.integer({ min: 1, max: 4 }) }) },
+      { weight: 3, arbitrary: fc.record({ do: fc.constant("meet") }) },
       { weight: 4, arbitrary: fc.record({ do: fc.constant("pass"), seconds: fc.constantFrom(1, 1, 5, 61, 3601) }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("rotate", "login", "logout"), lost: fc.boolean() }) },
       {
@@ -42,6 +55,7 @@ const step: fc.Arbitrary<Step> = fc
             "evict",
             "clear site data",
             "revoke",
+            "sweep",
             "forget cookie",
             "back up",
             "restore",
@@ -55,7 +69,8 @@ const step: fc.Arbitrary<Step> = fc
   .map(([where, what]) => ({ ...where, ...what }) as Step);
 
 /** Any schedule of up to so many steps. */
-export const schedules = (maxLength: number): fc.Arbitrary<Step[]> => fc.array(step, { minLength: 1, maxLength });
+export const schedules = (maxLength: number): fc.Arbitrary<Step[]> =>
+  fc.array(step, { minLength: 1, maxLength, size: "max" });
 
 /** Plays a schedule, lets everything come to rest, and checks the invariants. Throws what is broken. */
 export async function play(steps: readonly Step[]): Promise<void> {
@@ -72,6 +87,8 @@ export async function play(steps: readonly Step[]): Promise<void> {
 class Play {
   readonly #world: World;
   readonly #reference: Reference = new Reference();
+  readonly #counters = new Counters();
+  #living: string[] = [];
   #backup = 0;
   #changes = 0;
 
@@ -80,12 +97,13 @@ class Play {
   }
 
   async run(steps: readonly Step[]): Promise<void> {
-    // A day slow, a day fast.
-    for (const skew of [-86_400_000, 86_400_000]) this.#world.tab(this.#world.device(skew));
+    // A day slow, with live streams; a day fast, without.
+    this.#world.tab(this.#world.device(-86_400_000, true));
+    this.#world.tab(this.#world.device(86_400_000));
     for (const one of steps) {
       await this.#take(one);
       await this.#world.settle();
-      this.#reference.observe(this.#world);
+      await this.#observe();
       this.#checkTabs(false);
     }
     await this.#rest();
@@ -127,9 +145,20 @@ class Play {
           if (identifier !== null) await world.sessions.revoke(identifier);
         }
         return;
+      case "sweep":
+        return void (await world.sessions.sweep());
       case "share":
         // The other device is given this session, as by a ticket.
         for (const other of world.devices) other.cookie = device.cookie;
+        return;
+      case "meet":
+        // What this device has goes home, and the other one opens the same session: whoever is live follows it.
+        for (const other of world.devices) {
+          if (device.cookie !== "") other.cookie = device.cookie;
+          for (const each of other.tabs) if (!each.frozen) this.#wake(each);
+          await world.settle();
+          await this.#network(3);
+        }
         return;
       case "forget cookie":
         device.cookie = "";
@@ -156,6 +185,7 @@ class Play {
         await world.settle();
         await world.restore(this.#backup);
         this.#reference.wentBack();
+        this.#counters.wentBack();
     }
   }
 
@@ -163,6 +193,7 @@ class Play {
     device.disk.rows.clear();
     device.marks.clear();
     this.#reference.wiped(device);
+    this.#counters.cleared(device);
   }
 
   #inTab(tab: Tab, what: Step["do"]): void {
@@ -219,10 +250,12 @@ class Play {
     const world = this.#world;
     for (let round = 0; round < rounds && world.messages.length > 0; round++) {
       for (const message of [...world.messages]) {
+        // A stream that its tab has left takes its message along.
+        if (!world.messages.includes(message)) continue;
         if (!message.answer) await world.deliver(message);
         world.answer(message);
         await world.settle();
-        this.#reference.observe(world);
+        await this.#observe();
       }
     }
   }
@@ -237,13 +270,21 @@ class Play {
     for (let round = 0; round < 4; round++) {
       for (const tab of world.devices.flatMap(({ tabs }) => tabs)) this.#inTab(tab, "show");
       await world.settle();
-      this.#reference.observe(world);
+      await this.#observe();
       for (let i = 0; i < 20 && (world.messages.length > 0 || i === 0); i++) {
         await this.#network(8);
         await world.pass(1000);
-        this.#reference.observe(world);
+        await this.#observe();
       }
     }
+  }
+
+  async #observe(): Promise<void> {
+    const living = await this.#world.identifiers();
+    for (const identifier of this.#living) if (!living.includes(identifier)) this.#reference.died(identifier);
+    this.#living = living;
+    this.#reference.observe(this.#world);
+    this.#counters.observe(this.#world);
   }
 
   #checkTabs(final: boolean): void {

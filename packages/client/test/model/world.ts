@@ -1,5 +1,14 @@
 import { createSessions, type SessionStore } from "@catnap/server";
-import { counter, defineSession, homeOf, merge, type Push, value } from "@catnap/shared";
+import {
+  type ChangesEvent,
+  type ChangesInput,
+  counter,
+  defineSession,
+  homeOf,
+  merge,
+  type Push,
+  value,
+} from "@catnap/shared";
 import { initTRPC } from "@trpc/server";
 import { z } from "zod";
 import { memoryStore } from "../../../server/src/stores/memory.ts";
@@ -10,7 +19,9 @@ import {
   type Expired,
   type SessionProcedures,
 } from "../../src/index.ts";
+import type { ChangesListener } from "../../src/post.ts";
 import { SimulatedDisk } from "./disk.ts";
+import { SimulatedStream } from "./stream.ts";
 import { SimulatedTime } from "./time.ts";
 
 const definition = defineSession({
@@ -22,7 +33,7 @@ const definition = defineSession({
 });
 type Definition = typeof definition;
 
-/** A request on its way, and its answer on the way back: the schedule decides what becomes of each. */
+/** A request on its way, and its answer on the way back, or an event of a live stream: the schedule decides what becomes of each. */
 export interface Message {
   readonly tab: Tab;
   readonly cookie: string;
@@ -40,6 +51,8 @@ export interface Device {
   readonly tabs: Tab[];
   /** Its clock's error, in milliseconds. */
   readonly skew: number;
+  /** Whether its tabs follow live streams, each one of its own. */
+  readonly live: boolean;
 }
 
 export interface Tab {
@@ -67,6 +80,8 @@ export class World {
   readonly #stores: RewindableStore = new RewindableStore();
   readonly #server = createServer(this.#stores, () => this.time.now);
   readonly #random: () => number;
+  /** All that there ever were, of which some still run. */
+  readonly #streams: SimulatedStream[] = [];
   #ids = 0;
 
   /** `random` is the tabs', for their retries; by default each waits for as long as it may. */
@@ -78,9 +93,9 @@ export class World {
     return this.#server.sessions;
   }
 
-  device(skew: number): Device {
+  device(skew: number, live = false): Device {
     const disk = new SimulatedDisk((task) => this.#ready.push(task));
-    const device: Device = { cookie: "", disk, marks: new Map(), tabs: [], skew };
+    const device: Device = { cookie: "", disk, marks: new Map(), tabs: [], skew, live };
     this.devices.push(device);
     return device;
   }
@@ -101,6 +116,7 @@ export class World {
       definition,
       trpc: this.#procedures(act),
       url: "/session",
+      live: device.live,
       onExpired: (event) => expired.push(event),
       surroundings: {
         now: () => this.time.now + device.skew,
@@ -189,8 +205,9 @@ export class World {
   }
 
   /** The store is as it was after so many steps. */
-  restore(taken: number): Promise<void> {
-    return this.#stores.rewind(taken);
+  async restore(taken: number): Promise<void> {
+    for (const stream of this.#streams.splice(0)) stream.break();
+    await this.#stores.rewind(taken);
   }
 
   async identifiers(): Promise<string[]> {
@@ -253,7 +270,18 @@ export class World {
     return {
       sync: { mutate: (push: Push) => this.#send(act, "sync", push) },
       invalidate: { mutate: (input) => this.#send(act, "invalidate", input) },
+      changes: { subscribe: (input, listener) => this.#subscribe(act, input, listener) },
     };
+  }
+
+  #subscribe({ tab }: { tab?: Tab }, input: ChangesInput, listener: ChangesListener): { unsubscribe(): void } {
+    if (!tab?.alive) return { unsubscribe() {} };
+    const { cookie } = tab.device;
+    const stream = new SimulatedStream(tab, this.messages, listener, (left, tell) =>
+      this.#server.follow(cookie, input, left, tell),
+    );
+    this.#streams.push(stream);
+    return stream;
   }
 
   #fetch(act: { tab?: Tab }): typeof fetch {
@@ -302,6 +330,14 @@ function createServer(store: SessionStore, clock: () => number) {
         return { cookies, error };
       }
     },
+    /** A live stream with this cookie, until it ends or the signal ends it. */
+    async follow(cookie: string, input: ChangesInput, signal: AbortSignal, tell: (event: ChangesEvent) => void) {
+      const session = sessions.wake({
+        headers: new Headers(cookie === "" ? {} : { cookie }),
+        setCookie: () => undefined,
+      });
+      for await (const [, event] of await createCaller({ session }, { signal }).session.changes(input)) tell(event);
+    },
   };
 }
 
@@ -321,6 +357,11 @@ class RewindableStore implements SessionStore {
   }
 
   readonly read: SessionStore["read"] = (key) => this.#store.read(key);
+  readonly watch: NonNullable<SessionStore["watch"]> = (key, listener) => {
+    const { watch } = this.#store;
+    if (!watch) throw new Error("The memory store watches");
+    return watch(key, listener);
+  };
   readonly find: SessionStore["find"] = (query) => this.#store.find(query);
   readonly write: SessionStore["write"] = (key, commit) => this.#do((store) => store.write(key, commit));
   readonly touch: SessionStore["touch"] = (touches) => this.#do((store) => store.touch(touches));

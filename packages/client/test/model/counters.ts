@@ -1,0 +1,54 @@
+import { type Device, identityOf, type Tab, type World } from "./world.ts";
+
+/** What a device remembers of sessions that have ended. */
+export function endsOf({ marks }: Device): string {
+  return [...marks].filter(([name]) => /:(dead|end|wiped?)$/.test(name)).join();
+}
+
+/** What each tab shows of the counter, which only rises: whatever arrives in whatever order, it never falls while the session lives. */
+export class Counters {
+  readonly #shown = new Map<Tab, { readonly identifier: string; readonly visits: number }>();
+  /** What these have shown may have been lost since, and they have not shown that yet. */
+  readonly #mayFall = new Set<Tab>();
+  readonly #ends = new Map<Device, string>();
+  #wentBack = false;
+
+  /** After every step. */
+  observe({ devices }: World): void {
+    for (const device of devices) {
+      const { tabs } = device;
+      const ended = endsOf(device) !== (this.#ends.get(device) ?? "");
+      this.#ends.set(device, endsOf(device));
+      // First requests more than a minute apart have begun two sessions, of which the browser keeps one.
+      const split = new Set(tabs.map(identityOf).filter((identifier) => identifier !== null)).size > 1;
+      for (const tab of tabs) {
+        // What a tab shows without a session may be of one that has ended.
+        if (split || (ended && identityOf(tab) === null)) this.#mayFall.add(tab);
+        this.#look(tab);
+      }
+    }
+  }
+
+  /** The server has forgotten what it knew: until all have heard of it, a tab may show one past or the other. */
+  wentBack(): void {
+    this.#wentBack = true;
+  }
+
+  /** The device has lost its disk. */
+  cleared({ tabs }: Device): void {
+    for (const tab of tabs) this.#mayFall.add(tab);
+  }
+
+  #look(tab: Tab): void {
+    const identifier = identityOf(tab);
+    const before = this.#shown.get(tab);
+    this.#shown.delete(tab);
+    if (identifier === null || this.#wentBack) return;
+    const visits = tab.session.value("visits");
+    const lasts = before?.identifier === identifier && !tab.session.isExpired();
+    if (lasts && visits < before.visits && !this.#mayFall.delete(tab)) {
+      throw new Error(`A tab has shown ${before.visits} visits, and now shows ${visits}`);
+    }
+    this.#shown.set(tab, { identifier, visits });
+  }
+}
