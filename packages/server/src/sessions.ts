@@ -156,8 +156,12 @@ export function createSessions<D extends AnyDefinition, const K extends string =
     async close() {
       sweeper.stop();
       streams.end();
-      await touches.flush();
-      await store.close();
+      try {
+        await touches.flush();
+      } finally {
+        touches.stop();
+        await store.close();
+      }
     },
   };
 }

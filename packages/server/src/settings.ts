@@ -113,6 +113,8 @@ export interface Settings {
   readonly Session: new (home: SessionHome) => Session;
   /** Whether anybody listens to the turns of a session's life. */
   readonly hasLife: boolean;
+  /** Whether anybody wants to know of sessions that expire. */
+  readonly tellsExpiry: boolean;
   readonly report: (event: SessionEvent) => void;
   readonly clock: () => number;
 }
@@ -177,6 +179,7 @@ export function settle<D extends AnyDefinition, K extends string>(
     hooks: options.hooks as SessionHooks<AnyDefinition> | undefined,
     Session: SessionClass,
     hasLife: options.hooks !== undefined || options.session !== undefined,
+    tellsExpiry: options.hooks?.expiring !== undefined || SessionClass.prototype.expiring !== Base.prototype.expiring,
     report: options.report ?? reportToStandardError,
     clock: options.clock ?? Date.now,
   };

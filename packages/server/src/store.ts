@@ -144,6 +144,11 @@ export interface SessionStore {
    * Commits that come close together may be one call, and a call may come for nothing: whoever watches reads again.
    */
   watch?(key: StoreKey, listener: (rev: number) => void): Unsubscribe;
+  /**
+   * Takes on a task of the background that one process at a time should do: `true` when nobody else holds it, or `holder`
+   * does already; it is the holder's for so many milliseconds from then on. A store that only one process uses has none.
+   */
+  lease?(task: string, holder: string, forMs: number): Promise<boolean>;
   /** Ends what the store opened itself. Calls after it reject with `STORE_UNAVAILABLE`; closing twice does nothing. */
   close(): Promise<void>;
 }

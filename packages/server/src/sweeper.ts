@@ -1,21 +1,26 @@
+import { randomUUID } from "node:crypto";
 import type { Settings } from "./settings.ts";
 import { expiresAt, type SessionRecord } from "./store.ts";
 
 /** Sessions that one step removes: small, so that sweeping never holds up requests for long. */
 const stepSize = 200;
 
-/** Removes expired sessions from time to time. Nobody depends on it: expiry is enforced on every read and write. */
+/**
+ * Removes expired sessions from time to time, one process at a time where the store can say whose turn it is. Nobody
+ * depends on it: expiry is enforced on every read and write.
+ */
 export class Sweeper {
   readonly #settings: Settings;
   readonly #expiring: (record: SessionRecord) => Promise<void>;
   readonly #timer: NodeJS.Timeout | null;
+  readonly #holder = randomUUID();
   #sweeping: Promise<number> | null = null;
 
   constructor(settings: Settings, expiring: (record: SessionRecord) => Promise<void>) {
     this.#settings = settings;
     this.#expiring = expiring;
     const { sweepIntervalMs, report } = settings;
-    const tick = () => void this.sweep().catch((error: unknown) => report({ kind: "background", error }));
+    const tick = () => void this.#inTurn().catch((error: unknown) => report({ kind: "background", error }));
     this.#timer = sweepIntervalMs > 0 ? setInterval(tick, sweepIntervalMs).unref() : null;
   }
 
@@ -23,9 +28,16 @@ export class Sweeper {
     if (this.#timer) clearInterval(this.#timer);
   }
 
-  /** Sweeps until nothing is left; a sweep under way is joined, not doubled. */
+  /** Sweeps, unless another process has the turn, which it keeps until it misses one. */
+  async #inTurn(): Promise<void> {
+    const { store, sweepIntervalMs } = this.#settings;
+    const mine = (await store.lease?.("sweep", this.#holder, sweepIntervalMs * 1.5)) ?? true;
+    if (mine) await this.sweep();
+  }
+
+  /** Sweeps until nothing is left, whosever turn it is; a sweep under way is joined, not doubled. */
   sweep(): Promise<number> {
-    this.#sweeping ??= (this.#settings.hasLife ? this.#sweepOneByOne() : this.#sweepInBulk()).finally(() => {
+    this.#sweeping ??= (this.#settings.tellsExpiry ? this.#sweepOneByOne() : this.#sweepInBulk()).finally(() => {
       this.#sweeping = null;
     });
     return this.#sweeping;

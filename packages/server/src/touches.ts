@@ -27,7 +27,7 @@ export class Touches {
     if (!earlier && record.accessedAt + timeoutMs - accessedAt <= delayMs) {
       return this.#store.touch([{ key, accessedAt, transactions: 1 }]);
     }
-    this.#pending.set(key, { key, accessedAt, transactions: (earlier?.transactions ?? 0) + 1 });
+    this.#keep({ key, accessedAt, transactions: 1 });
     this.#schedule(delayMs);
     return undefined;
   }
@@ -47,14 +47,36 @@ export class Touches {
     this.#pending.delete(key);
   }
 
+  /** Writes what waits. What the store did not take waits on, for the next flush. */
   async flush(): Promise<void> {
-    if (this.#timer) clearTimeout(this.#timer);
-    this.#timer = null;
-    this.#dueAt = Number.POSITIVE_INFINITY;
+    this.stop();
     const touches = [...this.#pending.values()];
     if (touches.length === 0) return;
     this.#pending = new Map();
-    await this.#store.touch(touches);
+    try {
+      await this.#store.touch(touches);
+    } catch (error) {
+      // Somebody's last use would be forgotten, and the session expire early. Counted twice at worst: a call that was cut off may be in.
+      for (const touch of touches) this.#keep(touch);
+      this.#schedule(this.#intervalMs);
+      throw error;
+    }
+  }
+
+  #keep({ key, accessedAt, transactions }: Touch): void {
+    const later = this.#pending.get(key);
+    this.#pending.set(key, {
+      key,
+      accessedAt: Math.max(accessedAt, later?.accessedAt ?? 0),
+      transactions: transactions + (later?.transactions ?? 0),
+    });
+  }
+
+  /** Nothing is written until the next access. */
+  stop(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#dueAt = Number.POSITIVE_INFINITY;
   }
 
   /** One timer for all, moved forward only for a session that cannot wait that long; it keeps no process alive. */

@@ -49,7 +49,7 @@ export function faultStore(store: SessionStore, decide: (call: StoreCall) => Fau
     }
   }
 
-  const { watch } = store;
+  const { watch, lease } = store;
   return {
     read: (key) => through("read", [key], () => store.read(key)),
     write: (key, commit) => through("write", [key, commit], () => store.write(key, commit)),
@@ -58,6 +58,7 @@ export function faultStore(store: SessionStore, decide: (call: StoreCall) => Fau
     find: (query) => through("find", [query], () => store.find(query)),
     sweep: (now, limit) => through("sweep", [now, limit], () => store.sweep(now, limit)),
     ...(watch === undefined ? {} : { watch: (key, listener) => watch.call(store, key, listener) }),
+    ...(lease === undefined ? {} : { lease: (...args) => through("lease", args, () => lease.call(store, ...args)) }),
     close: () => through("close", [], () => store.close()),
   };
 }

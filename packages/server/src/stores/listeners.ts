@@ -31,14 +31,13 @@ export class Listeners {
   }
 
   /**
-   * Tells a session's revision, 0 when it has ended. An older one than was told already is what somebody has read before
-   * the news came, and is nobody's business. Each listener has a microtask of its own: one that throws harms neither us
-   * nor its neighbours.
+   * Tells a session's revision, 0 when it has ended. One that is lower than the last is told too: a failover or a restored
+   * backup may have taken the session back. Each listener has a microtask of its own: one that throws harms neither us nor
+   * its neighbours.
    */
   tell(key: StoreKey, rev: number): void {
     const listeners = this.#listeners.get(key);
-    const told = this.#told.get(key);
-    if (!listeners || told === rev || (told !== undefined && rev > 0 && rev < told)) return;
+    if (!listeners || this.#told.get(key) === rev) return;
     this.#told.set(key, rev);
     for (const listener of listeners) queueMicrotask(() => listeners.has(listener) && listener(rev));
   }
