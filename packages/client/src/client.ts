@@ -89,6 +89,7 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     random,
     post: new Post(trpc, url, transformer, rest.fetch),
     idleMs: idle * 1000,
+    visible: () => page?.document.visibilityState !== "hidden",
     openChannel: () => channel?.(`catnap:${name}`),
     live: options.live ? { trpc, locks, name } : undefined,
     onConflict: options.onConflict,

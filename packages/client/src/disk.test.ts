@@ -181,6 +181,48 @@ test("what cannot be migrated is dropped with an event that hands it over, and n
   expect(world.requests.at(-1)?.body).toContain('"ops":[]');
 });
 
+test("a snapshot that no longer fits is migrated or not shown, though the definition has the same fingerprint", async () => {
+  const { world, browser } = open();
+  const a = browser.tab();
+  a.session.setValue("note", "kept");
+  a.session.setValue("theme", "dark");
+  await a.session.awake();
+  await a.session.sleep();
+  a.kill();
+  world.fate = () => "lost";
+  const { fingerprint } = shop;
+  const definition = { ...nextShop(), fingerprint };
+  for (const [migrate, note] of [
+    [(_key: string, value: unknown) => ({ text: value }), { note: { text: "kept" } }],
+    [() => undefined, {}],
+  ] as const) {
+    const { session } = browser.tab({ definition, migrate });
+    await session.awake();
+    expect(session.values()).toEqual({ theme: "dark", ...note });
+    expect(world.requests.at(-1)?.body).toContain('"since":0');
+  }
+});
+
+test("a tab of an older version leaves the changes of a newer one that it cannot read to it", async () => {
+  const { world, browser } = open();
+  const older = browser.tab();
+  older.session.setValue("theme", "dark");
+  await older.session.awake();
+  await older.session.sleep();
+  world.fate = () => "lost";
+  const newer = browser.tab({ definition: nextShop() });
+  await newer.session.awake();
+  (newer.session as unknown as { setValue(name: string, value: unknown): void }).setValue("note", { text: "mine" });
+  await until(async () => (await opRows(browser)).length === 1);
+  const before = JSON.stringify(await opRows(browser));
+  older.page.hide();
+  older.page.fire("pageshow");
+  await older.session.awake();
+  expect(older.conflicts).toEqual([]);
+  expect(JSON.stringify(await opRows(browser))).toBe(before);
+  expect(world.requests.filter(({ body }) => body.includes("mine") && body.includes("older"))).toEqual([]);
+});
+
 const broken: Record<string, (browser: Browser) => IDBFactory | undefined> = {
   missing: () => undefined,
   refused: () =>

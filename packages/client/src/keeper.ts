@@ -30,6 +30,8 @@ export class Keeper {
   /** The read under way. */
   #reading: object | undefined;
   #willFlush = false;
+  /** How often what was read was forgotten. */
+  #era = 0;
 
   constructor(replica: Replica, shelf: Shelf, events: KeeperEvents) {
     this.#replica = replica;
@@ -37,16 +39,14 @@ export class Keeper {
     this.#events = events;
   }
 
-  /** Whether the disk was waited for: only then are profile and seqs settled enough to be sent. */
-  get ready(): boolean {
-    return this.#waited;
-  }
-
   /** Reads the disk, unless that was done, and waits for it only so long. */
   async load(): Promise<void> {
     this.#loading ??= this.#read();
     if (this.#waited) return;
+    const era = this.#era;
     await this.#wait(softMs);
+    // What was wiped meanwhile is read anew, and waited for anew.
+    if (era !== this.#era) return this.load();
     this.#waited = true;
     this.flush();
   }
@@ -74,6 +74,7 @@ export class Keeper {
 
   /** Lets the next `load` read again; a read under way counts no more, since it may bring back what was wiped. */
   forget(): void {
+    this.#era++;
     this.#loading = this.#reading = undefined;
     this.#waited = false;
   }
@@ -108,19 +109,23 @@ export class Keeper {
     this.#willFlush = false;
     // What is frozen keeps its profile and number: not while the disk may still tell which they are.
     if (!this.#waited || (!this.#loaded && this.#reading && !this.#givenUp)) return;
-    const { outbox } = this.#replica;
-    const fresh = [...outbox.own.values()].filter((op) => !outbox.isFrozen(op));
-    if (fresh.length > 0) {
-      outbox.freeze(fresh);
-      this.#events.frozen(fresh);
-    }
+    this.#freeze();
     this.save();
   }
 
-  /** Flushes, and puts aside what may not get to the disk any more. */
+  #freeze(): void {
+    const { outbox } = this.#replica;
+    const fresh = [...outbox.own.values()].filter((op) => !outbox.isFrozen(op));
+    if (fresh.length === 0) return;
+    outbox.freeze(fresh);
+    this.#events.frozen(fresh);
+  }
+
+  /** Flushes, and puts aside what may not get to the disk any more, though the disk was not read yet. */
   depart(): void {
+    if (!this.#waited) this.#freeze();
     this.flush();
-    const unsafe = this.#loaded ? this.#replica.outbox.unsafe().filter(({ key }) => this.#shelf.keeps(key)) : [];
+    const unsafe = this.#replica.outbox.unsafe().filter(({ key }) => this.#shelf.keeps(key));
     if (unsafe.length > 0) this.#shelf.stash(unsafe.map((op) => this.#replica.row(op)));
   }
 
@@ -145,7 +150,7 @@ export class Keeper {
     const reading = {};
     this.#reading = reading;
     try {
-      const rows = await this.#shelf.read(this.#replica.writer);
+      const rows = await this.#shelf.read(this.#replica.writer, !this.#loaded);
       if (this.#reading !== reading) return;
       const unusable = this.#replica.merge(rows, before);
       this.#loaded = true;

@@ -66,6 +66,17 @@ test("a hidden page holds no stream, and has one again when it is shown", async 
   await until(() => here.session.value("theme") === "dark" && world.streams.size === 1);
 });
 
+test("a page that comes online, or gets the focus, while it is hidden opens no stream", async () => {
+  const { world, here } = await twoDevices();
+  here.page.hide();
+  await until(() => world.streams.size === 0);
+  const before = world.requests.length;
+  for (const event of ["online", "focus", "pageshow"]) here.page.fire(event);
+  await until(() => world.requests.length > before && here.session.status().state === "synced");
+  expect(world.streams.size).toBe(0);
+  expect(world.requests.slice(before).map(({ path }) => path)).not.toContain("session.changes");
+});
+
 test("a broken connection is taken up again where it broke, ever more patiently, not by EventSource's clock", async () => {
   const { world, here, there } = await twoDevices();
   const changes = () => world.requests.filter(({ path }) => path === "session.changes").length;

@@ -101,6 +101,8 @@ export class Outbox {
   /** Forgets a writer's ops up to `seq`, which the server has decided. Their rows are stale. */
   acknowledge(writer: string, seq: number): void {
     this.#decided.set(writer, Math.max(seq, this.#decided.get(writer) ?? 0));
+    // Another page's row may never have reached the disk: what is written from here on is later all the same.
+    this.clock = Math.max(this.clock, seq);
     const done = this.#memory.remove((op) => op.writer === writer && op.seq <= seq);
     for (const op of done) this.#forget(op);
     const box = this.others.get(writer);

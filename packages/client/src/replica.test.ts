@@ -30,7 +30,13 @@ test("news that is older than what the tab knows moves nothing back, and asks fo
 
 test("a change that others may know goes home under the profile and nonce that they know, though the disk was lost", () => {
   const replica = new Replica(shop, { profile: "p", nonce: "n" }, (bytes) => "i".repeat(bytes), Date.now);
-  const rows = { cache: undefined, profile: { profile: "disk", nonce: "of-disk" }, ops: [], unusable: [] };
+  const rows = {
+    cache: undefined,
+    profile: { profile: "disk", nonce: "of-disk" },
+    ops: [],
+    unusable: [],
+    mend: <T>(row: T) => row,
+  };
   replica.merge(rows, new Set());
   const key = shop.keys.get("note");
   if (key) replica.outbox.write(key, '"x"', replica.writer);

@@ -44,10 +44,12 @@ export class Replica {
   #acked = 0;
   /** How far each writer's ops are part of the entries, as the server told last. */
   #decided: News["decided"] = {};
+  readonly #definition: AnyDefinition;
   readonly #id: (bytes: number) => string;
   readonly #now: () => number;
 
   constructor(definition: AnyDefinition, profile: ProfileRow, id: (bytes: number) => string, now: () => number) {
+    this.#definition = definition;
     this.#id = id;
     this.#now = now;
     this.memory = new Memory(definition);
@@ -89,7 +91,7 @@ export class Replica {
    * Takes in what the disk holds: the cache unless the tab is ahead of it, and the ops of other page loads. Gives the
    * unusable rows that are this session's to drop.
    */
-  merge({ cache, profile, ops, unusable }: Rows, before: ReadonlySet<Pending>): Rows["unusable"] {
+  merge({ cache, profile, ops, unusable, mend }: Rows, before: ReadonlySet<Pending>): Rows["unusable"] {
     const { memory, outbox } = this;
     // After an eviction the disk may name another; what siblings have seen goes home under the name that they saw.
     if (!this.spoke && ![...outbox.own.values()].some((op) => outbox.isFrozen(op))) this.profile = profile;
@@ -109,9 +111,12 @@ export class Replica {
     if (own) this.#decide(own.decided);
     outbox.adopt(ops.filter(ours));
     outbox.renumber();
-    if (own && (own.rev > this.rev || (own.rev === this.rev && this.since === 0)))
-      this.apply({ ...nothing, ...own, reset: true });
-    else this.memory.settle();
+    if (own && (own.rev > this.rev || (own.rev === this.rev && this.since === 0))) {
+      const fitting = mend(own);
+      // What does not fit is better than nothing, and than nothing only.
+      if (fitting.rev > this.rev || this.since === 0) this.apply({ ...nothing, ...fitting, reset: true });
+    }
+    this.memory.settle();
     return unusable.filter(ours);
   }
 
@@ -146,7 +151,7 @@ export class Replica {
       upTo: sent.at(-1)?.seq ?? 0,
       since: this.since,
       acked: own ? this.#acked : 0,
-      ...(sent.length === 0 && this.since > 0 ? { checksum: checksum(this.memory.values()) } : {}),
+      ...(sent.length === 0 && this.since > 0 ? { checksum: checksum(this.#definition, this.memory.values()) } : {}),
       ...(own && retire.length > 0 ? { retire } : {}),
       ...(this.identifier === null ? { nonce: this.profile.nonce } : {}),
     };
@@ -171,7 +176,7 @@ export class Replica {
       since: push.since,
       rev: answer.rev,
       entries,
-      reset: answer.reset === true || this.#whole.has(push),
+      reset: answer.reset === true,
       writer: push.writer,
       acked: answer.acked,
       decided: answer.decided,
@@ -184,26 +189,32 @@ export class Replica {
     return since > this.since && !reset;
   }
 
-  /** Takes news in, in one step: entries, acknowledged ops, then each subscriber once. Older news than what is known is ignored. */
-  apply(news: News): void {
+  /**
+   * Takes news in, in one step: entries, acknowledged ops, then each subscriber once. Older news than what is known is
+   * ignored; but not the answer to a push that asked for everything, since the values were put away: a server that has
+   * gone back in time knows no more. Says whether what was known before is gone.
+   */
+  apply(news: News, asked?: Push): boolean {
+    const anew = news.reset || (this.#hidden && asked !== undefined && this.#whole.has(asked));
     // What was decided by an older revision is part of every newer one.
     this.#decide({ [news.writer]: news.acked, ...news.decided });
-    if (news.rev >= this.rev || news.reset) this.#advance(news);
+    if (news.rev >= this.rev || anew) this.#advance(news, anew);
     this.memory.settle();
+    return anew;
   }
 
   #decide(decided: News["decided"]): void {
     for (const [writer, seq] of Object.entries(decided)) this.outbox.acknowledge(writer, seq);
   }
 
-  #advance(news: News): void {
-    if (news.reset) this.memory.clearBase();
+  #advance(news: News, anew: boolean): void {
+    if (anew) this.memory.clearBase();
     for (const [name, entry] of news.entries) this.memory.setBase(name, entry);
     // A server that went back in time knows less than we were told: then that is what it knows.
-    if (news.writer === this.writer) this.#acked = news.reset ? news.acked : Math.max(this.#acked, news.acked);
+    if (news.writer === this.writer) this.#acked = anew ? news.acked : Math.max(this.#acked, news.acked);
     this.rev = news.rev;
     this.#hidden = false;
-    if (news.reset || news.writer !== "") this.#decided = news.decided;
+    if (anew || news.writer !== "") this.#decided = news.decided;
     this.facts = news.facts ?? this.facts;
   }
 

@@ -38,6 +38,8 @@ export interface Rows {
   readonly ops: readonly OpRow[];
   /** Rows of changes that can never be sent, and why. */
   readonly unusable: readonly (OpRow & { readonly code: SessionErrorCode })[];
+  /** What of the snapshot today's schemas accept, or `migrate` makes fit. All of it has to be asked for where that is not all. */
+  mend(cache: CacheRow): CacheRow;
 }
 
 /** Makes a value fit that today's schema rejects; `undefined`: drop it. */
@@ -77,8 +79,12 @@ export class Shelf {
     return { profile: this.#id(12), nonce: this.#id(32) };
   }
 
-  /** Finishes what wiping was interrupted, then reads all rows at once, with the tails of pages that are not this `writer`'s. */
-  async read(writer: string): Promise<Rows> {
+  /**
+   * Finishes what wiping was interrupted, then reads all rows at once, with the tails of pages that are not this `writer`'s.
+   * Changes that do not fit are left behind by older versions of the app when the page reads for the `first` time; what
+   * comes later is a newer page's, which sends it itself.
+   */
+  async read(writer: string, first: boolean): Promise<Rows> {
     await this.#sweep();
     const found = await this.#disk.read();
     // What a tab wrote for a session that was wiped, and did not live to hear of it.
@@ -107,30 +113,38 @@ export class Shelf {
       else if (name.startsWith("op:")) {
         const found = row as OpRow;
         try {
-          ops.push({ ...found, op: this.#fitOp(found.op) });
+          const op = this.#fitOp(found.op);
+          if (first || (op.value === found.op.value && op.from === found.op.from)) ops.push({ ...found, op });
         } catch (error) {
-          unusable.push({ ...found, code: SessionError.from(error)?.code ?? "INVALID_VALUE" });
+          if (first) unusable.push({ ...found, code: SessionError.from(error)?.code ?? "INVALID_VALUE" });
         }
       }
     }
     if (gone.length > 0) void this.#disk.write([], gone).catch(() => undefined);
-    if (cache && cache.fingerprint !== this.#definition.fingerprint) cache = this.#refit(cache);
     profile ??= await this.#disk.claim("profile", this.fresh());
     // A tab that had not heard of a wipe yet may have put an older nonce back.
-    return { cache, ops, unusable, profile: { ...profile, nonce: this.#marks.get("nonce") || profile.nonce } };
+    const nonce = this.#marks.get("nonce") || profile.nonce;
+    return { cache, ops, unusable, profile: { ...profile, nonce }, mend: (row) => this.#refit(row) };
   }
 
-  /** The snapshot of another definition: what fits is shown until the server has been asked for all of it. */
+  /** The fingerprint does not know the schemas: every value is looked at. */
   #refit(cache: CacheRow): CacheRow {
-    const entries = cache.entries.flatMap(([name, { value }]) => {
+    let exact = cache.fingerprint === this.#definition.fingerprint;
+    const entries = cache.entries.flatMap(([name, entry]) => {
+      const key = this.#definition.keys.get(name);
+      if (entry.value === null && exact) return [[name, entry] as const];
       try {
-        const key = this.#definition.keys.get(name);
-        return key?.disk && value !== null ? [[name, { value: this.#fit(key, value), rev: 0 }] as const] : [];
+        if (!key?.disk || entry.value === null) throw new SessionError("UNKNOWN_KEY", "", { key: name });
+        const value = this.#fit(key, entry.value);
+        exact &&= value === entry.value;
+        return [[name, { ...entry, value }] as const];
       } catch {
+        exact = false;
         return [];
       }
     });
-    return { ...cache, rev: 0, entries };
+    if (exact) return cache;
+    return { ...cache, rev: 0, entries: entries.map(([name, entry]) => [name, { ...entry, rev: 0 }] as const) };
   }
 
   /** The op with values that today's schema accepts. Throws when it is beyond mending. */

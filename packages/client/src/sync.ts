@@ -106,10 +106,11 @@ export class Sync {
 
   /** Sends what the server has not acknowledged, once: synchronously, since the page may be gone in a moment. */
   sendLast(): void {
-    const { replica, keeper, post, marks } = this.#parts;
+    const { replica, post, marks } = this.#parts;
     const ops = [...replica.outbox.own.values()];
     const last = ops.at(-1)?.seq ?? 0;
-    if (!keeper.ready || last <= this.#lastSent || marks.list("end").length > 0) return;
+    this.#renew();
+    if (last <= this.#lastSent || marks.list("end").length > 0) return;
     this.#lastSent = last;
     const sent = post.sendLast(replica.push(replica.profile.profile, replica.writer, ops));
     // It may never be answered; the next awake finds out what became of it.
@@ -147,10 +148,7 @@ export class Sync {
     await keeper.load();
     // All tabs of a browser begin under one profile and one nonce, which the disk decides: the first changes wait for it.
     if (!replica.spoke && replica.outbox.own.size > 0) await keeper.settled();
-    // The server knows first requests by their nonce for a minute. Later they could only revive what has ended since.
-    if (replica.identifier === null && this.#parts.now() - replica.begunAt > claimMs) {
-      this.#events.spent(replica.profile.nonce);
-    }
+    this.#renew();
     try {
       // First of all: the cookie still names a session that is to die, and a pull would bring its values back.
       for (const due of marks.list("end")) {
@@ -178,12 +176,19 @@ export class Sync {
     }
   }
 
+  /** The server knows first requests by their nonce for a minute. Later they could only revive what has ended since. */
+  #renew(): void {
+    const { replica, now } = this.#parts;
+    if (replica.identifier === null && now() - replica.begunAt > claimMs) this.#events.spent(replica.profile.nonce);
+  }
+
   /** Which session the browser has, unless it was made after that time. Nothing of it is taken in. */
   async #sessionBefore(time: number): Promise<string | null> {
     const { post, marks, replica } = this.#parts;
     // Not when the answer has come: that would make every session younger by its way back, and one just made would live on.
     const asked = this.#parts.now();
-    const answer = await post.send(replica.push(replica.profile.profile, replica.writer, []));
+    const question = replica.push(replica.profile.profile, replica.writer, []);
+    const answer = await post.send({ ...question, identifier: null, since: 0 });
     if (!answer.ok) {
       const { code, message } = answer;
       if (code === "SESSION_GONE" || code === "SESSION_EXPIRED") return null;
@@ -249,8 +254,8 @@ export class Sync {
     const fits = !replica.lacks(news);
     if (fits) {
       const quiet = news.rev === replica.rev && !news.reset && news.entries.length === 0 && push.ops.length === 0;
-      replica.apply(news);
-      keeper.save(quiet ? "changes" : news.reset ? "reset" : "news");
+      const anew = replica.apply(news, push);
+      keeper.save(quiet ? "changes" : anew ? "reset" : "news");
       if (!quiet) tabs.tell({ kind: "synced", news });
     }
     // Told once, whatever becomes of the rest.

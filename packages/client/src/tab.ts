@@ -61,6 +61,7 @@ export interface TabParts {
   readonly idleMs: number;
   readonly now: () => number;
   readonly random: () => number;
+  readonly visible: () => boolean;
   readonly openChannel: () => Channel | undefined;
   /** Absent: no live updates. */
   readonly live: Pick<LiveParts, "trpc" | "locks" | "name"> | undefined;
@@ -255,7 +256,8 @@ export class Tab implements SessionHome {
   /** Works out the status, and tells when it changed. */
   pulse(): void {
     this.#wiper.meet();
-    this.#live?.follow(this.#awake ? this.#replica.identifier : null);
+    // A hidden page may be awake, to send what waits; but it costs no connection.
+    this.#live?.follow(this.#awake && this.#parts.visible() ? this.#replica.identifier : null);
     const pending = this.#replica.memory.pending();
     const { storage } = this.#parts.shelf;
     let state: Status["state"] = this.#awake ? "synced" : "asleep";

@@ -72,6 +72,8 @@ export class Tabs {
   #heard(message: Message): void {
     const { memory, outbox, identifier } = this.#replica;
     if (message.kind === "wipe") return this.#events.wiped(message);
+    // Whatever session they are of: a later edit has a higher number in all tabs.
+    if (message.kind === "op") for (const { seq } of message.ops) outbox.clock = Math.max(outbox.clock, seq);
     if (message.identifier !== identifier) {
       // A sibling has a session where this tab has none yet.
       if (identifier === null) this.#events.behind();

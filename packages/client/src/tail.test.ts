@@ -37,6 +37,23 @@ test("what a page wrote as it ended is taken over, though the disk never got it"
   await until(() => !kept(browser).includes("last"));
 });
 
+test("what a page wrote and left at once, before its disk was read, goes with the next page, once", async () => {
+  for (const indexedDB of [undefined, { open: () => ({}) } as never]) {
+    const browser = open();
+    const { session, page, kill } = browser.tab(indexedDB ? { surroundings: { indexedDB } } : {});
+    session.setValue("note", "landed");
+    session.update("visits", (visits) => visits + 1);
+    page.leave();
+    kill();
+    expect(kept(browser)).toContain("landed");
+    const next = browser.tab();
+    await next.session.awake();
+    await next.session.sleep();
+    expect((await browser.server()).entries).toMatchObject({ note: { value: '"landed"' }, visits: { value: "1" } });
+    expect(Object.fromEntries(next.session)).toEqual({ note: "landed", visits: 1 });
+  }
+});
+
 test("a page that comes back keeps nothing aside", async () => {
   const browser = open();
   const { session, page } = await signedIn(browser);

@@ -29,9 +29,15 @@ export class Tail {
 
   /** Adds rows, as many of the oldest as there is room for: of one writer, a later op without an earlier one is worth nothing. */
   keep(rows: readonly (readonly [string, OpRow])[]): void {
+    if (rows.length === 0) return;
     const all = [...new Map([...this.rows(), ...rows])];
-    while (JSON.stringify(all).length > maxLength) all.pop();
-    if (rows.length > 0) this.#set(all);
+    let [length, count] = [2, 0];
+    for (const row of all) {
+      length += JSON.stringify(row).length + 1;
+      if (length > maxLength) break;
+      count++;
+    }
+    this.#set(all.slice(0, count));
   }
 
   /** Keeps what `test` holds for. */

@@ -6,6 +6,7 @@ import {
   byteLength,
   checksum,
   decode,
+  differ,
   isSessionError,
   type Key,
   type Note,
@@ -90,8 +91,10 @@ export function applyPush(
       continue;
     }
     const current = changes.get(op.key) ?? stored;
-    // Between tabs of one profile the later edit stands, in whatever order they arrive.
-    if (!key.merge && current && current.seq > op.seq && current.writer.startsWith(`${push.profile}/`)) continue;
+    // Between tabs of one profile the later edit stands, in whatever order they arrive. Who has seen the other is later.
+    const unseen = !stored || stored.rev > op.base || changes.has(op.key);
+    if (!key.merge && current && unseen && current.seq > op.seq && current.writer.startsWith(`${push.profile}/`))
+      continue;
     try {
       const before = current?.value ?? null;
       const next = decide(key, op, before, definition.limits.valueBytes);
@@ -298,22 +301,22 @@ export function answerPush(
 }
 
 /** Checksums of entries, which are never changed: most stores give the same ones with every request. */
-const checksums = new WeakMap<SessionRecord["entries"], number>();
+const checksums = new WeakMap<SessionRecord["entries"], string>();
 
 /** Whether a tab that seems to be up to date is not. */
-function differs({ keys }: AnyDefinition, { rev, entries }: SessionRecord, push: Push): boolean {
+function differs(definition: AnyDefinition, { rev, entries }: SessionRecord, push: Push): boolean {
   if (push.checksum === undefined || push.since !== rev) return false;
   let known = checksums.get(entries);
   if (known === undefined) {
     const values: [string, string][] = [];
     for (const [name, { value }] of entries) {
-      const key = keys.get(name);
+      const key = definition.keys.get(name);
       if (value !== null && key && key.access !== "secret") values.push([name, value]);
     }
-    known = checksum(values);
+    known = checksum(definition, values);
     checksums.set(entries, known);
   }
-  return known !== push.checksum;
+  return differ(known, push.checksum);
 }
 
 /** Whether anything after `since` is not of the browser with this profile itself, which knows it already. */

@@ -1,4 +1,4 @@
-export { checksum } from "./checksum.ts";
+export { checksum, differ } from "./checksum.ts";
 export { assertPlain, byteLength, decode, encode } from "./codec.ts";
 export {
   type Access,

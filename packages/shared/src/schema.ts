@@ -25,7 +25,10 @@ const pushSchema = z
     upTo: whole,
     since: whole,
     acked: whole,
-    checksum: whole.optional(),
+    checksum: z
+      .string()
+      .regex(/^\w{1,32}\.\w{1,8}$/)
+      .optional(),
     retire: z.array(token(64)).max(64).optional(),
     nonce: z
       .string()

@@ -22,10 +22,10 @@ export interface Push {
   /** The writer's highest acknowledged seq: a server that knows less has gone back in time. */
   readonly acked: number;
   /**
-   * Of what the tab knows of the session at `since`, in a push of no ops: a server whose past is another one, since a
-   * backup was restored, may have come to the same revision.
+   * Of what the tab knows of the session at `since`, in a push of no ops, behind the fingerprint of its definition and a
+   * dot: a server whose past is another one, since a backup was restored, may have come to the same revision.
    */
-  readonly checksum?: number;
+  readonly checksum?: string;
   /** Writers of this profile whose ops are all acknowledged and that will never push again. */
   readonly retire?: readonly string[];
   /** 256 random bits of the browser, sent while it knows of no session: first requests at once recognise each other by it. */
