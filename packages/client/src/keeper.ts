@@ -39,6 +39,11 @@ export class Keeper {
     this.#events = events;
   }
 
+  /** Whether the disk was waited for: only then are profile and seqs settled enough to be sent. */
+  get ready(): boolean {
+    return this.#waited;
+  }
+
   /** Reads the disk, unless that was done, and waits for it only so long. */
   async load(): Promise<void> {
     this.#loading ??= this.#read();
@@ -109,24 +114,26 @@ export class Keeper {
     this.#willFlush = false;
     // What is frozen keeps its profile and number: not while the disk may still tell which they are.
     if (!this.#waited || (!this.#loaded && this.#reading && !this.#givenUp)) return;
-    this.#freeze();
+    const { outbox } = this.#replica;
+    const fresh = [...outbox.own.values()].filter((op) => !outbox.isFrozen(op));
+    if (fresh.length > 0) {
+      outbox.freeze(fresh);
+      this.#events.frozen(fresh);
+    }
     this.save();
   }
 
-  #freeze(): void {
-    const { outbox } = this.#replica;
-    const fresh = [...outbox.own.values()].filter((op) => !outbox.isFrozen(op));
-    if (fresh.length === 0) return;
-    outbox.freeze(fresh);
-    this.#events.frozen(fresh);
-  }
-
-  /** Flushes, and puts aside what may not get to the disk any more, though the disk was not read yet. */
-  depart(): void {
-    if (!this.#waited) this.#freeze();
+  /**
+   * Flushes, and puts aside what may not get to the disk any more. A page that leaves before its disk was read may still
+   * have wrong numbers: it hands its changes over to the next page, which may be itself.
+   */
+  depart(leaving: boolean): void {
+    const replica = this.#replica;
     this.flush();
-    const unsafe = this.#replica.outbox.unsafe().filter(({ key }) => this.#shelf.keeps(key));
-    if (unsafe.length > 0) this.#shelf.stash(unsafe.map((op) => this.#replica.row(op)));
+    const handsOver = leaving && !this.#waited;
+    const ops = handsOver ? replica.handOver() : replica.outbox.unsafe();
+    const rows = ops.filter(({ key }) => this.#shelf.keeps(key)).map((op) => replica.row(op));
+    if (rows.length > 0 && (handsOver || this.#loaded)) this.#shelf.stash(rows);
   }
 
   /** Saves what is not on disk, in one transaction, with the snapshot where there is news or a reset; no transaction for nothing. */

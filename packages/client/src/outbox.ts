@@ -139,6 +139,13 @@ export class Outbox {
     };
   }
 
+  /** Forgets this tab's own ops, whatever becomes of them. */
+  release(): void {
+    for (const op of this.own.values()) this.#memory.remove((one) => one === op, [op.key]);
+    this.own.clear();
+    this.saved.clear();
+  }
+
   clear(): void {
     this.#memory.remove(() => true);
     this.own.clear();

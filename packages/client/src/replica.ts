@@ -126,6 +126,15 @@ export class Replica {
     return { identifier, rev, facts, clock: outbox.clock, decided: this.#decided, entries: [...memory.base] };
   }
 
+  /** Gives up this writer's ops, and becomes another one: whoever finds their rows sends them. */
+  handOver(): Pending[] {
+    const ops = [...this.outbox.own.values()];
+    this.outbox.release();
+    this.memory.settle();
+    this.writer = this.#id(8);
+    return ops;
+  }
+
   /** An op's row, bound to the session as of now. */
   row({ writer, ...op }: Pending): readonly [string, OpRow] {
     const profile = this.outbox.others.get(writer)?.profile ?? this.profile.profile;

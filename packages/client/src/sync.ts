@@ -106,11 +106,11 @@ export class Sync {
 
   /** Sends what the server has not acknowledged, once: synchronously, since the page may be gone in a moment. */
   sendLast(): void {
-    const { replica, post, marks } = this.#parts;
+    const { replica, keeper, post, marks } = this.#parts;
     const ops = [...replica.outbox.own.values()];
     const last = ops.at(-1)?.seq ?? 0;
     this.#renew();
-    if (last <= this.#lastSent || marks.list("end").length > 0) return;
+    if (!keeper.ready || last <= this.#lastSent || marks.list("end").length > 0) return;
     this.#lastSent = last;
     const sent = post.sendLast(replica.push(replica.profile.profile, replica.writer, ops));
     // It may never be answered; the next awake finds out what became of it.

@@ -237,7 +237,7 @@ export class Tab implements SessionHome {
     setTimeout(() => {
       this.#leaving = false;
     });
-    this.#keeper.depart();
+    this.#keeper.depart(leaving);
     this.#sync.sendLast();
     // A page in the back/forward cache is thrown out of it by the first message to its channel.
     if (leaving) this.#tabs.close();

@@ -54,6 +54,21 @@ test("what a page wrote and left at once, before its disk was read, goes with th
   }
 });
 
+test("a page that left before its disk was read and comes back shows and sends what it wrote, once", async () => {
+  const browser = open();
+  const { session, page } = browser.tab();
+  session.update("visits", (visits) => visits + 1);
+  page.leave();
+  const other = browser.tab();
+  await other.session.awake();
+  page.document.visibilityState = "visible";
+  page.fire("pageshow");
+  await session.awake();
+  await Promise.all([session.sleep(), other.session.sleep()]);
+  await until(() => session.value("visits") === 1 && other.session.value("visits") === 1);
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "1" } });
+});
+
 test("a page that comes back keeps nothing aside", async () => {
   const browser = open();
   const { session, page } = await signedIn(browser);
