@@ -2,10 +2,10 @@ import type { Session } from "@catnap/shared";
 import { afterAll, describe, expect, test } from "vitest";
 import { createSessions, type SessionStore, type Sessions } from "../src/index.ts";
 import { postgresStore } from "../src/stores/postgres.ts";
-import type { PostgresQuery } from "../src/stores/postgres-pool.ts";
 import { redisStore } from "../src/stores/redis.ts";
 import { type Shop, shop } from "./app.ts";
 import { startPostgres } from "./servers/postgres.ts";
+import { tapped } from "./servers/postgres-tap.ts";
 import { startRedis } from "./servers/redis.ts";
 
 const postgres = await startPostgres();
@@ -21,14 +21,12 @@ interface Counted {
 async function overPostgres(): Promise<Counted> {
   const pool = postgres?.pool() ?? never();
   let trips = 0;
-  const store = postgresStore({
-    query: (query: PostgresQuery) => {
+  const store = postgresStore(
+    tapped(pool, (query, client) => {
       trips++;
-      return pool.query(query);
-    },
-    connect: () => pool.connect(),
-    on: (_event, listener) => pool.on("error", listener),
-  });
+      return client.query(query);
+    }),
+  );
   await store.migrate();
   await store.read("nobody");
   const sent = async () => {

@@ -1,9 +1,9 @@
 import pg from "pg";
 import { afterAll, describe, expect, test } from "vitest";
 import { startPostgres } from "../../test/servers/postgres.ts";
+import { tapped } from "../../test/servers/postgres-tap.ts";
 import type { Commit } from "../store.ts";
 import { postgresStore } from "./postgres.ts";
-import type { PostgresQuery } from "./postgres-pool.ts";
 
 const server = await startPostgres();
 afterAll(() => server?.stop());
@@ -152,35 +152,14 @@ describe.skipIf(!server)("postgresStore", () => {
     expect((await store.read("a"))?.subject).toBeNull();
   });
 
-  test("a call that takes too long is STORE_UNAVAILABLE at its deadline", async () => {
-    const { store, schema } = await fresh({ timeout: 0.1 });
-    await store.write("a", birth);
-    const other = await pool.connect();
-    await other.query(`BEGIN; SELECT FROM ${schema}.session WHERE identifier = 'a' FOR UPDATE`);
-    const began = performance.now();
-    await expect(store.write("a", setting("1"))).rejects.toEqual(failure("STORE_UNAVAILABLE", "within 0.1 s"));
-    expect(performance.now() - began).toBeLessThan(1000);
-    expect((await store.read("a"))?.rev).toBe(1);
-    await other.query("COMMIT");
-    other.release();
-    // Nobody could know, and this time it was: what came late has taken effect.
-    await expect.poll(async () => (await store.read("a"))?.rev).toBe(2);
-  });
-
   test("every call is one round trip", async () => {
     const sent: string[] = [];
     const { store, schema } = await fresh();
-    const counted = postgresStore(
-      {
-        query: (query: PostgresQuery) => {
-          sent.push(query.text);
-          return pool.query(query);
-        },
-        connect: () => pool.connect(),
-        on: (_event, listener) => pool.on("error", listener),
-      },
-      { schema },
-    );
+    const tap = tapped(pool, (query, client) => {
+      sent.push(query.text);
+      return client.query(query);
+    });
+    const counted = postgresStore(tap, { schema });
     await counted.read("a");
     expect(sent.splice(0)).toHaveLength(2); // The first call looks at the version.
     await counted.write("a", { ...birth, subject: "s", changes: setting("1").changes });
@@ -218,27 +197,6 @@ describe.skipIf(!server)("postgresStore", () => {
     expect(await count()).toBe(1);
     await store.sweep(1e6, 10);
     expect(await count()).toBe(0);
-  });
-
-  test("no call walks through a whole table", async () => {
-    const { store, schema } = await fresh();
-    for (let i = 0; i < 50; i++) await store.write(`a${i}`, { ...birth, subject: `s${i}` });
-    const one = await pool.connect();
-    try {
-      await one.query(`ANALYZE ${schema}.session; SET enable_seqscan = off`);
-      const plan = async (sql: string, values: unknown[]) =>
-        JSON.stringify((await one.query(`EXPLAIN ${sql}`, values)).rows);
-      const from = `FROM ${schema}.session WHERE`;
-      expect(await plan(`SELECT ${from} identifier > $1 AND subject = $2 ORDER BY identifier`, ["a", "s1"])).toContain(
-        "session_subject",
-      );
-      expect(await plan(`SELECT ${from} due_at <= $1 ORDER BY due_at LIMIT 5`, [5])).toContain("session_due");
-      expect(await plan(`SELECT ${from} identifier > $1 ORDER BY identifier`, ["a"])).toContain(
-        "session_identifier_key",
-      );
-    } finally {
-      one.release(true);
-    }
   });
 
   test("a commit of another process is told, and what happened while the listening connection was gone", async () => {

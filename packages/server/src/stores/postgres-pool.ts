@@ -1,5 +1,5 @@
 import { SessionError } from "@catnap/shared";
-import { newerVersionState } from "./postgres-schema.ts";
+import { newerVersionState, tooLateState } from "./postgres-schema.ts";
 
 /** A statement as `pg` takes it. With a `name`, a connection parses and plans it once. */
 export interface PostgresQuery {
@@ -8,7 +8,7 @@ export interface PostgresQuery {
   readonly values?: unknown[];
 }
 
-/** What `postgresStore` asks of a connection of its own, on which it migrates and listens. */
+/** What `postgresStore` asks of a connection. */
 export interface PostgresConnection {
   query(query: PostgresQuery): Promise<{ rows: unknown[] }>;
   on(event: "notification", listener: (message: { channel: string; payload?: string | undefined }) => void): unknown;
@@ -20,7 +20,6 @@ export interface PostgresConnection {
 
 /** What `postgresStore` asks of a pool: that of `pg` has it, and so has any that is modelled on it. */
 export interface PostgresPool {
-  query(query: PostgresQuery): Promise<{ rows: unknown[] }>;
   connect(): Promise<PostgresConnection>;
   on(event: "error", listener: (error: Error) => void): unknown;
 }
@@ -34,6 +33,11 @@ function stateOf(error: unknown): string | undefined {
 export function isCollision(error: unknown): boolean {
   const state = stateOf(error);
   return state === "40001" || state === "40P01";
+}
+
+/** Whether the database has refused a statement because its deadline had passed; it has done nothing. */
+export function isTooLate(error: unknown): boolean {
+  return stateOf(error) === tooLateState;
 }
 
 const missing =
@@ -61,7 +65,10 @@ const passing: Readonly<Record<string, string>> = {
   "40P01": "kept running into deadlocks: try again",
   "53100": "has a full disk: free some space, then try again",
   "53300": "takes no more connections: allow more, or make the pools smaller",
+  "55P03": "held the statement up, somebody has locked its row or table: look after what else uses it, then try again",
   "57014": "has cancelled the statement: look after its load and its statement_timeout",
+  [tooLateState]:
+    "refused what came too late: nothing was written; look after its load and the network, then try again",
 };
 
 /** What a driver threw, as the contract has it. The driver's error is the `cause`. */

@@ -28,7 +28,7 @@ function disarm(text: string): string {
   return text.replaceAll("\u00010", "\0").replaceAll("\u0001.", "\u0001");
 }
 
-/** The parameters of `write` in their order, all but the last two. Empty lists are `null`, which spares the database the look. */
+/** The parameters of `write` in their order, all but the last three. Empty lists are `null`, which spares the database the look. */
 export function commitParameters(key: StoreKey, commit: Commit): unknown[] {
   const { create, expect, changes } = commit;
   const [keys, values, writers, seqs, gone]: [string[], (string | null)[], string[], number[], string[]] = [
@@ -69,6 +69,7 @@ export function commitParameters(key: StoreKey, commit: Commit): unknown[] {
   ];
 }
 
+/** The parameters of `touch` in their order, all but the last. */
 export function touchParameters(touches: readonly Touch[]): unknown[] {
   return [
     touches.map(({ key }) => key),

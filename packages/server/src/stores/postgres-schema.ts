@@ -11,6 +11,30 @@ export const recordOf = (schema: string, known: string): string => `
       (SELECT json_agg(json_build_array(key, value, rev, writer, seq)) FROM ${schema}.entry
        WHERE entry.session = session.id), '[]') END)::text`;
 
+/** What `write`, `touch` and `erase` say when their deadline has passed. They have done nothing then. */
+export const tooLateState = "CN002";
+
+/** The longest that a statement waits for a lock, in milliseconds, should the clocks make nonsense of its deadline. */
+const longestWaitMs = 3_600_000;
+
+const tooLate = (condition: string): string => `
+    IF ${condition} THEN
+      RAISE EXCEPTION USING ERRCODE = '${tooLateState}', MESSAGE = 'the deadline of this statement has passed';
+    END IF;`;
+
+const remaining = "_until - date_part('epoch', clock_timestamp()) * 1000";
+
+/**
+ * The beginning of a function that takes its deadline, `_until` by the database's clock: what a stalled network delivers
+ * later was reported as failed and is refused. Nor does it wait for a lock longer than that: statements that nobody waits
+ * for any more, each with a connection of the server's, would pile up there.
+ */
+const beginInTime = `${tooLate(`${remaining} <= 0`)}
+    PERFORM set_config('lock_timeout', least(ceil(${remaining}) + 1, ${longestWaitMs})::text, true);`;
+
+/** The end of one: whatever has held it up, what is late is undone. */
+const endInTime = tooLate(`${remaining} <= 0`);
+
 /**
  * Every step from nothing to today's tables, for one schema. A step that was released is never edited: add another.
  *
@@ -24,6 +48,7 @@ export const recordOf = (schema: string, known: string): string => `
  *   know that what it has in memory is what the database holds.
  * - A commit is one call of a function, so one round trip. The update of the session's row takes the lock that orders
  *   commits; what is read after it is read in a snapshot of its own, and thus as the commit before has left it.
+ * - What changes something takes a deadline, and refuses when it has passed.
  */
 const migrations: readonly ((schema: string) => string)[] = [
   (schema) => `
@@ -73,7 +98,7 @@ const migrations: readonly ((schema: string) => string)[] = [
   CREATE FUNCTION ${schema}.write(
     _key text, _now float8, _created float8, _ends float8, _accessed float8, _transactions bigint, _timeout float8,
     _subject text, _authenticated float8, _expect_keys text[], _expect_revs bigint[],
-    _keys text[], _values text[], _writers text[], _seqs bigint[], _gone text[], _stamp float8, _notify boolean
+    _keys text[], _values text[], _writers text[], _seqs bigint[], _gone text[], _stamp float8, _until float8, _notify boolean
   ) RETURNS text LANGUAGE plpgsql AS $body$
   #variable_conflict use_column
   DECLARE
@@ -81,7 +106,7 @@ const migrations: readonly ((schema: string) => string)[] = [
     _rev bigint;
     _prior float8 := 0;
     _taken text;
-  BEGIN
+  BEGIN${beginInTime}
     IF _created IS NOT NULL THEN
       IF EXISTS (SELECT FROM unnest(_expect_revs) AS expected WHERE expected <> 0) THEN
         RETURN ${schema}.living(_key, _now);
@@ -144,32 +169,33 @@ const migrations: readonly ((schema: string) => string)[] = [
       FROM unnest(_keys, _values, _writers, _seqs) AS change (k, v, w, s)
       ON CONFLICT (session, key)
       DO UPDATE SET value = excluded.value, rev = excluded.rev, writer = excluded.writer, seq = excluded.seq;
-    END IF;
+    END IF;${endInTime}
     IF _notify THEN
       PERFORM pg_notify('${channelOf(schema)}', _key || ' ' || _rev);
     END IF;
     RETURN _rev || ' ' || _prior;
   END $body$;
 
-  CREATE FUNCTION ${schema}.touch(_keys text[], _accessed float8[], _transactions bigint[]) RETURNS void
+  CREATE FUNCTION ${schema}.touch(_keys text[], _accessed float8[], _transactions bigint[], _until float8) RETURNS void
   LANGUAGE plpgsql AS $body$
   #variable_conflict use_column
-  BEGIN
+  BEGIN${beginInTime}
     FOR _i IN 1 .. cardinality(_keys) LOOP
       UPDATE ${schema}.session SET
         accessed_at = greatest(accessed_at, _accessed[_i]),
         transactions = transactions + _transactions[_i],
         due_at = ${schema}.next_due(due_at, least(ends_at, greatest(accessed_at, _accessed[_i]) + timeout_ms))
       WHERE identifier = _keys[_i] AND ${expiry} > _accessed[_i];
-    END LOOP;
+    END LOOP;${endInTime}
   END $body$;
 
-  CREATE FUNCTION ${schema}.erase(_key text, _by float8, _notify boolean) RETURNS boolean LANGUAGE plpgsql AS $body$
-  BEGIN
+  CREATE FUNCTION ${schema}.erase(_key text, _by float8, _until float8, _notify boolean) RETURNS boolean
+  LANGUAGE plpgsql AS $body$
+  BEGIN${beginInTime}
     DELETE FROM ${schema}.session WHERE identifier = _key AND (_by IS NULL OR ${expiry} <= _by);
     IF NOT FOUND THEN
       RETURN false;
-    END IF;
+    END IF;${endInTime}
     IF _notify THEN
       PERFORM pg_notify('${channelOf(schema)}', _key || ' 0');
     END IF;

@@ -1,5 +1,7 @@
 import type { StoreKey, Unsubscribe } from "../store.ts";
+import { within } from "./deadline.ts";
 import { Listeners } from "./listeners.ts";
+import { database } from "./postgres-calls.ts";
 import type { PostgresConnection, PostgresPool } from "./postgres-pool.ts";
 
 /** How often to ask for the revisions although nothing was told, in milliseconds: it finds a connection that is dead without saying so. */
@@ -11,6 +13,8 @@ const longestRetryMs = 5_000;
 export interface WatchedDatabase {
   readonly pool: PostgresPool;
   readonly channel: string;
+  /** How long a connection may take, and until it listens. */
+  readonly timeoutMs: number;
   /** The revisions of these sessions, over this connection; those that are gone are missing. Rejects when it takes too long. */
   revisions(connection: PostgresConnection, keys: readonly StoreKey[]): Promise<ReadonlyMap<StoreKey, number>>;
 }
@@ -55,7 +59,9 @@ export class PostgresWatch {
     let retryMs = shortestRetryMs;
     while (!left.aborted) {
       try {
-        const connection = await this.#database.pool.connect();
+        // A host that has vanished says nothing, not even that it has.
+        const connecting = this.#database.pool.connect();
+        const connection = await within(this.#database.timeoutMs, database, connecting, (late) => late.release());
         await this.#follow(connection, left, () => {
           retryMs = shortestRetryMs;
         });
@@ -68,7 +74,7 @@ export class PostgresWatch {
   }
 
   async #follow(connection: PostgresConnection, left: AbortSignal, heard: () => void): Promise<void> {
-    const { channel, revisions } = this.#database;
+    const { channel, timeoutMs, revisions } = this.#database;
     const broken = new AbortController();
     connection.on("error", () => broken.abort());
     connection.on("end", () => broken.abort());
@@ -77,7 +83,7 @@ export class PostgresWatch {
     });
     const over = AbortSignal.any([left, broken.signal]);
     try {
-      await connection.query({ text: `LISTEN "${channel}"` });
+      await within(timeoutMs, database, connection.query({ text: `LISTEN "${channel}"` }));
       while (!over.aborted) {
         const keys = this.#listeners.keys();
         await this.#listeners.look(keys, () => revisions(connection, keys));

@@ -1,17 +1,12 @@
-import { setTimeout as pause } from "node:timers/promises";
 import { SessionError } from "@catnap/shared";
 import type { SessionStore, StoreKey } from "../store.ts";
-import { within } from "./deadline.ts";
+import { type Deadline, deadlineIn, within } from "./deadline.ts";
 import { EntryCache, freshStamp } from "./entry-cache.ts";
-import {
-  isCollision,
-  type PostgresConnection,
-  type PostgresPool,
-  type PostgresQuery,
-  translate,
-} from "./postgres-pool.ts";
+import { DatabaseClock, database, guard, lend, persist, send } from "./postgres-calls.ts";
+import { isTooLate, type PostgresConnection, type PostgresPool, type PostgresQuery } from "./postgres-pool.ts";
 import { commitParameters, findParameters, toPage, toRecord, touchParameters } from "./postgres-rows.ts";
-import { channelOf, expiry, migrationScript, recordOf, schemaVersion } from "./postgres-schema.ts";
+import { channelOf, migrationScript, schemaVersion } from "./postgres-schema.ts";
+import { statements } from "./postgres-statements.ts";
 import { PostgresWatch } from "./postgres-watch.ts";
 
 export type { PostgresConnection, PostgresPool, PostgresQuery } from "./postgres-pool.ts";
@@ -75,32 +70,33 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
 
   guard(pool);
 
-  const watch = new PostgresWatch({ pool, channel: channelOf(schema), revisions });
+  const clock = new DatabaseClock((deadline) => send(pool, deadline, { text: sql.clock }));
+  const watch = new PostgresWatch({ pool, channel: channelOf(schema), timeoutMs, revisions });
 
-  /** Runs a statement within the deadline; again, when the database has undone it because others were in its way. */
-  async function run(action: () => Promise<{ rows: unknown[] }>, patienceMs = timeoutMs): Promise<unknown[]> {
-    const deadline = performance.now() + patienceMs;
-    for (let attempt = 1; ; attempt++) {
-      if (closed) throw new SessionError("STORE_UNAVAILABLE", "This postgresStore is closed: make another one");
-      try {
-        const left = Math.max(1, deadline - performance.now());
-        return (await within(left, "The session database", action())).rows;
-      } catch (error) {
-        if (!isCollision(error) || performance.now() > deadline) throw translate(error);
-      }
-      // Spread out, or the same ones would meet again.
-      await pause(Math.random() * Math.min(2 ** attempt, 100));
-    }
-  }
-
-  async function ask<Row>(name: keyof typeof sql, values: unknown[]): Promise<Row[]> {
+  /** Runs a statement within the deadline, one with `clocked` with what that is by the database's clock before its last value. */
+  async function ask<Row>(name: keyof typeof sql, values: unknown[], clocked: unknown[] | null = null): Promise<Row[]> {
+    const deadline = deadlineIn(timeoutMs);
     version ??= checkVersion().catch((error: unknown) => {
       version = undefined;
       throw error;
     });
     await version;
+    const { rows } = await attempt(deadline, async () => {
+      const all = clocked === null ? values : [...values, await clock.at(deadline), ...clocked];
+      return send(pool, deadline, statement(name, all)).catch((error: unknown) => {
+        if (isTooLate(error)) clock.doubt();
+        throw error;
+      });
+    });
     // The statement selects what the caller says.
-    return (await run(() => pool.query(statement(name, values)))) as Row[];
+    return rows as Row[];
+  }
+
+  function attempt<T>(deadline: Deadline, action: () => Promise<T>): Promise<T> {
+    return persist(deadline, async () => {
+      if (closed) throw new SessionError("STORE_UNAVAILABLE", "This postgresStore is closed: make another one");
+      return action();
+    });
   }
 
   function statement(name: keyof typeof sql, values: unknown[]): PostgresQuery {
@@ -109,11 +105,11 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
   }
 
   async function checkVersion(): Promise<void> {
-    const [row] = (await run(() => pool.query({ text: `SELECT version FROM ${schema}.version` }))) as [
-      { version: number } | undefined,
-    ];
+    const deadline = deadlineIn(timeoutMs);
+    const { rows, sentAt } = await attempt(deadline, () => send(pool, deadline, { text: sql.version }));
+    const [row] = rows as [{ version: string; now: string } | undefined];
     const found = Number(row?.version ?? 0);
-    if (found === schemaVersion) return;
+    if (row !== undefined && found === schemaVersion) return clock.set(sentAt, Number(row.now));
     const remedy =
       found > schemaVersion
         ? "upgrade Catnap, or name another schema"
@@ -125,7 +121,10 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
   }
 
   async function revisions(connection: PostgresConnection, keys: readonly StoreKey[]) {
-    const rows = await run(() => connection.query({ text: sql.revisions, values: [keys] }));
+    const deadline = deadlineIn(timeoutMs);
+    const { rows } = await attempt(deadline, () =>
+      within(deadline, database, connection.query({ text: sql.revisions, values: [keys] })),
+    );
     return new Map((rows as { identifier: string; rev: unknown }[]).map((row) => [row.identifier, Number(row.rev)]));
   }
 
@@ -144,7 +143,7 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
 
     async write(key, commit) {
       const stamp = freshStamp();
-      const [row] = await ask<{ result: string | null }>("write", [...commitParameters(key, commit), stamp, notify]);
+      const [row] = await ask<{ result: string | null }>("write", [...commitParameters(key, commit), stamp], [notify]);
       const result = row?.result ?? null;
       if (result === null) return { ok: false, record: null };
       if (result.startsWith("[")) return { ok: false, record: toRecord(key, result).record };
@@ -157,12 +156,12 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
       // In the order of their keys, so that two processes do not wait for each other.
       const sorted = touches.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
       for (let start = 0; start < sorted.length; start += touchesAtOnce) {
-        await ask("touch", touchParameters(sorted.slice(start, start + touchesAtOnce)));
+        await ask("touch", touchParameters(sorted.slice(start, start + touchesAtOnce)), []);
       }
     },
 
     async delete(key, ifExpiredAt) {
-      const [row] = await ask<{ erased: boolean }>("erase", [key, ifExpiredAt ?? null, notify]);
+      const [row] = await ask<{ erased: boolean }>("erase", [key, ifExpiredAt ?? null], [notify]);
       return row?.erased === true;
     },
 
@@ -177,23 +176,16 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
     },
 
     async migrate() {
-      await run(async () => {
-        const connection = await pool.connect();
-        // While it is ours, nobody else hears that it broke.
-        guard(connection);
-        let broken = true;
-        try {
+      const deadline = deadlineIn(migrationMs);
+      await attempt(deadline, () =>
+        // Closed in the middle of a transaction, a connection undoes it.
+        lend(pool, deadline, async (connection) => {
           // The default may be a stricter one, in which a process that waited for its turn would not see what was done meanwhile.
           await connection.query({ text: "BEGIN ISOLATION LEVEL READ COMMITTED" });
           await connection.query({ text: migrationScript(schema) });
           await connection.query({ text: "COMMIT" });
-          broken = false;
-        } finally {
-          // Closed in the middle of a transaction, the connection undoes it.
-          connection.release(broken);
-        }
-        return { rows: [] };
-      }, migrationMs);
+        }),
+      );
     },
 
     migration: () => migrationScript(schema),
@@ -205,36 +197,6 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
   };
   if (notify) store.watch = (key, listener) => watch.add(key, listener);
   return store;
-}
-
-const guarded = new WeakSet<object>();
-
-/** pg tells of a connection that broke by an event, of an idle one at its pool; unheard, it would end the process. */
-function guard(source: { on(event: "error", listener: (error: Error) => void): unknown }): void {
-  if (guarded.has(source)) return;
-  guarded.add(source);
-  source.on("error", () => undefined);
-}
-
-function statements(schema: string) {
-  const info = `json_build_array(identifier, subject, created_at, accessed_at, ${expiry}, authenticated_at, transactions)::text AS info`;
-  const from = `FROM ${schema}.session WHERE identifier > $1`;
-  // Told nothing, the database might walk through all identifiers, in their order, to find the few that have expired.
-  const due = `WITH due AS MATERIALIZED (
-    SELECT * FROM ${schema}.session WHERE due_at <= $2 AND ${expiry} <= $2 AND identifier > $1)
-    SELECT ${info} FROM due`;
-  return {
-    read: `SELECT ${recordOf(schema, "$2")} AS record FROM ${schema}.session WHERE identifier = $1`,
-    write: `SELECT ${schema}.write($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18) AS result`,
-    touch: `SELECT ${schema}.touch($1, $2, $3)`,
-    erase: `SELECT ${schema}.erase($1, $2, $3) AS erased`,
-    sweep: `SELECT ${schema}.sweep($1, $2, $3) AS swept`,
-    find: `SELECT ${info} ${from} ORDER BY identifier LIMIT $2`,
-    findOfSubject: `SELECT ${info} ${from} AND subject = $2 ORDER BY identifier LIMIT $3`,
-    findExpired: `${due} ORDER BY identifier LIMIT $3`,
-    findExpiredOfSubject: `SELECT ${info} ${from} AND ${expiry} <= $2 AND subject = $3 ORDER BY identifier LIMIT $4`,
-    revisions: `SELECT identifier, rev FROM ${schema}.session WHERE identifier = ANY ($1)`,
-  };
 }
 
 function checkOptions(schema: string, timeout: number, cacheBytes: number) {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmod, chown, cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -19,6 +19,10 @@ export interface PostgresServer {
   kill(): Promise<void>;
   /** Another server that follows this one, which is halted for a moment while its files are copied. Stop it first. */
   standby(): Promise<PostgresServer>;
+  /** Its host has vanished: it takes connections and bytes, and answers nothing until it is thawed. */
+  freeze(): Promise<void>;
+  /** Goes on with what it was sent meanwhile. */
+  thaw(): void;
   start(): Promise<void>;
   /** Ends it in an orderly way and leaves its data. */
   halt(): Promise<void>;
@@ -72,8 +76,21 @@ async function serve(place: Place): Promise<PostgresServer> {
       await client.end();
     });
   await start();
+  const frozen: number[] = [];
+  const thaw = () => {
+    for (const id of frozen.splice(0)) signal(id, "SIGCONT");
+  };
+  process.once("exit", thaw);
   return {
     port,
+    async freeze() {
+      // The parent first, so that it begets no more.
+      const parent = Number((await readFile(join(data, "postmaster.pid"), "utf8")).split("\n")[0]);
+      signal(parent, "SIGSTOP");
+      frozen.push(parent, ...childrenOf(parent));
+      for (const id of frozen) signal(id, "SIGSTOP");
+    },
+    thaw,
     pool(config) {
       const pool = new pg.Pool({ ...address, ...config });
       pools.push(pool);
@@ -103,9 +120,25 @@ async function serve(place: Place): Promise<PostgresServer> {
     async stop() {
       // Not the pools first: one with a connection that a failed test has kept would never end.
       for (const pool of pools) pool.on("error", () => undefined);
+      thaw();
       await server.stop("SIGINT");
       for (const pool of pools) if (!pool.ended) void pool.end();
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+function childrenOf(parent: number): number[] {
+  const table = execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" });
+  const pairs = table.split("\n").map((line) => line.trim().split(/\s+/).map(Number));
+  return pairs.flatMap(([id = 0, of]) => (of === parent ? [id] : []));
+}
+
+/** Some may have ended of themselves. */
+function signal(id: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(id, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }

@@ -1,0 +1,275 @@
+import type pg from "pg";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
+import { startPostgres } from "../../test/servers/postgres.ts";
+import { tapped } from "../../test/servers/postgres-tap.ts";
+import { startProxy } from "../../test/servers/proxy.ts";
+import type { Commit } from "../store.ts";
+import { postgresStore } from "./postgres.ts";
+import { translate } from "./postgres-pool.ts";
+
+const server = await startPostgres();
+const spare = await startPostgres();
+afterAll(() => Promise.all([server?.stop(), spare?.stop()]));
+afterEach(() => {
+  server?.thaw();
+  vi.useRealTimers();
+});
+
+const commit: Commit = { now: 0, accessedAt: 0, transactions: 1, expect: new Map(), changes: new Map() };
+const birth: Commit = { ...commit, create: { createdAt: 0, endsAt: 1e6 }, timeoutMs: 1e6 };
+const setting = (value: string): Commit => ({
+  ...commit,
+  changes: new Map([["a", { value, writer: "server", seq: 0 }]]),
+});
+const unavailable = (words: string) =>
+  expect.objectContaining({ code: "STORE_UNAVAILABLE", message: expect.stringContaining(words) });
+
+describe.skipIf(!server)("postgresStore and deadlines:", () => {
+  if (!server || !spare) return;
+  const pool = server.pool({ max: 30 });
+  let schemas = 0;
+  const fresh = async (options: Parameters<typeof postgresStore>[1] = {}, own: pg.Pool = pool) => {
+    const schema = `deadline_${++schemas}`;
+    await postgresStore(pool, { schema }).migrate();
+    return { store: postgresStore(own, { schema, ...options }), schema };
+  };
+  const locked = async (schema: string) => {
+    const other = await pool.connect();
+    await other.query(`BEGIN; SELECT FROM ${schema}.session WHERE identifier = 'a' FOR UPDATE`);
+    return async () => {
+      await other.query("COMMIT");
+      other.release();
+    };
+  };
+  const waiting = async () =>
+    (await pool.query("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).rows.length;
+  /** Until the server has done with all that these pools' connections sent, also those that are closed by now. */
+  const done = (name: string) =>
+    expect
+      .poll(
+        async () =>
+          (await pool.query("SELECT FROM pg_stat_activity WHERE application_name = $1 AND state = 'active'", [name]))
+            .rows.length,
+        { timeout: 10_000 },
+      )
+      .toBe(0);
+
+  test("what was still waiting for a connection at its deadline is never sent", async () => {
+    const own = server.pool({ max: 1 });
+    const { store } = await fresh({ timeout: 0.2 }, own);
+    await store.write("a", birth);
+    const only = await own.connect();
+    await expect(store.write("a", setting("1"))).rejects.toEqual(unavailable("within 0.2 s"));
+    await expect(store.delete("a")).rejects.toEqual(unavailable("within 0.2 s"));
+    only.release();
+    // Behind them in the pool's queue.
+    await own.query("SELECT 1");
+    expect((await store.read("a"))?.rev).toBe(1);
+    expect([own.totalCount, own.idleCount, own.waitingCount]).toEqual([1, 1, 0]);
+  });
+
+  test("a statement at its deadline keeps no place in the pool, none at the lock, and takes no effect", async () => {
+    const own = server.pool({ max: 1 });
+    const { store, schema } = await fresh({ timeout: 0.3 }, own);
+    await store.write("a", birth);
+    const unlock = await locked(schema);
+    for (let i = 0; i < 3; i++) {
+      await expect(store.write("a", setting("1"))).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+      expect((await store.read("a"))?.rev).toBe(1);
+    }
+    await expect(store.touch([{ key: "a", accessedAt: 9, transactions: 1 }])).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+    });
+    await expect(store.delete("a")).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    await expect.poll(waiting).toBe(0);
+    await unlock();
+    expect(await store.read("a")).toMatchObject({ rev: 1, accessedAt: 0 });
+    expect(await store.write("a", setting("1"))).toEqual({ ok: true, rev: 2 });
+  });
+
+  test("what a stalled network delivers after its deadline takes no effect", async () => {
+    const name = "stalled";
+    const own = server.pool({ application_name: name });
+    const { store } = await fresh({ timeout: 0.5 }, own);
+    await store.write("a", { ...birth, changes: setting("1").changes });
+    // Connections for all, so that the statements are under way when the time is up.
+    await Promise.all([1, 2, 3].map(() => own.query("SELECT pg_sleep(0.1)")));
+    await server.freeze();
+    const calls = [
+      store.write("a", setting("2")),
+      store.touch([{ key: "a", accessedAt: 9, transactions: 1 }]),
+      store.delete("a"),
+    ];
+    for (const outcome of await Promise.allSettled(calls)) {
+      expect(outcome).toMatchObject({ status: "rejected", reason: unavailable("within 0.5 s") });
+    }
+    server.thaw();
+    await expect.poll(async () => (await store.read("a").catch(() => undefined)) !== undefined).toBe(true);
+    await done(name);
+    expect(await store.read("a")).toMatchObject({ rev: 1, accessedAt: 0, transactions: 1 });
+    expect(await store.write("a", setting("2"))).toEqual({ ok: true, rev: 2 });
+  });
+
+  test("the database refuses what comes too late, and says so", async () => {
+    const { store, schema } = await fresh();
+    await store.write("a", birth);
+    for (const call of [`touch('{a}', '{9}', '{1}', 0)`, "erase('a', NULL, 0, false)"]) {
+      const error = await pool.query(`SELECT ${schema}.${call}`).catch((cause: unknown) => translate(cause));
+      expect(error).toEqual(unavailable("came too late: nothing was written"));
+    }
+    expect(await store.read("a")).toMatchObject({ rev: 1, accessedAt: 0 });
+  });
+
+  /** A store whose database's clock can be set, and the statements that it sends. */
+  async function withClock() {
+    const schema = `deadline_${++schemas}`;
+    await pool.query(`CREATE SCHEMA ${schema}_clock; CREATE TABLE ${schema}_clock.ahead (by interval);
+      INSERT INTO ${schema}_clock.ahead VALUES ('0');
+      CREATE FUNCTION ${schema}_clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
+        $$ SELECT pg_catalog.clock_timestamp() + by FROM ${schema}_clock.ahead $$`);
+    const own = server?.pool({ options: `-c search_path=${schema}_clock,pg_catalog` }) ?? pool;
+    const sent: string[] = [];
+    const tap = tapped(own, (query, client) => {
+      sent.push(query.text);
+      return client.query(query);
+    });
+    const store = postgresStore(tap, { schema });
+    await store.migrate();
+    const set = (ahead: string) => pool.query(`UPDATE ${schema}_clock.ahead SET by = $1`, [ahead]);
+    const measured = () => sent.splice(0).filter((text) => text.endsWith("AS now")).length;
+    return { store, set, measured, schema };
+  }
+
+  test.each(["3 hours", "-3 hours"])("a database whose clock is %s ahead of ours is as good as any", async (ahead) => {
+    const { store, set, measured } = await withClock();
+    await set(ahead);
+    await store.write("a", birth);
+    for (let i = 0; i < 5; i++) expect(await store.write("a", setting(`${i}`))).toEqual({ ok: true, rev: 2 + i });
+    expect(measured()).toBe(0);
+  });
+
+  test("a database's clock that is set is measured again, and nobody notices", async () => {
+    const { store, set, measured } = await withClock();
+    await store.write("a", birth);
+    await set("3 hours");
+    expect(await store.write("a", setting("1"))).toEqual({ ok: true, rev: 2 });
+    expect(measured()).toBe(1);
+    expect(await store.write("a", setting("2"))).toEqual({ ok: true, rev: 3 });
+    await store.touch([{ key: "a", accessedAt: 9, transactions: 1 }]);
+    expect(await store.delete("a")).toBe(true);
+    expect(measured()).toBe(0);
+  });
+
+  test("it is measured again after ten minutes, by which time it may have lost some", async () => {
+    const { store, set, measured, schema } = await withClock();
+    await store.write("a", birth);
+    await set("-3 hours");
+    const began = performance.now();
+    vi.useFakeTimers({ toFake: ["performance"] });
+    // It starts anew from 0.
+    vi.advanceTimersByTime(began + 599_000);
+    await store.write("a", setting("1"));
+    expect(measured()).toBe(0);
+    vi.advanceTimersByTime(2000);
+    await Promise.all([1, 2, 3].map(() => store.write("a", setting("1"))));
+    expect(measured()).toBe(1);
+    await store.write("a", setting("1"));
+    expect(measured()).toBe(0);
+    vi.useRealTimers();
+    expect((await postgresStore(pool, { schema }).read("a"))?.rev).toBe(6);
+  });
+
+  test("a connection on which the database took no writes is used no more", async () => {
+    await pool.query("CREATE ROLE reader SUPERUSER LOGIN; ALTER ROLE reader SET default_transaction_read_only = on");
+    const { store } = await fresh({}, server.pool({ user: "reader", max: 1 }));
+    await expect(store.write("a", birth)).rejects.toEqual(unavailable("takes no writes"));
+    await pool.query("ALTER ROLE reader RESET default_transaction_read_only");
+    expect(await store.write("a", birth)).toEqual({ ok: true, rev: 1 });
+  });
+
+  test("a connection that breaks is one failure, and its place is free", async () => {
+    const own = server.pool({ max: 1, application_name: "breaks" });
+    const { store, schema } = await fresh({}, own);
+    await store.write("a", birth);
+    const unlock = await locked(schema);
+    const failed = expect(store.write("a", setting("1"))).rejects.toEqual(unavailable("could not be reached"));
+    await expect.poll(waiting).toBe(1);
+    await pool.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'breaks'");
+    await failed;
+    await unlock();
+    expect(await store.write("a", setting("1"))).toEqual({ ok: true, rev: 2 });
+    expect(own.totalCount).toBe(1);
+  });
+
+  test("when a host vanishes all calls reject, and they are well again when it comes back", async () => {
+    const own = server.pool({ max: 3 });
+    const { store } = await fresh({ timeout: 0.5 }, own);
+    await store.write("a", birth);
+    await Promise.all([1, 2, 3].map(() => own.query("SELECT pg_sleep(0.1)")));
+    expect(own.totalCount).toBe(3);
+    await server.freeze();
+    // First all places of the pool, then all that come in their stead.
+    for (let round = 0; round < 2; round++) {
+      const calls = Array.from({ length: 8 }, () => store.read("a"));
+      for (const outcome of await Promise.allSettled(calls)) {
+        expect(outcome).toMatchObject({ status: "rejected", reason: unavailable("within 0.5 s") });
+      }
+    }
+    server.thaw();
+    await expect.poll(async () => (await store.read("a").catch(() => null))?.rev, { timeout: 10_000 }).toBe(1);
+    expect(await store.write("a", setting("1"))).toEqual({ ok: true, rev: 2 });
+  });
+
+  test("when a host has vanished for good, its address leads elsewhere and so do all calls", async () => {
+    const address = await startProxy(server.port);
+    try {
+      const own = server.pool({ port: address.port, max: 3, connectionTimeoutMillis: 500 });
+      const { store, schema } = await fresh({ timeout: 0.5 }, own);
+      const there = postgresStore(spare.pool(), { schema });
+      await there.migrate();
+      await there.write("a", birth);
+      await Promise.all([1, 2, 3].map(() => own.query("SELECT pg_sleep(0.1)")));
+      expect(await store.read("a")).toBeNull();
+      await server.freeze();
+      for (let round = 0; round < 2; round++) {
+        const calls = Array.from({ length: 8 }, () => store.write("a", setting("1")));
+        for (const outcome of await Promise.allSettled(calls)) {
+          expect(outcome).toMatchObject({ status: "rejected", reason: { code: "STORE_UNAVAILABLE" } });
+        }
+      }
+      address.aim(spare.port);
+      await expect.poll(async () => (await store.read("a").catch(() => null))?.rev, { timeout: 10_000 }).toBe(1);
+      expect(await store.write("a", setting("1"))).toEqual({ ok: true, rev: 2 });
+    } finally {
+      await address.stop();
+    }
+  });
+
+  test.each([
+    ["connects", 0],
+    ["has connections", 2],
+  ])("a host that vanishes as the watch begins and the pool %s holds up no news", async (_when, connections) => {
+    const address = await startProxy(server.port);
+    try {
+      const own = server.pool({ port: address.port });
+      const { store, schema } = await fresh({ timeout: 0.5 }, own);
+      const there = postgresStore(spare.pool(), { schema });
+      await there.migrate();
+      await there.write("a", birth);
+      await Promise.all(Array.from({ length: connections }, () => own.query("SELECT pg_sleep(0.1)")));
+      await server.freeze();
+      const heard: number[] = [];
+      const stop = store.watch?.("a", (rev) => heard.push(rev));
+      // By then it has been caught as well.
+      await expect(store.read("a")).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+      address.aim(spare.port);
+      await expect.poll(() => heard.at(-1), { timeout: 15_000 }).toBe(1);
+      await there.write("a", setting("1"));
+      await expect.poll(() => heard.at(-1), { timeout: 15_000 }).toBe(2);
+      stop?.();
+      await store.close();
+    } finally {
+      await address.stop();
+    }
+  });
+});
