@@ -2,6 +2,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { quantile } from "./figure.ts";
 import { fire, type Shot } from "./load.ts";
+import { sized } from "./sizes.ts";
 
 /** A server in a process of its own, with the cookies of sessions that it has begun. */
 export interface Contestant {
@@ -46,12 +47,15 @@ export async function start(
 }
 
 const requestsPerRound = 400;
+const warmUp = 10;
 
-async function cpuPerRequest(contestant: Contestant, shot: Shot): Promise<number> {
-  const before = await contestant.cpu();
-  let left = requestsPerRound - contestant.cookies.length;
-  const count = await fire(contestant.port, shot, contestant.cookies, () => left-- > 0);
-  return ((await contestant.cpu()) - before) / count;
+/** Of more sessions than a round has requests, each round asks others, in their turn. */
+async function cpuPerRequest({ port, cookies, cpu }: Contestant, shot: Shot, round: number): Promise<number> {
+  const first = cookies.length > requestsPerRound ? (round * requestsPerRound) % cookies.length : 0;
+  const turn = [...cookies.slice(first), ...cookies.slice(0, first)];
+  const before = await cpu();
+  const count = await fire(port, shot, turn, requestsPerRound);
+  return ((await cpu()) - before) / count;
 }
 
 /**
@@ -59,13 +63,17 @@ async function cpuPerRequest(contestant: Contestant, shot: Shot): Promise<number
  * the second. They take turns in many short rounds, and the lower quartile of each counts: what else the machine does
  * can only add to a round.
  */
-export async function race(ours: readonly [Contestant, Shot], rival: readonly [Contestant, Shot], rounds = 60) {
+export async function race(
+  ours: readonly [Contestant, Shot],
+  rival: readonly [Contestant, Shot],
+  rounds = sized("ROUNDS", 60),
+) {
   const samples: { ours: number[]; rival: number[] } = { ours: [], rival: [] };
-  for (let round = -10; round < rounds; round++) {
+  for (let round = -warmUp; round < rounds; round++) {
     // The first rounds warm up; then each goes first every other time.
     const turns = round % 2 === 0 ? (["ours", "rival"] as const) : (["rival", "ours"] as const);
     for (const turn of turns) {
-      const used = await cpuPerRequest(...(turn === "ours" ? ours : rival));
+      const used = await cpuPerRequest(...(turn === "ours" ? ours : rival), round + warmUp);
       if (round >= 0) samples[turn].push(used);
     }
   }

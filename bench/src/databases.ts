@@ -16,12 +16,12 @@ export interface Database {
   stop(): Promise<void>;
 }
 
-/** Starts Redis without persistence, or answers `undefined` where there is none. */
-export async function startRedis(): Promise<Database | undefined> {
-  if (!existsSync("/usr/bin/redis-server")) return undefined;
+/** Starts Redis, or Valkey, without persistence, or answers `undefined` where there is none. */
+export async function startRedis(program = "redis-server"): Promise<Database | undefined> {
+  if (!existsSync(`/usr/bin/${program}`)) return undefined;
   const folder = mkdtempSync(join(tmpdir(), "catnap-bench-"));
   const port = await freePort();
-  const child = spawn("redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder], {
+  const child = spawn(program, ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder], {
     stdio: "ignore",
   });
   await answering(async () => {
@@ -31,6 +31,24 @@ export async function startRedis(): Promise<Database | undefined> {
     client.destroy();
   });
   return running(child, port, folder, () => usedBy(child.pid));
+}
+
+// A database may end while connections to it are idle: unheard, that would end the process with a long word about it.
+
+/** A connected client of Redis. */
+export async function redisAt(port: number) {
+  const client = createClient({ socket: { host: "127.0.0.1", port } });
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
+}
+
+export type Redis = Awaited<ReturnType<typeof redisAt>>;
+
+/** A pool of PostgreSQL's. Its connections stay: with one that ends goes the CPU that its process has used. */
+export function poolAt(port: number): pg.Pool {
+  const pool = new pg.Pool({ host: "127.0.0.1", port, user: "bench", database: "postgres", idleTimeoutMillis: 0 });
+  return pool.on("error", () => undefined);
 }
 
 /** Starts PostgreSQL without flushing to the disk, or answers `undefined` where there is none. */

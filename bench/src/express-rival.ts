@@ -60,6 +60,9 @@ class SqliteSessions extends session.Store {
 /** One row of JSON per session in SQLite. */
 export const sqliteSessions = (path: string): session.Store => new SqliteSessions(path);
 
+/** The store that express-session brings. */
+export const memorySessions = (): session.Store => new session.MemoryStore();
+
 /** The published store for PostgreSQL, over its own table. */
 export function postgresSessions(pool: Pool): session.Store {
   const Store = connectPostgres(session);

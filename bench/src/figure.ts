@@ -29,7 +29,11 @@ export function table(figures: readonly Figure[]): string {
       hit ? "pass" : "MISS",
     ];
   });
-  const lines = [["figure", "ours", "against", "ratio", "target", ""], ...rows];
+  return columns([["figure", "ours", "against", "ratio", "target", ""], ...rows]);
+}
+
+/** Lines of as many cells each, one below the other. */
+export function columns(lines: readonly (readonly string[])[]): string {
   const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
   return lines
     .map((line) =>

@@ -1,7 +1,7 @@
-import { type Contestant, race, start } from "./contestant.ts";
+import { race, start } from "./contestant.ts";
 import type { Figure } from "./figure.ts";
 import type { Shot } from "./load.ts";
-import { names } from "./sessions.ts";
+import { besideLost } from "./lost-updates.ts";
 
 const trpcSet = (key: string): Shot => ({ path: "/trpc/set", body: (n) => ({ key, value: `value ${n}` }) });
 const get: Shot = { path: "/trpc/get" };
@@ -35,8 +35,7 @@ export async function besideExpress(): Promise<Figure[]> {
   const name = "express 5 + express-session, SQLite by libsql";
   const change: Shot = { path: "/set", body: (n) => ({ key: "k50", value: `value ${n}` }) };
   const { ratio, ...cpu } = await race([ours, trpcSet("k50")], [express, change]);
-  const lost = await lostUpdates(ours, "/trpc/slowSet", "/trpc/all", (body) => JSON.parse(body).result.data);
-  const theirs = await lostUpdates(express, "/slow-set", "/all", (body) => JSON.parse(body));
+  const lost = await besideLost("SQLite", ours, name, express);
   for (const contestant of [ours, express]) contestant.stop();
   return [
     {
@@ -46,33 +45,6 @@ export async function besideExpress(): Promise<Figure[]> {
       ratio,
       target: { least: 3 },
     },
-    {
-      what: "updates lost by 50 concurrent handlers that take 10 ms",
-      ours: `${lost} lost`,
-      rival: `${name}: ${theirs} lost`,
-      ratio: lost,
-      target: { most: 0 },
-    },
+    lost,
   ];
-}
-
-/** How many of 50 concurrent changes of different keys of one session are gone afterwards. */
-export async function lostUpdates(
-  { port, cookies }: Contestant,
-  set: string,
-  all: string,
-  read: (body: string) => Record<string, unknown>,
-): Promise<number> {
-  const headers = { cookie: cookies[0]!, "content-type": "application/json" };
-  const ask = async (path: string, body?: unknown) => {
-    const init = body === undefined ? { headers } : { headers, method: "POST", body: JSON.stringify(body) };
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, init);
-    const text = await response.text();
-    if (!response.ok) throw new Error(text);
-    return text;
-  };
-  const written = names.slice(0, 50);
-  await Promise.all(written.map((key) => ask(set, { key, value: `concurrent ${key}` })));
-  const values = read(await ask(all));
-  return written.filter((key) => values[key] !== `concurrent ${key}`).length;
 }

@@ -24,18 +24,25 @@ function isWhole(answer: string): boolean {
   return length === undefined ? answer.endsWith("\r\n0\r\n\r\n") : answer.length - head - 4 >= Number(length);
 }
 
+const connections = 16;
+
 /**
- * Sends the shot over one kept connection per cookie, each waiting for its answer before the next, until `go` says
- * enough. Raw sockets, so that the load costs less than the server. Returns the number of answers.
+ * Sends the shot so many times, over one kept connection per cookie, or sixteen that share many cookies, each waiting
+ * for its answer before the next; no cookie is in two requests at once. Raw sockets, so that the load costs less than
+ * the server. Every connection sends at least one; returns the number of answers.
  */
-export async function fire(port: number, shot: Shot, cookies: readonly string[], go: () => boolean): Promise<number> {
-  const counts = cookies.map(
-    (cookie) =>
+export async function fire(port: number, shot: Shot, cookies: readonly string[], requests: number): Promise<number> {
+  const width = Math.min(connections, cookies.length);
+  let left = requests - width;
+  const counts = Array.from(
+    { length: width },
+    (_, own) =>
       new Promise<number>((resolve, reject) => {
         const socket = connect(port, "127.0.0.1").setNoDelay();
+        const share = Math.ceil((cookies.length - own) / width);
         let answer = "";
         let count = 0;
-        const next = () => socket.write(format(shot, cookie));
+        const next = () => socket.write(format(shot, cookies[own + (count % share) * width]!));
         socket.setEncoding("latin1");
         socket.on("connect", next).on("error", reject);
         socket.on("data", (chunk) => {
@@ -44,7 +51,7 @@ export async function fire(port: number, shot: Shot, cookies: readonly string[],
           if (!answer.startsWith("HTTP/1.1 200")) return reject(new Error(answer));
           answer = "";
           count++;
-          if (go()) next();
+          if (left-- > 0) next();
           else socket.end(() => resolve(count));
         });
       }),

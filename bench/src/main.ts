@@ -1,5 +1,6 @@
 import { besideBrowser } from "./browser.ts";
-import { table } from "./figure.ts";
+import { capacity } from "./capacity.ts";
+import { type Figure, table } from "./figure.ts";
 import { besideFew } from "./growth.ts";
 import { besideExpress, besideTrpc } from "./http.ts";
 import { besideBudget } from "./size.ts";
@@ -12,15 +13,16 @@ const subjects = {
   express: besideExpress,
   stores: besideServers,
   growth: besideFew,
+  capacity,
   size: besideBudget,
   browser: besideBrowser,
 };
 
 /** `npm run bench` runs all subjects; names on the command line choose among them. */
 const chosen = process.argv.slice(2);
-const figures = [];
+const figures: Figure[] = [];
 for (const [name, run] of Object.entries(subjects)) {
   if (chosen.length === 0 || chosen.includes(name)) figures.push(...(await run()));
 }
-console.log(table(figures));
+if (figures.length > 0) console.log(table(figures));
 process.exit();

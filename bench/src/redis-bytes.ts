@@ -1,6 +1,5 @@
-import { createClient } from "redis";
 import type { Contestant } from "./contestant.ts";
-import type { Database } from "./databases.ts";
+import { type Database, redisAt } from "./databases.ts";
 import type { Figure } from "./figure.ts";
 import { fire, type Shot } from "./load.ts";
 
@@ -13,14 +12,12 @@ async function growth(
   cookies: readonly string[],
   requests: number,
 ): Promise<number> {
-  const client = createClient({ socket: { host: "127.0.0.1", port } });
-  await client.connect();
+  const client = await redisAt(port);
   const told = async () => Number(new RegExp(`^${field}:(\\d+)`, "m").exec(await client.info())?.[1]);
   // First what is not of each request: scripts, and the server's own buffers.
-  await fire(contestant.port, shot, cookies, () => false);
+  await fire(contestant.port, shot, cookies, cookies.length);
   const before = await told();
-  let left = requests - cookies.length;
-  const count = await fire(contestant.port, shot, cookies, () => left-- > 0);
+  const count = await fire(contestant.port, shot, cookies, requests);
   const grown = (await told()) - before;
   client.destroy();
   return grown / count;

@@ -14,10 +14,10 @@ import { postgresStore } from "catnap/postgres";
 import { redisStore } from "catnap/redis";
 import { createSessions, memoryStore, type SessionStore, type WakeOptions } from "catnap/server";
 import { sqliteStore } from "catnap/sqlite";
-import pg from "pg";
-import { createClient, type RedisClientType } from "redis";
+import type { RedisClientType } from "redis";
 import { z } from "zod";
-import { createRival, postgresSessions, redisSessions, sqliteSessions } from "./express-rival.ts";
+import { poolAt, type Redis, redisAt } from "./databases.ts";
+import { createRival, memorySessions, postgresSessions, redisSessions, sqliteSessions } from "./express-rival.ts";
 import { big } from "./sessions.ts";
 
 const input = z.object({ key: z.string(), value: z.string() });
@@ -42,7 +42,7 @@ function sessionApp(store: SessionStore) {
   const t = initTRPC.context<typeof createContext>().create();
   const procedure = t.procedure.use(sessions.middleware);
   const router = t.router({
-    get: procedure.query(({ ctx }) => ctx.session.value("k0")),
+    get: procedure.query(({ ctx }) => ctx.session.value("k0", "")),
     set: procedure.input(input).mutation(({ ctx, input }) => ctx.session.setValue(input.key, input.value)),
     /** Waits between its reading and its writing, as a procedure that asks a database does. */
     slowSet: procedure.input(input).mutation(async ({ ctx, input }) => {
@@ -62,7 +62,7 @@ function sessionApp(store: SessionStore) {
  * What one would write by hand instead: a hash in Redis per visitor, named by a random cookie; `HGET` to read, and for a
  * change first a look whether the session is there. No expiry, no schema of the values, no answer to concurrent changes.
  */
-function handmadeApp(client: Awaited<ReturnType<typeof redis>>) {
+function handmadeApp(client: Redis) {
   const createContext = ({ req, resHeaders }: { req: Request; resHeaders: Headers }) => ({
     id: /(?:^|; )hand=([^;]+)/.exec(req.headers.get("cookie") ?? "")?.[1] ?? "",
     resHeaders,
@@ -107,22 +107,19 @@ const fetching = (app: App) =>
     hostname: "127.0.0.1",
   }) as Server;
 
-/** The database beside which the server is measured, by the port that it was started with. */
-const address = { host: "127.0.0.1", port: Number(process.argv[3]) };
-const pool = () =>
-  // The database ends while connections are idle; unheard, that would end this process with a long word about it.
-  new pg.Pool({ ...address, user: "bench", database: "postgres" }).on("error", () => undefined);
+/** Where the database is beside which the server is measured. */
+const port = Number(process.argv[3]);
 
-async function redis() {
-  const client = createClient({ socket: address });
-  await client.connect();
-  return client;
+type Options = { readonly notify?: boolean; readonly cacheBytes?: number };
+
+async function overRedis(options: Options = {}) {
+  return fetching(sessionApp(redisStore(await redisAt(port), options)));
 }
 
-async function migrated() {
-  const store = postgresStore(pool(), { notify: false });
+async function overPostgres(options: Options = {}) {
+  const store = postgresStore(poolAt(port), options);
   await store.migrate();
-  return store;
+  return fetching(sessionApp(store));
 }
 
 const servers: Readonly<Record<string, () => Server | Promise<Server>>> = {
@@ -131,13 +128,18 @@ const servers: Readonly<Record<string, () => Server | Promise<Server>>> = {
   "fetch/bare": () => fetching(bareApp()),
   "fetch/memory": () => fetching(sessionApp(memoryStore())),
   "fetch/sqlite": () => fetching(sessionApp(sqliteStore(database()))),
+  "express/memory": () => createRival(memorySessions()),
   "express/sqlite": () => createRival(sqliteSessions(database())),
-  "fetch/redis": async () => fetching(sessionApp(redisStore(await redis()))),
+  "fetch/redis": () => overRedis(),
+  // Nothing that was read stays in memory: every read is one of a session that the process has not met.
+  "fetch/redis/forgetting": () => overRedis({ cacheBytes: 0 }),
   // The same client; the library types it by its options.
-  "express/redis": async () => createRival(redisSessions((await redis()) as unknown as RedisClientType)),
-  "fetch/handmade": async () => handmadeApp(await redis()),
-  "fetch/postgres": async () => fetching(sessionApp(await migrated())),
-  "express/postgres": () => createRival(postgresSessions(pool())),
+  "express/redis": async () => createRival(redisSessions((await redisAt(port)) as unknown as RedisClientType)),
+  "fetch/handmade": async () => handmadeApp(await redisAt(port)),
+  "fetch/postgres": () => overPostgres(),
+  "fetch/postgres/forgetting": () => overPostgres({ cacheBytes: 0 }),
+  "fetch/postgres/quiet": () => overPostgres({ notify: false }),
+  "express/postgres": () => createRival(postgresSessions(poolAt(port))),
 };
 
 const server = await (servers[process.argv[2] ?? ""]?.() ?? never());

@@ -1,8 +1,10 @@
 import { type Contestant, race, start } from "./contestant.ts";
 import { type Database, startPostgres, startRedis } from "./databases.ts";
 import type { Figure } from "./figure.ts";
-import { lostUpdates, perSecond } from "./http.ts";
+import { perSecond } from "./http.ts";
+import { besideLost, besideLostElsewhere } from "./lost-updates.ts";
 import { bytesAtRest, bytesSent } from "./redis-bytes.ts";
+import { roundTrips } from "./round-trips.ts";
 
 const k50 = (n: number) => ({ key: "k50", value: `value ${n}` });
 const shots = {
@@ -32,55 +34,52 @@ export async function besideServers(): Promise<Figure[]> {
       continue;
     }
     const rival = `express 5 + express-session + ${store}`;
-    const ours = await start(`fetch/${kind}`, () => ({ path: "/trpc/fill", body: null }), database);
+    const begin = (server: string) => start(server, () => ({ path: "/trpc/fill", body: null }), database);
     const theirs = await start(`express/${kind}`, () => ({ path: "/fill", body: {} }), database);
-    for (const [what, key] of [
-      ["read of one value", "read"],
-      ["change of one key", "change"],
-    ] as const) {
-      const { ratio, ...cpu } = await race([ours, shots.ours[key]], [theirs, shots.express[key]]);
+    const ours = await begin(`fetch/${kind}`);
+    const forgetting = await begin(`fetch/${kind}/forgetting`);
+    const beside = async (what: string, who: Contestant, key: "read" | "change") => {
+      const { ratio, ...cpu } = await race([who, shots.ours[key]], [theirs, shots.express[key]]);
       figures.push({
-        what: `${what} in a 10 KB session, ${kind}, its CPU included`,
+        what: `${what}, ${kind}, its CPU included`,
         ours: perSecond(cpu.ours),
         rival: `${rival}: ${perSecond(cpu.rival)}`,
         ratio,
         target: { least: least[key] },
       });
+    };
+    await beside("read of one value in a 10 KB session, in memory", ours, "read");
+    await beside("read of one value in a 10 KB session, not in memory", forgetting, "read");
+    await beside("change of one key in a 10 KB session", ours, "change");
+    if (kind === "postgres") {
+      const quiet = await begin("fetch/postgres/quiet");
+      await beside("change of one key in a 10 KB session, notify: false", quiet, "change");
+      quiet.stop();
     }
-    figures.push(await lost(kind, ours, rival, theirs));
+    figures.push(await besideLost(kind, ours, rival, theirs));
+    figures.push(...(await roundTrips(kind, database, rival)));
     if (kind === "redis") {
-      figures.push(...(await besideHandmade(ours, database)));
+      figures.push(...(await besideHandmade(ours, forgetting, database)));
       figures.push(await bytesSent(database, ours, rival, theirs), await bytesAtRest(database, ours, rival, theirs));
     }
-    for (const contestant of [ours, theirs]) contestant.stop();
+    for (const contestant of [ours, forgetting, theirs]) contestant.stop();
     await database.stop();
   }
-  return figures;
-}
-
-async function lost(kind: string, ours: Contestant, rival: string, theirs: Contestant): Promise<Figure> {
-  const here = await lostUpdates(ours, "/trpc/slowSet", "/trpc/all", (body) => JSON.parse(body).result.data);
-  const there = await lostUpdates(theirs, "/slow-set", "/all", (body) => JSON.parse(body));
-  return {
-    what: `updates lost by 50 concurrent handlers that take 10 ms, ${kind}`,
-    ours: `${here} lost`,
-    rival: `${rival}: ${there} lost`,
-    ratio: here,
-    target: { most: 0 },
-  };
+  return [...figures, ...(await besideLostElsewhere())];
 }
 
 /** Beside a bare tRPC procedure that keeps a hash in Redis by hand. */
-async function besideHandmade(ours: Contestant, database: Database): Promise<Figure[]> {
+async function besideHandmade(ours: Contestant, forgetting: Contestant, database: Database): Promise<Figure[]> {
   const handmade = await start("fetch/handmade", () => ({ path: "/trpc/fill", body: null }), database);
   const figures: Figure[] = [];
-  for (const [what, key] of [
-    ["read of one value, HGET", "read"],
-    ["change of one key, HGET and HSET", "change"],
+  for (const [what, who, key] of [
+    ["read of one value in a 10 KB session, in memory, HGET", ours, "read"],
+    ["read of one value in a 10 KB session, not in memory, HGET", forgetting, "read"],
+    ["change of one key in a 10 KB session, HGET and HSET", ours, "change"],
   ] as const) {
-    const { ratio, ...cpu } = await race([ours, shots.ours[key]], [handmade, shots.ours[key]]);
+    const { ratio, ...cpu } = await race([who, shots.ours[key]], [handmade, shots.ours[key]]);
     figures.push({
-      what: `${what} in a 10 KB session, redis, its CPU included`,
+      what: `${what}, redis, its CPU included`,
       ours: perSecond(cpu.ours),
       rival: `bare tRPC that does it by hand: ${perSecond(cpu.rival)}`,
       ratio,

@@ -1,0 +1,57 @@
+import { type Contestant, start } from "./contestant.ts";
+import { startRedis } from "./databases.ts";
+import type { Figure } from "./figure.ts";
+import { names } from "./sessions.ts";
+
+/** How many of 50 concurrent changes of one session are gone afterwards, in Catnap and in express-session. */
+export async function besideLost(kind: string, ours: Contestant, rival: string, theirs: Contestant): Promise<Figure> {
+  const here = await lostUpdates(ours, "/trpc/slowSet", "/trpc/all", (body) => JSON.parse(body).result.data);
+  const there = await lostUpdates(theirs, "/slow-set", "/all", (body) => JSON.parse(body));
+  return {
+    what: `updates lost by 50 concurrent handlers that take 10 ms, ${kind}`,
+    ours: `${here} lost`,
+    rival: `${rival}: ${there} lost`,
+    ratio: here,
+    target: { most: 0 },
+  };
+}
+
+/** The same over the stores that no other figure is taken of. */
+export async function besideLostElsewhere(): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  const valkey = await startRedis("valkey-server");
+  if (!valkey) console.warn("valkey is not on this machine: its figure is left out");
+  for (const [kind, server, store, database] of [
+    ["memory", "memory", "its MemoryStore", undefined],
+    ["SQLite", "sqlite", "SQLite by libsql", undefined],
+    ...(valkey ? [["valkey", "redis", "connect-redis", valkey] as const] : []),
+  ] as const) {
+    const ours = await start(`fetch/${server}`, () => ({ path: "/trpc/fill", body: null }), database);
+    const theirs = await start(`express/${server}`, () => ({ path: "/fill", body: {} }), database);
+    figures.push(await besideLost(kind, ours, `express 5 + express-session + ${store}`, theirs));
+    for (const contestant of [ours, theirs]) contestant.stop();
+  }
+  await valkey?.stop();
+  return figures;
+}
+
+/** How many of 50 concurrent changes of different keys of one session are gone afterwards. */
+async function lostUpdates(
+  { port, cookies }: Contestant,
+  set: string,
+  all: string,
+  read: (body: string) => Record<string, unknown>,
+): Promise<number> {
+  const headers = { cookie: cookies[0]!, "content-type": "application/json" };
+  const ask = async (path: string, body?: unknown) => {
+    const init = body === undefined ? { headers } : { headers, method: "POST", body: JSON.stringify(body) };
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, init);
+    const text = await response.text();
+    if (!response.ok) throw new Error(text);
+    return text;
+  };
+  const written = names.slice(0, 50);
+  await Promise.all(written.map((key) => ask(set, { key, value: `concurrent ${key}` })));
+  const values = read(await ask(all));
+  return written.filter((key) => values[key] !== `concurrent ${key}`).length;
+}
