@@ -75,6 +75,22 @@ test("a thousand values written in one task are one request and two transactions
   expect(Object.keys((await browser.server()).entries)).toHaveLength(1000);
 });
 
+test("a deletion reaches the session that a first push has begun, though its answer was lost", async () => {
+  const { world, browser } = open();
+  const { session } = browser.tab();
+  await session.awake();
+  world.fate = () => "answer lost";
+  session.setValue("note", "x");
+  await expect(session.sleep()).rejects.toMatchObject({ code: "UNREACHABLE" });
+  world.fate = () => "ok";
+  session.delValue("note");
+  await session.sleep();
+  session.setValue("theme", "dark");
+  await session.sleep();
+  expect(session.values()).toEqual({ theme: "dark" });
+  expect((await browser.server()).entries).toEqual({ theme: { value: '"dark"', rev: expect.any(Number) } });
+});
+
 test("sleep waits for the acknowledgement also where the disk has given the change another number", async () => {
   const { browser } = open();
   const first = browser.tab();

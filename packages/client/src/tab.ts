@@ -160,10 +160,13 @@ export class Tab implements SessionHome {
   }
 
   write(key: Key, encoded: string | null): void {
+    const { memory, outbox } = this.#replica;
+    const before = memory.get(key.name);
     // An asleep tab has not heard of a wipe: nothing of what was wiped may live on in what it writes.
     if (!this.#awake) this.#comeBack();
-    const { memory, outbox, writer } = this.#replica;
-    if (memory.get(key.name) === encoded) return;
+    // What was only put away meanwhile is to be deleted all the same.
+    if (before === encoded && memory.get(key.name) === encoded) return;
+    const { writer } = this.#replica;
     outbox.write(key, encoded, writer);
     if (this.#keeper.soon()) {
       if (this.#leaving) queueMicrotask(() => this.depart(false));

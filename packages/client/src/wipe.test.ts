@@ -260,6 +260,19 @@ test("a first push that comes after its session was wiped does not revive it, th
   expect(sibling.session.value("theme")).toBe("light");
 });
 
+test("what a page deletes in the moment in which it puts its session's values away is deleted", async () => {
+  const { browser } = open();
+  await signedIn(browser);
+  let later = 0;
+  const { session, page } = browser.tab({ surroundings: { now: () => Date.now() + later } });
+  await session.awake();
+  page.hide();
+  later = 7_200_000;
+  session.delValue("note");
+  await session.sleep();
+  expect((await browser.server()).entries).not.toHaveProperty("note");
+});
+
 test("an answer that comes after the page has put its session's values away is not taken for all of them", async () => {
   const { world, browser } = open();
   await signedIn(browser);

@@ -90,6 +90,16 @@ const found: Record<string, Step[]> = {
     { ...at(0), do: "restore" },
     { ...at(0), do: "rotate", lost: false },
   ],
+  "a deletion that is sent once more reaches the session that a first push has begun, whose answer was lost": [
+    { ...at(1), do: "note" },
+    second,
+    { ...at(0), do: "deliver", message: 0 },
+    { ...at(1), do: "unnote" },
+    { ...at(0), do: "lose", message: 0 },
+    { ...at(0), do: "meet" },
+    { ...at(1), do: "tag" },
+    { ...at(0), do: "open" },
+  ],
   "an answer of a session that a sibling has wiped is not taken in by a tab that had none": [
     { ...at(0), do: "open" },
     { ...at(0, 1), do: "note" },

@@ -1,26 +1,6 @@
+import type { Change, Key, Shown, Spell } from "./change.ts";
 import { endsOf } from "./counters.ts";
 import { type Device, identityOf, type Tab, type World } from "./world.ts";
-
-type Key = "note" | "visits" | "tags";
-type Shown = { readonly [K in Key]?: unknown };
-
-/** One change that a tab has made, under a name of its own; `early`: it knew of no session, so whichever its push meets has it. */
-interface Change {
-  readonly name: string;
-  readonly key: Key;
-  readonly early: boolean;
-  /** The server has acknowledged it. */
-  acked: boolean;
-  /** Something has happened that may rightly have cost it: its disk, its session, or the server's memory was lost. */
-  doubtful: boolean;
-}
-
-/** What one tab did while it knew of one session, or of none yet. */
-interface Spell {
-  readonly device: Device;
-  identifier: string | null;
-  readonly changes: Change[];
-}
 
 /** What must be true, however a schedule went: the changes that were made, to which session, and which may be gone. */
 export class Reference {
@@ -87,6 +67,16 @@ export class Reference {
     if (lost.length > 0) wrong.push(`has lost ${lost}`);
     const sure = atRest ? certain("visits").length : 0;
     if (count < sure) wrong.push(`counts ${count} of ${sure} certain visits`);
+    const written = certain("note");
+    const removed = possible("note").some((name) => name.startsWith("un"));
+    if (atRest && note === undefined && written.length > 0 && !removed) wrong.push(`has lost ${written}`);
+    // Which of two tabs or devices wins, the server decides; of one tab, the last.
+    const names = inIt.map(({ changes }) => changes.filter(({ key }) => key === "note").map(({ name }) => name));
+    const later = names
+      .map((own) => own.slice(own.indexOf(String(note)) + 1))
+      .filter((rest, i) => rest.length < (names[i]?.length ?? 0));
+    const overtaken = atRest && later.flat().filter((name) => written.includes(name));
+    if (overtaken && overtaken.length > 0) wrong.push(`shows ${note} in the place of ${overtaken}`);
     if (wrong.length > 0) throw new Error(`${where} ${wrong.join("; ")}`);
   }
 

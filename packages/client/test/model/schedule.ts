@@ -208,8 +208,9 @@ class Play {
         session.setValue("note", name);
         return this.#reference.changed(tab, "note", name);
       case "unnote":
-        if (session.hasValue("note")) session.delValue("note");
-        return;
+        if (!session.hasValue("note")) return;
+        session.delValue("note");
+        return this.#reference.changed(tab, "note", name);
       case "visit":
         session.update("visits", (visits) => visits + 1);
         return this.#reference.changed(tab, "visits", name);
