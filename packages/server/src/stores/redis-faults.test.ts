@@ -1,4 +1,4 @@
-import { Cluster, type Redis } from "ioredis";
+import { Cluster, Redis } from "ioredis";
 import { afterAll, describe, expect, test } from "vitest";
 import { startProxy } from "../../test/servers/proxy.ts";
 import { startRedis, startRedisCluster } from "../../test/servers/redis.ts";
@@ -30,12 +30,28 @@ test.each([
   expect(() => redisStore(client, options)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
 });
 
-test("refuses what is no client that it knows, and one that reads from replicas", () => {
+test("refuses what is no client that it knows", () => {
   // What a caller without types may pass.
   const stranger = { get: () => null } as unknown as RedisClient;
   expect(() => redisStore(stranger)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
-  const stale = new Cluster([], { lazyConnect: true, scaleReads: "slave" });
-  expect(() => redisStore(stale)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
+});
+
+test.each([
+  ["one that reads from replicas", "scaleReads", new Cluster([], { lazyConnect: true, scaleReads: "slave" })],
+  ["one that prefixes keys, but not channels", "keyPrefix", new Redis({ lazyConnect: true, keyPrefix: "a:" })],
+  ["a cluster's that does so", "keyPrefix", new Cluster([], { lazyConnect: true, keyPrefix: "a:" })],
+  [
+    "a cluster's whose connections do so",
+    "keyPrefix",
+    new Cluster([], { lazyConnect: true, redisOptions: { keyPrefix: "a:" } }),
+  ],
+  [
+    "one that Sentinel leads to a replica",
+    'role "slave"',
+    new Redis({ lazyConnect: true, sentinels: [{ port: 1 }], name: "shop", role: "slave" }),
+  ],
+])("refuses a client that would not see what it has written: %s", (_, word, client) => {
+  expect(() => redisStore(client)).toThrow(failure("INVALID_OPTION", word));
 });
 
 test("shards rise with the identifiers", () => {

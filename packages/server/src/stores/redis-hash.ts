@@ -14,7 +14,7 @@ export function fromBrief(text: string): number {
 /** The field of an entry. Catnap's own names begin with `~`, and need no other mark. */
 const fieldOf = (name: string): string => (name.startsWith("~") ? name : `=${name}`);
 
-/** What `commitScript` takes behind the nonce. */
+/** What `commitScript` takes behind the time after which it is too late. */
 export function commitArguments(commit: Commit, lingerMs: string, stamp: number): string[] {
   const { create, timeoutMs, authenticatedAt, subject, expect, changes } = commit;
   const optional = (time: number | undefined) => (time === undefined ? "" : brief(time));

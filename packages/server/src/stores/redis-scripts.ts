@@ -76,31 +76,55 @@ function script(source: string): Script {
   return { source, sha: createHash("sha1").update(source).digest("hex") };
 }
 
+/** What the server's clock says, in milliseconds. */
+const clock = `
+local function clock()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+`;
+
 const scriptOfSession = (source: string): Script => script(prelude + source);
+
+/** Answers the server's time. KEYS: one of the server that is meant. */
+export const timeScript: Script = script(`${clock}return clock()`);
+
+/** What a change answers that was done: a number, the stamp before it or nothing, and the server's time. */
+type Done = [number: unknown, stamp: unknown, time: unknown];
+
+/** Whether a change's reply says that it was done; it is not the hash, of names and values, of a session that refuses. */
+export function isDone(reply: unknown): reply is Done {
+  return Array.isArray(reply) && reply.length === 3;
+}
 
 /**
  * KEYS: session, list of cells, cell, and, with a subject, that subject's index.
- * ARGV: publishing command, nonce, now, access, transactions, linger, timeout, authenticated,
- * subject, created, lifetime (the last five may be empty), stamp, count of expectations and these as key and revision, count of
- * removals and these, then key and rest of each entry.
+ * ARGV: publishing command, nonce, the server's time after which it is too late, now, access, transactions, linger,
+ * timeout, authenticated, subject, created, lifetime (the last five may be empty), stamp, count of expectations and these
+ * as key and revision, count of removals and these, then key and rest of each entry.
  *
- * Answers the revision and the stamp before, or all of a living session's hash when it refuses, or nothing for a dead one. A client that
- * loses its connection may send a commit again that was done already: it is known by its nonce for ten seconds, and
- * answered what it was answered then.
+ * Answers the revision, the stamp before and the time, or all of a living session's hash when it refuses, or nothing for a
+ * dead one. A client that loses its connection may send a commit again that was done already: it is known by its nonce
+ * as long as it would not be too late, and a little longer should the clock be set, and answered what it was answered then. It is written
+ * even so: `WAIT` answers for what its own connection has written, and that is a new one.
  */
-export const commitScript: Script = scriptOfSession(`
+export const commitScript: Script = scriptOfSession(`${clock}
 local key = KEYS[1]
-local nonce, now, accessed, linger = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
-local timeout, auth, subject, created, lifetime = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local nonce, now, accessed, linger = ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7])
+local timeout, auth, subject, created, lifetime = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local recent = {}
-local second = ''
+local here = clock()
 if nonce ~= '' then
-  second = redis.call('TIME')[1]
-  for at, name, rev in string.gmatch(redis.call('HGET', key, 'n') or '', '(%d+):([^:]+):(%d+)') do
-    if name == nonce then return { tonumber(rev), '0' } end
-    if tonumber(at) + 10 >= tonumber(second) then recent[#recent + 1] = at .. ':' .. name .. ':' .. rev end
+  local text = redis.call('HGET', key, 'n') or ''
+  for till, name, rev in string.gmatch(text, '(%w+):([^:]+):(%d+)') do
+    if name == nonce then
+      redis.call('HSET', key, 'n', text)
+      return { tonumber(rev), '0', here }
+    end
+    if time(till) + 5000 >= here then recent[#recent + 1] = till .. ':' .. name .. ':' .. rev end
   end
 end
+if here > time(ARGV[3]) then return redis.error_reply('LATE nothing was written') end
 local s = load(key)
 local alive = s and expiry(s) > now
 local function refuse()
@@ -112,8 +136,8 @@ if created == '' then
 elseif s then
   return refuse()
 end
-local at = 14
-for _ = 1, tonumber(ARGV[13]) do
+local at = 15
+for _ = 1, tonumber(ARGV[14]) do
   local entry = redis.call('HGET', key, ARGV[at])
   if (entry and tonumber(string.match(entry, '^%d+')) or 0) ~= tonumber(ARGV[at + 1]) then return refuse() end
   at = at + 2
@@ -124,9 +148,9 @@ if not s then
     lifetime = lifetime, ends = start + time(lifetime), stamp = '0' }
 end
 local prior = s.stamp
-s.stamp = ARGV[12]
+s.stamp = ARGV[13]
 s.rev = s.rev + 1
-used(s, accessed, ARGV[5])
+used(s, accessed, ARGV[6])
 if timeout ~= '' then s.timeout, s.idle = timeout, time(timeout) end
 local fields = {}
 if auth ~= '' or subject ~= '' then
@@ -155,12 +179,12 @@ for i = at + removals + 1, #ARGV, 2 do
   end
 end
 if nonce ~= '' then
-  recent[#recent + 1] = second .. ':' .. nonce .. ':' .. rev
+  recent[#recent + 1] = ARGV[3] .. ':' .. nonce .. ':' .. rev
   redis.call('HSET', key, 'n', table.concat(recent, ','))
 end
 save(key, KEYS[2], KEYS[3], s, fields, now, linger)
 redis.call(ARGV[1], key, rev)
-return { s.rev, prior }
+return { s.rev, prior, here }
 `);
 
 /** KEYS: session. ARGV: a stamp. Answers `m` and `u` when the stamp is this one, else all of the session. */
@@ -183,11 +207,16 @@ return 1
 `);
 
 /**
- * KEYS: session, list of cells, cell. ARGV: publishing command, time by which it must have expired,
- * or nothing. Sets the index right where it is not. That of the subject, whose key only the session knows, heals when it
- * is read.
+ * KEYS: session, list of cells, cell. ARGV: publishing command, time by which it must have expired, or nothing, the
+ * server's time after which it is too late, or nothing, and 1 when replicas are waited for. Answers 1 or 0, nothing and the
+ * time. Sets the index right where it is not. That of the subject, whose key only the session knows, heals when it is read.
+ *
+ * One that finds nothing may come after one that nobody answered for: `WAIT`, which answers for what its own connection
+ * has written, needs something to be written.
  */
-export const eraseScript: Script = scriptOfSession(`
+export const eraseScript: Script = scriptOfSession(`${clock}
+local here = clock()
+if ARGV[3] ~= '' and here > time(ARGV[3]) then return redis.error_reply('LATE nothing was written') end
 local s = load(KEYS[1])
 local id = identifierOf(KEYS[1])
 local function forget()
@@ -195,8 +224,12 @@ local function forget()
   if redis.call('EXISTS', KEYS[3]) == 0 then redis.call('ZREM', KEYS[2], string.match(KEYS[3], '%d+$')) end
 end
 if not s then
+  if ARGV[4] == '1' then
+    redis.call('HSET', KEYS[1], 'm', '')
+    redis.call('UNLINK', KEYS[1])
+  end
   forget()
-  return 0
+  return { 0, '', here }
 end
 if ARGV[2] ~= '' and expiry(s) > tonumber(ARGV[2]) then
   if s.due ~= expiry(s) then
@@ -205,12 +238,12 @@ if ARGV[2] ~= '' and expiry(s) > tonumber(ARGV[2]) then
     place(KEYS[2], KEYS[3], id, s.due)
     store(KEYS[1], s, {})
   end
-  return 0
+  return { 0, '', here }
 end
 redis.call('UNLINK', KEYS[1])
 forget()
 redis.call(ARGV[1], KEYS[1], '0')
-return 1
+return { 1, '', here }
 `);
 
 /**
@@ -242,6 +275,24 @@ for i = 2, #KEYS do
     if first[2] then redis.call('ZADD', KEYS[1], first[2], cell) else redis.call('ZREM', KEYS[1], cell) end
   end
   if #found >= tonumber(ARGV[2]) then break end
+end
+return found
+`);
+
+/**
+ * KEYS: list of cells, then cell and session of each. ARGV: identifiers. Answers those whose session is there; the places
+ * of the others, whom the server has forgotten on its own, go.
+ */
+export const siftScript: Script = script(`
+local found = {}
+for i, id in ipairs(ARGV) do
+  local cell = KEYS[2 * i]
+  if redis.call('EXISTS', KEYS[2 * i + 1]) == 1 then
+    found[#found + 1] = id
+  else
+    redis.call('ZREM', cell, id)
+    if redis.call('EXISTS', cell) == 0 then redis.call('ZREM', KEYS[1], string.match(cell, '%d+$')) end
+  end
 end
 return found
 `);

@@ -3,7 +3,7 @@ import { Listeners } from "./listeners.ts";
 import type { RedisDriver, RedisSubscriber } from "./redis-driver.ts";
 
 /** How often to ask for the revisions although nothing was told, in milliseconds: it finds a subscription that was lost. */
-const heartbeatMs = 30_000;
+const usualHeartbeatMs = 30_000;
 
 /** What the watch asks of the store. */
 export interface WatchedServer {
@@ -21,11 +21,13 @@ export class RedisWatch {
   readonly #server: WatchedServer;
   readonly #listeners = new Listeners();
   readonly #keys = new Map<string, StoreKey>();
+  readonly #heartbeatMs: number;
   #subscriber: RedisSubscriber | null = null;
   #heartbeat: NodeJS.Timeout | undefined;
 
-  constructor(server: WatchedServer) {
+  constructor(server: WatchedServer, heartbeatMs: number = usualHeartbeatMs) {
     this.#server = server;
+    this.#heartbeatMs = heartbeatMs;
   }
 
   add(key: StoreKey, listener: (rev: number) => void): Unsubscribe {
@@ -39,28 +41,31 @@ export class RedisWatch {
       this.#keys.delete(channel);
       // One that is not connected has nothing to unsubscribe from.
       subscriber.unsubscribe(channel).catch(() => undefined);
-      if (this.#listeners.size === 0) this.stop();
+      if (this.#listeners.size === 0) void this.stop();
     });
   }
 
-  stop(): void {
+  /** Answers when nothing is subscribed to any more. */
+  async stop(): Promise<void> {
     clearInterval(this.#heartbeat);
     this.#listeners.clear();
     this.#keys.clear();
-    this.#subscriber?.close();
+    const subscriber = this.#subscriber;
     this.#subscriber = null;
+    await subscriber?.close();
   }
 
   #open(): RedisSubscriber {
-    this.#subscriber ??= this.#server.driver.subscriber({
+    if (this.#subscriber) return this.#subscriber;
+    this.#subscriber = this.#server.driver.subscriber({
       message: (channel, message) => {
         const key = this.#keys.get(channel);
         if (key !== undefined) this.#listeners.tell(key, Number(message));
       },
       reconnected: () => this.#lookAtAll(),
     });
-    clearInterval(this.#heartbeat);
-    this.#heartbeat = setInterval(() => this.#lookAtAll(), heartbeatMs).unref();
+    // Not anew with each session that is watched: on a busy server it would never come.
+    this.#heartbeat = setInterval(() => this.#lookAtAll(), this.#heartbeatMs).unref();
     return this.#subscriber;
   }
 

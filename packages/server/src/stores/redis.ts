@@ -1,23 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { setTimeout as pause } from "node:timers/promises";
 import { SessionError } from "@catnap/shared";
-import type { Query, SessionInfo, SessionStore, StoreKey } from "../store.ts";
-import { expiresAt } from "../store.ts";
+import type { SessionStore, StoreKey } from "../store.ts";
 import { within } from "./deadline.ts";
 import { EntryCache, freshStamp } from "./entry-cache.ts";
-import { codeOf, driverOf, type RedisClient, translate } from "./redis-driver.ts";
+import { RedisCalls } from "./redis-calls.ts";
+import { driverOf } from "./redis-clients.ts";
+import type { RedisClient } from "./redis-driver.ts";
 import { brief, commitArguments, fromBrief, parseMeta, toPairs, toRecord } from "./redis-hash.ts";
-import { cellOf, RedisKeys, shardCount, shardOf } from "./redis-keys.ts";
-import {
-  commitScript,
-  dueScript,
-  eraseScript,
-  healScript,
-  listScript,
-  readScript,
-  type Script,
-  touchScript,
-} from "./redis-scripts.ts";
+import { RedisKeys, shardOf } from "./redis-keys.ts";
+import { commitScript, eraseScript, isDone, readScript, touchScript } from "./redis-scripts.ts";
+import { RedisWalk } from "./redis-walk.ts";
 import { RedisWatch } from "./redis-watch.ts";
 
 export type { IoredisClient, NodeRedisClient, RedisClient } from "./redis-driver.ts";
@@ -29,9 +21,9 @@ export interface RedisStoreOptions {
   /** How long a call may take, in seconds, before it rejects with `STORE_UNAVAILABLE`; 5 by default. */
   timeout?: number;
   /**
-   * Commits answer when so many replicas have them, or reject with `STORE_UNAVAILABLE` when they have not within
-   * `timeout` seconds, 1 by default; the commit may then be in all the same. Without it, a failover may lose what the
-   * master has acknowledged last.
+   * Commits, and the ends of sessions, answer when so many replicas have them, or reject with `STORE_UNAVAILABLE` when they
+   * have not within `timeout` seconds, 1 by default; they may then be in all the same. Without it, a failover may lose what
+   * the master has acknowledged last.
    */
   wait?: { replicas: number; timeout?: number };
   /**
@@ -46,11 +38,8 @@ export interface RedisStoreOptions {
   cacheBytes?: number;
 }
 
-/** For how long a call waits for a client that has lost its connection, in milliseconds, before it rejects; a client that stays without one longer rejects at once. */
-const reconnectMs = 1_000;
-
-/** How many shards a walk asks at once, at the most. */
-const widest = 32;
+/** How many touches are under way at once, at the most: what others ask for meanwhile does not wait behind thousands. */
+const atOnce = 200;
 
 /**
  * Keeps sessions in Redis or Valkey, 7 or later: one server, Sentinel or a cluster, over your own client of ioredis or
@@ -66,134 +55,28 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   const { prefix = "catnap:", timeout = 5, wait, linger = 3600, cacheBytes = 16_777_216 } = options;
   const timeoutMs = timeout * 1000;
   const driver = driverOf(client, timeoutMs);
+  if (wait && !driver.sendBoth) {
+    throw invalid("wait needs to know a cluster's connections, which this version of redis does not show: update it");
+  }
   const keys = new RedisKeys(prefix);
   const lingerMs = String(linger * 1000);
   const publish = driver.sharded ? "SPUBLISH" : "PUBLISH";
-  const waitCommand = wait && (["WAIT", String(wait.replicas), String(Math.ceil((wait.timeout ?? 1) * 1000))] as const);
+  const calls = new RedisCalls(driver, {
+    timeoutMs,
+    wait: wait && { replicas: wait.replicas, timeoutMs: (wait.timeout ?? 1) * 1000 },
+  });
+  const walk = new RedisWalk(calls, keys);
   const cache = new EntryCache(cacheBytes);
-  let closed = false;
-  let downSince: number | undefined;
   const watch = new RedisWatch({ driver, channel: (key) => keys.session(key), revision });
 
-  /** Waits for a connection, so that no command lies in the client's queue after its caller was told that it failed. */
-  async function connected(): Promise<void> {
-    for (;;) {
-      if (closed) throw new SessionError("STORE_UNAVAILABLE", "This redisStore is closed: make another one");
-      const state = driver.state();
-      if (state === "ready") {
-        downSince = undefined;
-        return;
-      }
-      downSince ??= performance.now();
-      if (state === "closed" || performance.now() - downSince > Math.min(reconnectMs, timeoutMs)) {
-        const remedy = state === "closed" ? "connect the client before its first use" : "make sure that it is up";
-        throw new SessionError("STORE_UNAVAILABLE", `The session server is not connected: ${remedy}`);
-      }
-      await pause(10);
-    }
-  }
-
-  async function run<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      if (closed || driver.state() !== "ready") await connected();
-      return await within(timeoutMs, "The session server", work());
-    } catch (error) {
-      throw translate(error);
-    }
-  }
-
-  const command = (key: string, name: string, ...args: string[]) => run(() => driver.send(key, [name, key, ...args]));
-
-  /** Runs a script, by its name where the server knows it. All keys are in one slot. */
-  function evaluate(script: Script, names: readonly [string, ...string[]], args: readonly string[]): Promise<unknown> {
-    const rest = [String(names.length), ...names, ...args];
-    return run(() =>
-      driver.send(names[0], ["EVALSHA", script.sha, ...rest]).catch((error: unknown) => {
-        if (codeOf(error) !== "NOSCRIPT") throw error;
-        return driver.send(names[0], ["EVAL", script.source, ...rest]);
-      }),
-    );
-  }
-
-  /** As `evaluate`, and asks in the same breath how many replicas have it. */
-  function evaluateAndWait(script: Script, names: readonly [string, ...string[]], args: readonly string[]) {
-    if (!wait || !waitCommand) return evaluate(script, names, args);
-    const rest = [String(names.length), ...names, ...args];
-    return run(async () => {
-      let outcome: [unknown, unknown];
-      try {
-        outcome = await driver.sendBoth(names[0], ["EVALSHA", script.sha, ...rest], waitCommand);
-      } catch (error) {
-        if (codeOf(error) !== "NOSCRIPT") throw error;
-        outcome = await driver.sendBoth(names[0], ["EVAL", script.source, ...rest], waitCommand);
-      }
-      const [reply, replicas] = outcome;
-      if (Number(replicas) < wait.replicas && isDone(reply)) {
-        throw new SessionError(
-          "STORE_UNAVAILABLE",
-          `Only ${replicas} of ${wait.replicas} replicas have the commit: see to the replicas, then try again`,
-        );
-      }
-      return reply;
-    });
-  }
-
   async function revision(key: StoreKey): Promise<number> {
-    const m = await command(keys.session(key), "HGET", "m");
+    const m = await calls.command(keys.session(key), "HGET", "m");
     return typeof m === "string" ? parseMeta(m, null).meta.rev : 0;
   }
 
-  async function info(identifier: StoreKey): Promise<SessionInfo | null> {
-    const [m, u = null] = (await command(keys.session(identifier), "HMGET", "m", "u")) as (string | null)[];
-    if (m == null) return null;
-    const { endsAt, timeoutMs, rev: _, ...rest } = parseMeta(m, u).meta;
-    return { identifier, ...rest, expiresAt: expiresAt({ endsAt, timeoutMs, accessedAt: rest.accessedAt }) };
-  }
-
-  async function erase(key: StoreKey, ifExpiredAt?: number): Promise<boolean> {
-    const names = keys.of(key);
-    const args = [publish, ifExpiredAt === undefined ? "" : String(ifExpiredAt)];
-    return Number(await evaluate(eraseScript, names, args)) === 1;
-  }
-
-  /** A shard's cells that may hold sessions which expire by then, from a cell on, in the order of their identifiers. */
-  async function cellsOf(shard: number, latest: string, from: number): Promise<string[]> {
-    const cells = (await command(keys.cells(shard), "ZRANGEBYSCORE", "-inf", latest)) as string[];
-    const numbers = cells.map(Number).filter((cell) => cell >= from);
-    return numbers.sort((a, b) => a - b).map((cell) => keys.cell(shard, cell));
-  }
-
-  /** Sessions of a shard that come after the cursor, in order; not `complete`: there may be more. */
-  async function candidates(shard: number, cursor: StoreKey, { subject, expiredAt, limit }: Query) {
-    if (subject !== undefined) {
-      const ids = (await command(keys.subject(shard, subject), "ZRANGE", "0", "-1")) as string[];
-      return { ids: ids.filter((id) => id > cursor).sort(), complete: true };
-    }
-    const latest = expiredAt === undefined ? "+inf" : String(expiredAt);
-    const [first, ...others] = await cellsOf(shard, latest, cellOf(cursor));
-    if (first === undefined) return { ids: [], complete: true };
-    const known = cursor !== "" && first === keys.cell(shard, cellOf(cursor)) ? "1" : "0";
-    const found = await evaluate(listScript, [first, ...others], [latest, String(limit + 1), known]);
-    const [looked, ...ids] = found as [number, ...string[]];
-    return { ids: ids.filter((id) => id > cursor).sort(), complete: Number(looked) === others.length + 1 };
-  }
-
-  /** Sessions of a shard that may have expired by then, in no order. */
-  async function overdue(shard: number, now: number, limit: number): Promise<string[]> {
-    const cells = await cellsOf(shard, String(now), 0);
-    if (cells.length === 0) return [];
-    return (await evaluate(dueScript, [keys.cells(shard), ...cells], [String(now), String(limit)])) as string[];
-  }
-
-  /** What of a session is asked for; heals the subject's index of those that do not belong there any more. */
-  async function wanted(identifier: StoreKey, { subject, expiredAt }: Query): Promise<SessionInfo | null> {
-    const found = await info(identifier);
-    if (subject !== undefined && found?.subject !== subject) {
-      const names = [keys.subject(shardOf(identifier), subject), keys.session(identifier)] as const;
-      await evaluate(healScript, names, [identifier, `=${subject}`]);
-      return null;
-    }
-    return found !== null && (expiredAt === undefined || found.expiresAt <= expiredAt) ? found : null;
+  /** Removes a session that has expired by then: true whenever it comes, and made good by the next sweep if it is lost. */
+  async function bury(key: StoreKey, by: number): Promise<boolean> {
+    return wasThere(await calls.evaluate(eraseScript, keys.of(key), [publish, String(by), "", ""]));
   }
 
   return {
@@ -201,8 +84,8 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       const cached = cache.get(key);
       const session = keys.session(key);
       const reply = cached
-        ? await evaluate(readScript, [session], [brief(cached.stamp)])
-        : await command(session, "HGETALL");
+        ? await calls.evaluate(readScript, [session], [brief(cached.stamp)])
+        : await calls.command(session, "HGETALL");
       if (cached && isCurrent(reply)) {
         return { identifier: key, ...parseMeta(...reply).meta, entries: cached.entries };
       }
@@ -217,8 +100,8 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       if (commit.subject !== undefined) names.push(keys.subject(shardOf(key), commit.subject));
       const nonce = driver.repeats ? randomBytes(6).toString("base64url") : "";
       const stamp = freshStamp();
-      const args = [publish, nonce, ...commitArguments(commit, lingerMs, stamp)];
-      const reply = await evaluateAndWait(commitScript, names, args);
+      const args = commitArguments(commit, lingerMs, stamp);
+      const reply = await calls.change(commitScript, names, (until) => [publish, nonce, until, ...args]);
       if (reply === null) return { ok: false, record: null };
       if (!isDone(reply)) return { ok: false, record: toRecord(key, toPairs(reply))?.record ?? null };
       const rev = Number(reply[0]);
@@ -228,65 +111,42 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     },
 
     async touch(touches) {
-      await Promise.all(
-        touches.map(({ key, accessedAt, transactions }) =>
-          evaluate(touchScript, keys.of(key), [String(accessedAt), String(transactions), lingerMs]),
-        ),
-      );
-    },
-
-    delete: erase,
-
-    async find(query) {
-      const items: SessionInfo[] = [];
-      let cursor = query.cursor ?? "";
-      let width = 4;
-      walk: for (let shard = shardOf(cursor); shard < shardCount && items.length <= query.limit; ) {
-        const wave = Array.from({ length: Math.min(width, shardCount - shard) }, (_, i) => shard + i);
-        const lists = await Promise.all(wave.map((one) => candidates(one, cursor, query)));
-        for (const { ids, complete } of lists) {
-          const some = ids.slice(0, query.limit + 1 - items.length);
-          const infos = await Promise.all(some.map((id) => wanted(id, query)));
-          items.push(...infos.filter((found) => found !== null));
-          cursor = some.at(-1) ?? cursor;
-          if (some.length < ids.length || !complete) continue walk;
-          shard++;
+      const failures: SessionError[] = [];
+      for (let i = 0; i < touches.length; i += atOnce) {
+        // Late ones do no harm: the session was used then, and one that is dead stays so.
+        const some = touches.slice(i, i + atOnce).map(({ key, accessedAt, transactions }) => {
+          const args = [String(accessedAt), String(transactions), lingerMs];
+          return calls.evaluate(touchScript, keys.of(key), args);
+        });
+        for (const outcome of await Promise.allSettled(some)) {
+          if (outcome.status === "rejected") failures.push(outcome.reason);
         }
-        width = Math.min(width * 2, widest);
+        // One key that is somebody else's does not hold up the others; a server that is down would.
+        if (failures.some(({ code }) => code === "STORE_UNAVAILABLE")) break;
       }
-      const last = items[query.limit - 1];
-      return items.length > query.limit && last !== undefined
-        ? { items: items.slice(0, query.limit), cursor: last.identifier }
-        : { items };
+      if (failures[0]) throw failures[0];
     },
 
-    async sweep(now, limit) {
-      const shards = Array.from({ length: shardCount }, (_, shard) => shard);
-      let removed = 0;
-      for (;;) {
-        const left = limit - removed;
-        const due = await Promise.all(shards.map((shard) => overdue(shard, now, left)));
-        const ids = due.flat();
-        // From a random place on, so that processes that sweep at once mostly take different ones.
-        const start = Math.floor(Math.random() * Math.max(1, ids.length - left + 1));
-        const gone = await Promise.all(ids.slice(start, start + left).map((id) => erase(id, now)));
-        removed += gone.filter(Boolean).length;
-        if (ids.length < left || removed >= limit) return removed;
-      }
+    async delete(key, ifExpiredAt) {
+      if (ifExpiredAt !== undefined) return bury(key, ifExpiredAt);
+      const waits = wait ? "1" : "";
+      return wasThere(await calls.change(eraseScript, keys.of(key), (until) => [publish, "", until, waits]));
     },
 
+    find: (query) => walk.find(query),
+    sweep: (now, limit) => walk.sweep(now, limit, (key) => bury(key, now)),
     watch: (key, listener) => watch.add(key, listener),
 
     async close() {
-      closed = true;
-      watch.stop();
+      calls.close();
+      // A server that is down ends subscriptions by itself.
+      await within(timeoutMs, "The session server", watch.stop()).catch(() => undefined);
     },
   };
 }
 
-/** Whether a commit's reply is its revision and the stamp before it, not the hash of a session that refuses. */
-function isDone(reply: unknown): reply is [unknown, unknown] {
-  return Array.isArray(reply) && reply.length === 2 && !Number.isNaN(Number(reply[0]));
+function wasThere(reply: unknown): boolean {
+  return isDone(reply) && Number(reply[0]) === 1;
 }
 
 /** Whether a read's reply is `m` and `u` of a session whose entries are known, not all of its hash, which begins with a name. */
@@ -295,7 +155,6 @@ function isCurrent(reply: unknown): reply is [m: string, u: string | null] {
 }
 
 function checkOptions({ prefix = "", timeout = 5, wait, linger = 0, cacheBytes = 0 }: RedisStoreOptions) {
-  const invalid = (message: string) => new SessionError("INVALID_OPTION", `redisStore: ${message}`);
   if (/[{}]/.test(prefix)) throw invalid("prefix must not hold braces, which name the slots of a cluster");
   if (!(timeout > 0 && timeout <= 3600)) throw invalid("timeout must be a number of seconds above 0");
   if (!(linger >= 0 && linger <= 1e9)) throw invalid("linger must be a number of seconds from 0");
@@ -306,4 +165,8 @@ function checkOptions({ prefix = "", timeout = 5, wait, linger = 0, cacheBytes =
   const { timeout: patience = 1 } = wait;
   // 0 would be for ever to the server.
   if (!(patience >= 0.001 && patience < timeout)) throw invalid("wait.timeout must be shorter than timeout, and not 0");
+}
+
+function invalid(message: string): SessionError {
+  return new SessionError("INVALID_OPTION", `redisStore: ${message}`);
 }

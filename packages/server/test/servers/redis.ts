@@ -17,6 +17,9 @@ export interface RedisServer {
   start(): Promise<void>;
   /** Ends it, as a crash would when told to. */
   halt(signal?: NodeJS.Signals): Promise<void>;
+  /** Stands still, as in a stalled host: connections stay, and what they bring waits, until it thaws. */
+  freeze(): Promise<void>;
+  thaw(): void;
   /** Ends everything and removes it. */
   stop(): Promise<void>;
 }
@@ -44,6 +47,7 @@ export async function startRedis(
   ]);
   const server = new ServerProcess(path, ["--port", String(port), ...args]);
   const clients: { destroy(): unknown }[] = [];
+  let frozen: number | undefined;
   const start = () =>
     server.start(async () => {
       const client = new Redis(port, "127.0.0.1", { lazyConnect: true, retryStrategy: () => null });
@@ -75,10 +79,22 @@ export async function startRedis(
     },
     start,
     halt: (signal = "SIGTERM") => server.stop(signal),
+    async freeze() {
+      const client = new Redis(port, "127.0.0.1");
+      const [, pid] = /process_id:(\d+)/.exec(await client.info("server")) ?? [];
+      client.disconnect();
+      frozen = Number(pid);
+      process.kill(frozen, "SIGSTOP");
+    },
+    thaw() {
+      if (frozen) process.kill(frozen, "SIGCONT");
+      frozen = undefined;
+    },
     async stop() {
       for (const client of clients) client.destroy();
       await server.stop("SIGKILL");
-      await rm(folder, { recursive: true, force: true });
+      // Its fork, which writes the log anew, ends a moment after it.
+      await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
     },
   };
 }
@@ -88,19 +104,23 @@ export interface RedisCluster {
   ioredis(): Cluster;
   nodeRedis(): Promise<NodeRedisClient>;
   readonly nodes: readonly RedisServer[];
+  /** Another server, which has what this master has. */
+  addReplica(master: RedisServer): Promise<RedisServer>;
   stop(): Promise<void>;
 }
 
 /** Starts a cluster, or tells why not and answers `undefined`. */
 export async function startRedisCluster(program: RedisProgram = "redis-server"): Promise<RedisCluster | undefined> {
   const nodes: RedisServer[] = [];
-  for (let i = 0; i < 3; i++) {
+  const replicas: RedisServer[] = [];
+  const startNode = async () => {
     const bus = String(await freePort());
-    const node = await startRedis(program, {
-      "cluster-enabled": "yes",
-      "cluster-node-timeout": "2000",
-      "cluster-port": bus,
-    });
+    return startRedis(program, { "cluster-enabled": "yes", "cluster-node-timeout": "2000", "cluster-port": bus });
+  };
+  const busOf = async (node: RedisServer) => /@(\d+)[^\n]*myself/.exec(await describe(node))?.[1] ?? "";
+  const describe = async (node: RedisServer) => String(await node.ioredis().call("cluster", "nodes"));
+  for (let i = 0; i < 3; i++) {
+    const node = await startNode();
     if (!node) return undefined;
     nodes.push(node);
     const control = node.ioredis();
@@ -108,10 +128,7 @@ export async function startRedisCluster(program: RedisProgram = "redis-server"):
     await control.call("cluster", "addslotsrange", first, Math.ceil((16384 * (i + 1)) / 3) - 1);
     await control.call("cluster", "set-config-epoch", i + 1);
     const [seed] = nodes;
-    if (seed && i > 0) {
-      const [, busOfSeed] = /@(\d+)/.exec(String(await seed.ioredis().call("cluster", "nodes"))) ?? [];
-      await control.call("cluster", "meet", "127.0.0.1", seed.port, busOfSeed ?? "");
-    }
+    if (seed && i > 0) await control.call("cluster", "meet", "127.0.0.1", seed.port, await busOf(seed));
   }
   for (const deadline = performance.now() + 20_000; ; await pause(50)) {
     const states = await Promise.all(nodes.map((node) => node.ioredis().call("cluster", "info")));
@@ -135,9 +152,23 @@ export async function startRedisCluster(program: RedisProgram = "redis-server"):
       await client.connect();
       return client;
     },
+    async addReplica(master) {
+      const node = await startNode();
+      if (!node) throw new Error("unreachable");
+      replicas.push(node);
+      const control = node.ioredis();
+      const id = await master.ioredis().call("cluster", "myid");
+      await control.call("cluster", "meet", "127.0.0.1", master.port, await busOf(master));
+      for (const deadline = performance.now() + 20_000; ; await pause(50)) {
+        const outcome = await control.call("cluster", "replicate", String(id)).catch((error: unknown) => error);
+        const info = await master.ioredis().info("replication");
+        if (outcome === "OK" && info.includes("state=online")) return node;
+        if (performance.now() > deadline) throw new Error(`The replica does not join: ${outcome}`);
+      }
+    },
     async stop() {
       for (const client of clients) client.destroy();
-      await Promise.all(nodes.map((node) => node.stop()));
+      await Promise.all([...nodes, ...replicas].map((node) => node.stop()));
     },
   };
 }
