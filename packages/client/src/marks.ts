@@ -1,3 +1,5 @@
+type Listed = "wipe" | "end" | "dead" | "parked";
+
 /**
  * Marks in localStorage, which is written synchronously: they outlive a tab that dies in the middle of a wipe, and are
  * there before a page that comes back shows anything. They hold identifiers, which are public, and nonces, which the disk
@@ -13,16 +15,16 @@ export class Marks {
     this.#prefix = `catnap:${name}:`;
   }
 
-  /** `wipe`: rows still to be deleted. `end`: sessions that the server still has to be told of; `*` and a time stand for the one that the browser had then. `dead`: the last few that were wiped. */
-  list(what: "wipe" | "end" | "dead"): string[] {
+  /** `wipe`: rows still to be deleted. `end`: sessions that the server still has to be told of; `*` and a time stand for the one that the browser had then. `dead`: the last few that were wiped. `parked`: the last few that expired, of which the app has what was unsent. */
+  list(what: Listed): string[] {
     return (this.#get(what) ?? "").split(" ").filter(Boolean);
   }
 
-  add(what: "wipe" | "end" | "dead", identifier: string): void {
+  add(what: Listed, identifier: string): void {
     this.#set(what, [...this.list(what).filter((one) => one !== identifier), identifier].slice(-16).join(" "));
   }
 
-  remove(what: "wipe" | "end" | "dead", identifier: string): void {
+  remove(what: Listed, identifier: string): void {
     const list = this.list(what);
     if (list.includes(identifier)) {
       this.#set(what, list.filter((one) => one !== identifier).join(" "));

@@ -3,6 +3,7 @@ import {
   checksum,
   decode,
   maxOpsPerPush,
+  type Op,
   type Push,
   protocol,
   type SessionFacts,
@@ -32,8 +33,8 @@ export class Replica {
   spoke = false;
   /** When the first one has left under the nonce at hand, which may have begun a session since. */
   begunAt: number = Number.POSITIVE_INFINITY;
-  /** The disk holds ops of another session, which go out only if that one comes back. */
-  parked = false;
+  /** Rows of another session that the disk holds: they go out only if that one comes back. */
+  strangers: readonly OpRow[] = [];
   /** The values of the session are put away, not its revision: nothing older may be taken for news. */
   #hidden = false;
   /** Pushes that asked for everything since then. */
@@ -96,7 +97,7 @@ export class Replica {
     // After an eviction the disk may name another; what siblings have seen goes home under the name that they saw.
     if (!this.spoke && ![...outbox.own.values()].some((op) => outbox.isFrozen(op))) this.profile = profile;
     if (this.identifier === null && !this.#blank && cache?.identifier) this.adopt(cache.identifier);
-    this.parked = ops.some(({ identifier }) => identifier !== null && identifier !== this.identifier);
+    this.strangers = ops.filter(({ identifier }) => identifier !== null && identifier !== this.identifier);
     const ours = ({ identifier, writer }: OpRow) =>
       writer !== this.writer && (identifier === null || identifier === this.identifier);
     outbox.clock = Math.max(outbox.clock, cache?.clock ?? 0);
@@ -259,9 +260,9 @@ export class Replica {
   }
 
   /** The latest unacknowledged change of each key, decoded. */
-  unsent(): { key: string; value: unknown }[] {
-    const latest = new Map<string, Pending>();
-    for (const op of this.memory.all()) latest.set(op.key, op);
+  unsent(ops: readonly Op[] = this.memory.all()): { key: string; value: unknown }[] {
+    const latest = new Map<string, Op>();
+    for (const op of ops) latest.set(op.key, op);
     return [...latest.values()].map(({ key, value }) => ({
       key,
       value: value === null ? undefined : decode(value, key),

@@ -2,6 +2,7 @@ import { type Answer, type ChangesEvent, type Note, type Push, SessionError, typ
 import type { Keeper } from "./keeper.ts";
 import type { Marks } from "./marks.ts";
 import type { Pending } from "./memory.ts";
+import type { OpRow } from "./outbox.ts";
 import { failure, type Post } from "./post.ts";
 import type { Replica } from "./replica.ts";
 import type { Tabs } from "./tabs.ts";
@@ -29,6 +30,8 @@ export interface SyncEvents {
   note(note: Note, mine: string | null | undefined): void;
   /** The server has ended the session. Comes before the call that found it out rejects. */
   ended(code: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED"): void;
+  /** The server has named the browser's session, and these rows are of others. */
+  replaced(strangers: readonly OpRow[]): void;
   /** No session can be begun under this nonce any more: it takes another. */
   spent(nonce: string): void;
   pulse(): void;
@@ -203,8 +206,11 @@ export class Sync {
   async #exchange(profile: string, writer: string, ops: readonly Pending[]): Promise<void> {
     const { replica, post, tabs } = this.#parts;
     const push = replica.push(profile, writer, ops);
+    const { strangers } = replica;
     // Meanwhile the tab has put away what the answer builds on.
     if (!this.#take(push, await post.send(push))) return this.#exchange(profile, writer, ops);
+    // What was on disk before the server named the browser's session is of none that the browser still has.
+    if (strangers.length > 0 && replica.identifier !== null) this.#events.replaced(strangers);
     for (const retired of push.retire ?? []) replica.retired.delete(retired);
     const own = writer === replica.writer;
     const left = own ? [...replica.outbox.own.values()] : (replica.outbox.others.get(writer)?.ops ?? []);
@@ -246,7 +252,7 @@ export class Sync {
       marks.remove("dead", answer.identifier);
       replica.adopt(answer.identifier);
       this.expired = false;
-      if (replica.parked) keeper.readAgain();
+      if (replica.strangers.length > 0) keeper.readAgain();
     } else if (answer.identifier !== push.identifier) {
       this.#refused("SESSION_REPLACED", "The browser holds another session now");
     }

@@ -13,6 +13,7 @@ import { Keeper } from "./keeper.ts";
 import { Live, type LiveParts } from "./live.ts";
 import type { Marks } from "./marks.ts";
 import { call } from "./memory.ts";
+import { type OpRow, rowName } from "./outbox.ts";
 import type { Post } from "./post.ts";
 import type { Replica } from "./replica.ts";
 import { type Shelf, snapshotRows } from "./shelf.ts";
@@ -124,6 +125,7 @@ export class Tab implements SessionHome {
         note,
         pulse,
         ended: (code) => this.#ended(code),
+        replaced: (strangers) => this.#replaced(strangers),
         before: () => this.#wiper.bury(),
         spent: (nonce) => replica.renew(this.#wiper.nonceAfter(nonce)),
       },
@@ -280,6 +282,7 @@ export class Tab implements SessionHome {
     if (code === "SESSION_EXPIRED") {
       // The ops stay on disk, for the case that this very session comes back; its values do not.
       this.#keeper.save("changes", snapshotRows);
+      if (identifier !== null) this.#parts.marks.add("parked", identifier);
       this.#forget(profile.nonce, this.now());
     } else if (identifier === null) {
       // It was met by what this tab alone had sent: siblings may be in another by now.
@@ -288,6 +291,23 @@ export class Tab implements SessionHome {
       this.#wiper.leave(this.#wiper.nonceAfter(profile.nonce));
     } else this.#wiper.wipe(identifier);
     call(() => this.#parts.onExpired?.({ code, unsent }));
+  }
+
+  /** Nothing of one session waits on disk while the browser has another: the app gets it, unless it was given it when that one expired. */
+  #replaced(strangers: readonly OpRow[]): void {
+    const { identifier } = this.#replica;
+    const rows = strangers.filter((row) => row.identifier !== identifier);
+    if (rows.length === 0) return;
+    this.#replica.strangers = [];
+    this.#keeper.save(
+      "changes",
+      rows.map(({ writer, op }) => rowName({ ...op, writer })),
+    );
+    const parked = this.#parts.marks.list("parked");
+    const unsent = this.#replica.unsent(
+      rows.filter((row) => !parked.includes(row.identifier ?? "")).map(({ op }) => op),
+    );
+    if (unsent.length > 0) call(() => this.#parts.onExpired?.({ code: "SESSION_REPLACED", unsent }));
   }
 
   /** A page that comes back may show what was wiped meanwhile, or what has expired. */
