@@ -81,8 +81,11 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
   // Read only where they may change: a plain write has nothing to do with them.
   const known = record && !wishes.rotate && !wishes.tickets ? untouched : readCredentials(entries);
   const credentials = record ? amended(settings, draft, known, now) : created(draft, now);
-  // Watermarks and tombstones alone are no reason for a session to be.
-  const mustCreate = [...changes].some(([name, { value }]) => typeof value === "string" && !name.startsWith("~"));
+  // Watermarks alone are no reason for a session to be. A browser's deletion is one: what it deletes may have begun the
+  // session already, or be under way still, and then has to find out that it comes too late.
+  const mustCreate = [...changes].some(
+    ([name, { value }]) => !name.startsWith("~") && (value === null ? pushed !== null : value !== undefined),
+  );
   const wished = wishes.subject !== undefined || wishes.force || wishes.tickets !== undefined;
   if (
     record

@@ -185,21 +185,11 @@ export class SessionHold {
         if (issues) this.#issue(secret());
         // Others have committed other keys since this request read: an answer at this revision owes the tab theirs too.
         if (overtaken && pending) this.record = (await store.read(identifier)) ?? this.record;
-      } else {
-        if (!this.record && nonce && pending.push.ops.length > 0 && (await this.#recall(nonce))) continue;
-        await this.touch();
-      }
+      } else await this.touch();
       if (pending && pushed) pending.answer = this.#answer(pending.push, pushed);
       return;
     }
     throw new SessionError("CONFLICT", "Other writers of the same values kept winning: try again");
-  }
-
-  /** What only deletes begins no session; but an earlier push, whose answer was lost, may have, and from that it deletes. */
-  async #recall(nonce: string): Promise<boolean> {
-    const begun = await this.#settings.store.read(identifierOf(nonce));
-    if (begun) this.#meet(begun, true, nonce);
-    return this.record !== null;
   }
 
   /** Asks the app's limiter, once per request, before the first record of a visitor. */

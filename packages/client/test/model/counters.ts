@@ -2,7 +2,7 @@ import { type Device, identityOf, type Tab, type World } from "./world.ts";
 
 /** What a device remembers of sessions that have ended. */
 export function endsOf({ marks }: Device): string {
-  return [...marks].filter(([name]) => /:(dead|end|wiped?)$/.test(name)).join();
+  return [...marks].filter(([name]) => /:(dead|end|parked|wiped?)$/.test(name)).join();
 }
 
 /** What each tab shows of the counter, which only rises: whatever arrives in whatever order, it never falls while the session lives. */

@@ -100,6 +100,16 @@ const found: Record<string, Step[]> = {
     { ...at(1), do: "tag" },
     { ...at(0), do: "open" },
   ],
+  "a deletion that arrives before what it deletes is remembered": [
+    { ...at(1), do: "hide" },
+    { ...at(1), do: "note" },
+    { ...at(1), do: "note" },
+    { ...at(1), do: "unnote" },
+    { ...at(0), do: "lose", message: 0 },
+    { ...at(1), do: "open" },
+    network(1),
+    { ...at(0), do: "deliver", message: 0 },
+  ],
   "an answer of a session that a sibling has wiped is not taken in by a tab that had none": [
     { ...at(0), do: "open" },
     { ...at(0, 1), do: "note" },

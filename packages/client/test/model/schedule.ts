@@ -134,7 +134,10 @@ class Play {
       case "network":
         return this.#network(one.rounds);
       case "pass":
-        return world.pass(one.seconds * 1000);
+        await world.pass(one.seconds * 1000);
+        // A first request that is under way for a minute is not known for one any more, and browsers give it up.
+        if (one.seconds > 60) for (const message of world.messages.filter(({ first }) => first)) world.lose(message);
+        return;
       case "rotate":
       case "login":
       case "logout":

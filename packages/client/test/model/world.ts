@@ -37,6 +37,8 @@ type Definition = typeof definition;
 export interface Message {
   readonly tab: Tab;
   readonly cookie: string;
+  /** It begins a session. */
+  readonly first?: boolean;
   handle(): Promise<unknown>;
   /** What the server has answered; absent while the request has not arrived. */
   answer?: { readonly cookies: readonly string[]; readonly settle: () => void };
@@ -253,6 +255,7 @@ export class World {
       const message: Message = {
         tab,
         cookie,
+        first: (input as Partial<Push>).identifier === null,
         handle: async () => {
           const { cookies, result, error } = await this.#server.call(cookie, (caller) =>
             caller.session[path](copy as never),
