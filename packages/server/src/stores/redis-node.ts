@@ -102,16 +102,21 @@ export function ofNodeClient(client: NodeClient, options: () => Queueing): Redis
 function sharing(
   subscribe: (channel: string) => Promise<unknown>,
   unsubscribe: (channel: string) => Promise<unknown>,
-  closed: () => void = () => undefined,
-): RedisSubscriber {
+): RedisSubscriber & { renew(): Promise<unknown> } {
   const held = new Set<string>();
   const steps = new Map<string, Promise<unknown>>();
-  const next = (channel: string, step: (channel: string) => Promise<unknown>) => {
-    const taken = (steps.get(channel) ?? Promise.resolve()).catch(() => undefined).then(() => step(channel));
+  const take = (channel: string, taken: Promise<unknown>) => {
     steps.set(channel, taken);
     const done = () => steps.get(channel) === taken && steps.delete(channel);
     taken.then(done, done);
     return taken;
+  };
+  const next = (channel: string, step: (channel: string) => Promise<unknown>) => {
+    const last = steps.get(channel)?.catch(() => undefined) ?? Promise.resolve();
+    return take(
+      channel,
+      last.then(() => step(channel)),
+    );
   };
   const leave = (channel: string) => {
     held.delete(channel);
@@ -123,10 +128,9 @@ function sharing(
       return next(channel, subscribe);
     },
     unsubscribe: leave,
-    close() {
-      closed();
-      return Promise.allSettled([...held].map(leave));
-    },
+    close: () => Promise.allSettled([...held].map(leave)),
+    // Not behind steps that a dead connection will never answer.
+    renew: () => Promise.allSettled([...held].map((channel) => take(channel, subscribe(channel)))),
   };
 }
 
@@ -149,15 +153,23 @@ export function ofNodeSentinel(client: NodeSentinel, options: () => Queueing): R
       client.use((one) =>
         Promise.all([one.sendCommand(false, first, options()), one.sendCommand(false, second, options())]),
       ),
-    // It keeps a connection of its own for what it has subscribed to, and is ready anew when that is with the next master.
+    // It keeps a connection of its own for what it has subscribed to, and is ready anew with the next master; but when it
+    // has tried to reach the dead one meanwhile, it has forgotten the channels.
     subscriber({ message, reconnected }) {
       const hear: HearsMessage = (text, channel) => message(channel, text);
-      client.on("ready", reconnected);
-      return sharing(
+      const { renew, close, ...shared } = sharing(
         (channel) => client.subscribe(channel, hear),
         (channel) => client.unsubscribe(channel, hear),
-        () => client.off("ready", reconnected),
       );
+      const ready = () => void renew().then(reconnected);
+      client.on("ready", ready);
+      return {
+        ...shared,
+        close() {
+          client.off("ready", ready);
+          return close();
+        },
+      };
     },
   };
 }

@@ -102,6 +102,11 @@ describe.skipIf(!installed).each(Object.entries(libraries))("redisStore behind S
       message: expect.stringContaining("0 of 1 replicas"),
     });
     expect((await store.read("a"))?.entries.get("a")?.value).toBe("alone");
+    // What was committed while the subscription was on its way to the new master, and what comes now.
+    const rev = (await store.read("a"))?.rev ?? 0;
+    await expect.poll(() => heard.at(-1), { timeout: 10_000 }).toBe(rev);
+    await expect(store.write("a", setting("again"))).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    await expect.poll(() => heard.at(-1), { timeout: 1000 }).toBe(rev + 1);
     stop?.();
     await store.close();
   });
