@@ -20,11 +20,12 @@ afterEach(async () => {
 
 const postgres = await startPostgres();
 const redis = await startRedis();
+const valkey = await startRedis("valkey-server");
 const cluster = await startRedisCluster();
-afterAll(() => Promise.all([postgres?.stop(), redis?.stop(), cluster?.stop()]));
+afterAll(() => Promise.all([postgres?.stop(), redis?.stop(), valkey?.stop(), cluster?.stop()]));
 
 const pool = postgres?.pool();
-const [client, clusterClient] = [redis?.ioredis(), await cluster?.nodeRedis()];
+const [client, valkeyClient, clusterClient] = [redis?.ioredis(), valkey?.ioredis(), await cluster?.nodeRedis()];
 let count = 0;
 
 /** Absent: its server is not on this machine. */
@@ -43,6 +44,7 @@ const stores: Record<string, (() => SessionStore | Promise<SessionStore>) | unde
       return store;
     }),
   redis: client && (() => redisStore(client, { prefix: `race${++count}:` })),
+  valkey: valkeyClient && (() => redisStore(valkeyClient, { prefix: `race${++count}:` })),
   "a Redis cluster": clusterClient && (() => redisStore(clusterClient, { prefix: `race${++count}:` })),
 };
 

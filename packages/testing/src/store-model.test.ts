@@ -277,12 +277,18 @@ async function agreesAtOnce(
 
 const postgres = await startPostgres();
 const redis = await startRedis();
+const valkey = await startRedis("valkey-server");
 const cluster = await startRedisCluster();
-afterAll(() => Promise.all([postgres?.stop(), redis?.stop(), cluster?.stop()]));
+afterAll(() => Promise.all([postgres?.stop(), redis?.stop(), valkey?.stop(), cluster?.stop()]));
 
 const pool = postgres?.pool();
 if (pool) await postgresStore(pool).migrate();
-const clients = { ioredis: redis?.ioredis(), nodeRedis: await redis?.nodeRedis(), cluster: cluster?.ioredis() };
+const clients = {
+  ioredis: redis?.ioredis(),
+  nodeRedis: await redis?.nodeRedis(),
+  valkey: valkey?.ioredis(),
+  cluster: cluster?.ioredis(),
+};
 let count = 0;
 /** Makes a way to one more handle on the same, empty, sessions. */
 type Maker = () => Promise<() => SessionStore>;
@@ -310,6 +316,7 @@ const contestants: [string, Maker | undefined, number][] = [
   ],
   ["redisStore by ioredis", ofRedis(clients.ioredis), 40],
   ["redisStore by node-redis", ofRedis(clients.nodeRedis), 20],
+  ["redisStore on Valkey", ofRedis(clients.valkey), 20],
   ["redisStore on a cluster", ofRedis(clients.cluster), 20],
 ];
 
