@@ -141,12 +141,15 @@ test("what the server refuses for good is not sent again by itself", async () =>
   expect(world.requests).toHaveLength(0);
 });
 
-test("Retry-After is obeyed", async () => {
+test.each([
+  ["in seconds", () => "30"],
+  ["as a date", () => new Date(Date.now() + 30_999).toUTCString()],
+])("Retry-After is obeyed, %s", async (_, after) => {
   const { browser } = open();
   let calls = 0;
   const busy = async () => {
     calls++;
-    const headers = new Headers({ "retry-after": "30" });
+    const headers = new Headers({ "retry-after": after() });
     throw Object.assign(new Error("busy"), { meta: { response: { status: 503, headers } } });
   };
   const { session } = browser.tab({ trpc: { sync: { mutate: busy }, invalidate: { mutate: busy } } });

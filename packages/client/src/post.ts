@@ -111,11 +111,13 @@ export function failure(error: unknown): { error: SessionError; retryMs: number 
   const retryable = known
     ? known.code === "STORE_UNAVAILABLE" || known.code === "CONFLICT"
     : status === undefined || status >= 500 || status === 429 || status === 408;
-  const seconds = Number(meta?.response?.headers?.get?.("retry-after"));
+  const after = meta?.response?.headers?.get?.("retry-after") ?? "";
+  // Seconds, or a date.
+  const afterMs = Number(after) * 1000 || Date.parse(after) - Date.now();
   const why = status === undefined ? "could not be reached" : `answered ${status}`;
   return {
     error:
       known ?? new SessionError("UNREACHABLE", `The server ${why}: changes are kept and sent later`, { cause: error }),
-    retryMs: retryable ? seconds * 1000 || 0 : null,
+    retryMs: retryable ? Math.max(0, afterMs || 0) : null,
   };
 }
