@@ -23,21 +23,22 @@ afterAll(() => Promise.all([postgres?.stop(), redis?.stop()]));
 
 interface Database {
   readonly port: number;
-  crash(): Promise<void>;
+  /** Ends it as a crash would. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
   store(): SessionStore;
 }
 
 const overPostgres = postgres && {
   port: postgres.port,
-  crash: postgres.crash,
+  kill: postgres.kill,
+  start: postgres.start,
   store: () => postgresStore(postgres.pool()),
 };
 const overRedis = redis && {
   port: redis.port,
-  async crash() {
-    await redis.halt("SIGKILL");
-    await redis.start();
-  },
+  kill: () => redis.halt("SIGKILL"),
+  start: redis.start,
   store: () => redisStore(redis.ioredis()),
 };
 
@@ -46,7 +47,14 @@ class Fleet {
   readonly #args: (at: number) => string[];
   readonly #children: ChildProcess[] = [];
   readonly #urls: string[] = [];
+  readonly #killed = new Set<ChildProcess>();
   #over = false;
+  /** Servers that had served and ended though nobody had killed them. */
+  readonly died: string[] = [];
+  /** Requests that no server answered, by its URL. */
+  readonly unanswered = new Map<string, number>();
+  /** Requests that were answered with 503. */
+  unavailable = 0;
 
   constructor(kind: string, port: number) {
     // Both libraries of Redis side by side.
@@ -62,6 +70,9 @@ class Fleet {
       const ended = once(started, "exit");
       const line = await Promise.race([once(createInterface(started.stdout), "line"), ended.then(() => undefined)]);
       if (line) {
+        void ended.then(([code, signal]) => {
+          if (!this.#killed.has(started)) this.died.push(`server ${at} ended by itself: ${signal ?? code}`);
+        });
         this.#urls[at] = `http://127.0.0.1:${line[0]}`;
         return;
       }
@@ -69,13 +80,24 @@ class Fleet {
     }
   }
 
-  kill(at: number): void {
-    this.#children[at]?.kill("SIGKILL");
+  /** Kills one; waits until somebody has missed it, however fast the machine is. */
+  async strike(at: number): Promise<void> {
+    const url = this.#urls[at] ?? "";
+    const before = this.unanswered.get(url) ?? 0;
+    this.#kill(at);
+    await expect.poll(() => this.unanswered.get(url) ?? 0, { timeout: 60_000 }).toBeGreaterThan(before);
+  }
+
+  #kill(at: number): void {
+    const child = this.#children[at];
+    if (!child) return;
+    this.#killed.add(child);
+    child.kill("SIGKILL");
   }
 
   stop(): void {
     this.#over = true;
-    for (const started of this.#children) started.kill("SIGKILL");
+    for (const at of this.#children.keys()) this.#kill(at);
   }
 
   url(): string {
@@ -92,11 +114,12 @@ async function ask(
   input?: unknown,
 ): Promise<{ data: unknown; response: Response }> {
   for (;;) {
+    const server = fleet.url();
     try {
       const body = input === undefined ? null : JSON.stringify(input);
       const headers = { "content-type": "application/json", ...(cookie ? { cookie } : {}) };
       const signal = AbortSignal.timeout(10_000);
-      const response = await fetch(`${fleet.url()}/${path}`, {
+      const response = await fetch(`${server}/${path}`, {
         method: body === null ? "GET" : "POST",
         headers,
         body,
@@ -108,11 +131,13 @@ async function ask(
       };
       if (answer.result) return { data: answer.result.data, response };
       const { httpStatus, session } = answer.error?.data ?? {};
+      if (httpStatus === 503) fleet.unavailable++;
       // Unavailable, or outrun by others: to be tried again.
       if (httpStatus !== 503 && session?.code !== "CONFLICT")
         throw new Refused(session?.code ?? JSON.stringify(answer));
     } catch (error) {
       if (error instanceof Refused) throw error;
+      fleet.unanswered.set(server, (fleet.unanswered.get(server) ?? 0) + 1);
     }
     await pause(10 + Math.random() * 40);
   }
@@ -204,9 +229,13 @@ describe.each(databases)("four processes over %s", (kind, database) => {
         const replaced: Promise<void>[] = [];
         for (const at of [0, 2, 1]) {
           await pause(200);
-          fleet.kill(at);
+          await fleet.strike(at);
           replaced.push(fleet.start(at));
-          if (at === 2) await database.crash();
+          if (at !== 2) continue;
+          const { unavailable } = fleet;
+          await database.kill();
+          await expect.poll(() => fleet.unavailable, { timeout: 60_000 }).toBeGreaterThan(unavailable);
+          await database.start();
         }
         await ask(fleet, "logout", doomed.cookie, {});
         await Promise.all(replaced);
@@ -215,6 +244,10 @@ describe.each(databases)("four processes over %s", (kind, database) => {
       outcomes.forEach((outcome, i) => {
         expect(outcome).toMatch(i % 5 === 0 ? /^SESSION_/ : /^done$/);
       });
+      expect(fleet.died).toEqual([]);
+      // Three servers and the database were missed.
+      expect(fleet.unanswered.size).toBeGreaterThanOrEqual(3);
+      expect(fleet.unavailable).toBeGreaterThanOrEqual(1);
       const store = database.store();
       expect(await store.read(doomed.identifier)).toBeNull();
       for (const [n, { identifier }] of homes.entries()) {

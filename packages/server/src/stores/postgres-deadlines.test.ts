@@ -4,7 +4,7 @@ import { startPostgres } from "../../test/servers/postgres.ts";
 import { tapped } from "../../test/servers/postgres-tap.ts";
 import { startProxy } from "../../test/servers/proxy.ts";
 import type { Commit } from "../store.ts";
-import { postgresStore } from "./postgres.ts";
+import { type PostgresStore, postgresStore } from "./postgres.ts";
 import { translate } from "./postgres-pool.ts";
 
 const server = await startPostgres();
@@ -30,8 +30,11 @@ describe.skipIf(!server)("postgresStore and deadlines:", () => {
   let schemas = 0;
   const fresh = async (options: Parameters<typeof postgresStore>[1] = {}, own: pg.Pool = pool) => {
     const schema = `deadline_${++schemas}`;
-    await postgresStore(pool, { schema }).migrate();
-    return { store: postgresStore(own, { schema, ...options }), schema };
+    // Not in a hurry, and over connections of its own.
+    const calm = postgresStore(pool, { schema });
+    await calm.migrate();
+    await calm.write("a", birth);
+    return { store: postgresStore(own, { schema, ...options }), calm, schema };
   };
   const locked = async (schema: string) => {
     const other = await pool.connect();
@@ -43,35 +46,41 @@ describe.skipIf(!server)("postgresStore and deadlines:", () => {
   };
   const waiting = async () =>
     (await pool.query("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).rows.length;
-  /** Until the server has done with all that these pools' connections sent, also those that are closed by now. */
-  const done = (name: string) =>
-    expect
-      .poll(
-        async () =>
-          (await pool.query("SELECT FROM pg_stat_activity WHERE application_name = $1 AND state = 'active'", [name]))
-            .rows.length,
-        { timeout: 10_000 },
-      )
-      .toBe(0);
+  /** Once it has looked at the version, so that the next call is the statement alone. */
+  const warm = (store: PostgresStore) =>
+    expect.poll(() => store.read("a").catch(() => null), { timeout: 10_000 }).not.toBeNull();
+  /** Until the server has done with all that these connections, which are closed by now, have sent. */
+  const done = async (name: string) => {
+    const running = "SELECT FROM pg_stat_activity WHERE application_name = $1";
+    await expect.poll(async () => (await pool.query(running, [name])).rows, { timeout: 10_000 }).toEqual([]);
+  };
 
   test("what was still waiting for a connection at its deadline is never sent", async () => {
     const own = server.pool({ max: 1 });
-    const { store } = await fresh({ timeout: 0.2 }, own);
-    await store.write("a", birth);
+    const { calm, schema } = await fresh();
+    const sent: string[] = [];
+    const tap = tapped(own, (query, client) => {
+      sent.push(query.text);
+      return client.query(query);
+    });
+    const store = postgresStore(tap, { schema, timeout: 0.5 });
+    await warm(store);
+    sent.length = 0;
     const only = await own.connect();
-    await expect(store.write("a", setting("1"))).rejects.toEqual(unavailable("within 0.2 s"));
-    await expect(store.delete("a")).rejects.toEqual(unavailable("within 0.2 s"));
+    await expect(store.write("a", setting("1"))).rejects.toEqual(unavailable("within 0.5 s"));
+    await expect(store.delete("a")).rejects.toEqual(unavailable("within 0.5 s"));
     only.release();
     // Behind them in the pool's queue.
     await own.query("SELECT 1");
-    expect((await store.read("a"))?.rev).toBe(1);
+    expect(sent).toEqual([]);
+    expect((await calm.read("a"))?.rev).toBe(1);
     expect([own.totalCount, own.idleCount, own.waitingCount]).toEqual([1, 1, 0]);
   });
 
   test("a statement at its deadline keeps no place in the pool, none at the lock, and takes no effect", async () => {
     const own = server.pool({ max: 1 });
-    const { store, schema } = await fresh({ timeout: 0.3 }, own);
-    await store.write("a", birth);
+    const { store, calm, schema } = await fresh({ timeout: 0.5 }, own);
+    await warm(store);
     const unlock = await locked(schema);
     for (let i = 0; i < 3; i++) {
       await expect(store.write("a", setting("1"))).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
@@ -83,15 +92,15 @@ describe.skipIf(!server)("postgresStore and deadlines:", () => {
     await expect(store.delete("a")).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
     await expect.poll(waiting).toBe(0);
     await unlock();
-    expect(await store.read("a")).toMatchObject({ rev: 1, accessedAt: 0 });
+    expect(await calm.read("a")).toMatchObject({ rev: 1, accessedAt: 0 });
     expect(await store.write("a", setting("1"))).toEqual({ ok: true, rev: 2 });
   });
 
   test("what a stalled network delivers after its deadline takes no effect", async () => {
     const name = "stalled";
     const own = server.pool({ application_name: name });
-    const { store } = await fresh({ timeout: 0.5 }, own);
-    await store.write("a", { ...birth, changes: setting("1").changes });
+    const { store, calm } = await fresh({ timeout: 0.5 }, own);
+    await warm(store);
     // Connections for all, so that the statements are under way when the time is up.
     await Promise.all([1, 2, 3].map(() => own.query("SELECT pg_sleep(0.1)")));
     await server.freeze();
@@ -104,20 +113,40 @@ describe.skipIf(!server)("postgresStore and deadlines:", () => {
       expect(outcome).toMatchObject({ status: "rejected", reason: unavailable("within 0.5 s") });
     }
     server.thaw();
-    await expect.poll(async () => (await store.read("a").catch(() => undefined)) !== undefined).toBe(true);
     await done(name);
-    expect(await store.read("a")).toMatchObject({ rev: 1, accessedAt: 0, transactions: 1 });
+    expect(await calm.read("a")).toMatchObject({ rev: 1, accessedAt: 0, transactions: 1 });
     expect(await store.write("a", setting("2"))).toEqual({ ok: true, rev: 2 });
   });
 
+  test("what is not done at its deadline is undone, whatever has held it up", async () => {
+    const name = "slow";
+    const { store, calm, schema } = await fresh({ timeout: 0.5 }, server.pool({ application_name: name }));
+    await warm(store);
+    await pool.query(`
+      CREATE FUNCTION ${schema}.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        PERFORM pg_sleep(1.5);
+        RETURN NULL;
+      END $$;
+      CREATE TRIGGER slow AFTER UPDATE OR DELETE ON ${schema}.session EXECUTE FUNCTION ${schema}.slow()`);
+    const calls = [
+      () => store.write("a", setting("1")),
+      () => store.touch([{ key: "a", accessedAt: 9, transactions: 1 }]),
+      () => store.delete("a"),
+    ];
+    for (const call of calls) {
+      await expect(call()).rejects.toEqual(unavailable("within 0.5 s"));
+      await done(name);
+    }
+    expect(await calm.read("a")).toMatchObject({ rev: 1, accessedAt: 0, transactions: 1 });
+  });
+
   test("the database refuses what comes too late, and says so", async () => {
-    const { store, schema } = await fresh();
-    await store.write("a", birth);
+    const { calm, schema } = await fresh();
     for (const call of [`touch('{a}', '{9}', '{1}', 0)`, "erase('a', NULL, 0, false)"]) {
       const error = await pool.query(`SELECT ${schema}.${call}`).catch((cause: unknown) => translate(cause));
       expect(error).toEqual(unavailable("came too late: nothing was written"));
     }
-    expect(await store.read("a")).toMatchObject({ rev: 1, accessedAt: 0 });
+    expect(await calm.read("a")).toMatchObject({ rev: 1, accessedAt: 0 });
   });
 
   /** A store whose database's clock can be set, and the statements that it sends. */
@@ -182,15 +211,15 @@ describe.skipIf(!server)("postgresStore and deadlines:", () => {
   test("a connection on which the database took no writes is used no more", async () => {
     await pool.query("CREATE ROLE reader SUPERUSER LOGIN; ALTER ROLE reader SET default_transaction_read_only = on");
     const { store } = await fresh({}, server.pool({ user: "reader", max: 1 }));
-    await expect(store.write("a", birth)).rejects.toEqual(unavailable("takes no writes"));
+    await expect(store.write("b", birth)).rejects.toEqual(unavailable("takes no writes"));
     await pool.query("ALTER ROLE reader RESET default_transaction_read_only");
-    expect(await store.write("a", birth)).toEqual({ ok: true, rev: 1 });
+    expect(await store.write("b", birth)).toEqual({ ok: true, rev: 1 });
   });
 
   test("a connection that breaks is one failure, and its place is free", async () => {
     const own = server.pool({ max: 1, application_name: "breaks" });
     const { store, schema } = await fresh({}, own);
-    await store.write("a", birth);
+    await warm(store);
     const unlock = await locked(schema);
     const failed = expect(store.write("a", setting("1"))).rejects.toEqual(unavailable("could not be reached"));
     await expect.poll(waiting).toBe(1);
@@ -204,7 +233,7 @@ describe.skipIf(!server)("postgresStore and deadlines:", () => {
   test("when a host vanishes all calls reject, and they are well again when it comes back", async () => {
     const own = server.pool({ max: 3 });
     const { store } = await fresh({ timeout: 0.5 }, own);
-    await store.write("a", birth);
+    await warm(store);
     await Promise.all([1, 2, 3].map(() => own.query("SELECT pg_sleep(0.1)")));
     expect(own.totalCount).toBe(3);
     await server.freeze();
@@ -225,11 +254,12 @@ describe.skipIf(!server)("postgresStore and deadlines:", () => {
     try {
       const own = server.pool({ port: address.port, max: 3, connectionTimeoutMillis: 500 });
       const { store, schema } = await fresh({ timeout: 0.5 }, own);
+      await warm(store);
       const there = postgresStore(spare.pool(), { schema });
       await there.migrate();
       await there.write("a", birth);
+      await there.write("a", setting("there"));
       await Promise.all([1, 2, 3].map(() => own.query("SELECT pg_sleep(0.1)")));
-      expect(await store.read("a")).toBeNull();
       await server.freeze();
       for (let round = 0; round < 2; round++) {
         const calls = Array.from({ length: 8 }, () => store.write("a", setting("1")));
@@ -238,8 +268,8 @@ describe.skipIf(!server)("postgresStore and deadlines:", () => {
         }
       }
       address.aim(spare.port);
-      await expect.poll(async () => (await store.read("a").catch(() => null))?.rev, { timeout: 10_000 }).toBe(1);
-      expect(await store.write("a", setting("1"))).toEqual({ ok: true, rev: 2 });
+      await expect.poll(async () => (await store.read("a").catch(() => null))?.rev, { timeout: 10_000 }).toBe(2);
+      expect(await store.write("a", setting("1"))).toEqual({ ok: true, rev: 3 });
     } finally {
       await address.stop();
     }

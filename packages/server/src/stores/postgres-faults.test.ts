@@ -49,6 +49,19 @@ describe.skipIf(!server)("postgresStore", () => {
     expect((await stores[7]?.read("a"))?.rev).toBe(1);
   });
 
+  test("a process waits for its turn to migrate longer than the pool's statements may take", async () => {
+    const store = postgresStore(server.pool({ statement_timeout: 100, lock_timeout: 100 }), { schema: "patient" });
+    const other = await pool.connect();
+    await other.query("BEGIN; SELECT pg_advisory_xact_lock(hashtext('catnap'), hashtext('catnap:patient'))");
+    const migrating = store.migrate();
+    await expect.poll(() => waiting()).toBe(1);
+    await other.query("SELECT pg_sleep(0.3)");
+    await other.query("COMMIT");
+    other.release();
+    await migrating;
+    expect(await store.write("a", birth)).toEqual({ ok: true, rev: 1 });
+  });
+
   test("tables that are missing are STORE_UNUSABLE until somebody migrates", async () => {
     const store = postgresStore(pool, { schema: "nothing" });
     await expect(store.read("a")).rejects.toEqual(failure("STORE_UNUSABLE", "store.migrate()"));
@@ -114,22 +127,22 @@ describe.skipIf(!server)("postgresStore", () => {
   );
 
   test("a deadlock with somebody else's transaction is tried again", async () => {
-    const own = server.pool({ options: "-c deadlock_timeout=20ms" });
+    const own = server.pool({ options: "-c deadlock_timeout=1s" });
     const { store, schema } = await fresh({}, own);
     await store.write("a", birth);
     await store.write("b", birth);
     const other = await pool.connect();
+    // Who waits looks for a deadlock once. This one would do so later, so that the touch is the one to be undone.
+    await other.query("SET deadlock_timeout = '1min'");
     await other.query(`BEGIN; SELECT FROM ${schema}.session WHERE identifier = 'b' FOR UPDATE`);
     const touching = store.touch([
       { key: "a", accessedAt: 1, transactions: 1 },
       { key: "b", accessedAt: 1, transactions: 1 },
     ]);
     await expect.poll(async () => waiting()).toBe(1);
-    // The other one waits longer before it looks for deadlocks, so the touch is the one to be undone.
-    const locked = other.query(`SELECT FROM ${schema}.session WHERE identifier = 'a' FOR UPDATE`);
-    await locked;
+    await other.query(`SELECT FROM ${schema}.session WHERE identifier = 'a' FOR UPDATE`);
     await other.query("COMMIT");
-    other.release();
+    other.release(true);
     await touching;
     expect((await store.read("a"))?.transactions).toBe(2);
     expect((await store.read("b"))?.transactions).toBe(2);

@@ -181,7 +181,10 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
         // Closed in the middle of a transaction, a connection undoes it.
         lend(pool, deadline, async (connection) => {
           // The default may be a stricter one, in which a process that waited for its turn would not see what was done meanwhile.
-          await connection.query({ text: "BEGIN ISOLATION LEVEL READ COMMITTED" });
+          // Of the pool's timeouts, which are meant for calls, none may end the wait for that turn.
+          await connection.query({
+            text: `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = ${migrationMs}; SET LOCAL lock_timeout = 0`,
+          });
           await connection.query({ text: migrationScript(schema) });
           await connection.query({ text: "COMMIT" });
         }),
