@@ -55,7 +55,8 @@ const touchesAtOnce = 200;
  *
  * What an acknowledged commit survives is the database's `synchronous_commit`. Methods reject with `STORE_UNUSABLE` when
  * the tables are missing or of another version, or the role may not use them; with `STORE_UNAVAILABLE` when the database
- * cannot be reached, takes no writes or takes too long. After the latter a commit may have taken effect all the same.
+ * cannot be reached, takes no writes or takes too long. After the latter a commit may have taken effect all the same, but
+ * takes none later.
  * Throws `INVALID_OPTION`.
  */
 export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions = {}): PostgresStore {
