@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { faultStore } from "../../testing/src/fault-store.ts";
+import type { SessionRecord } from "./store.ts";
+import { memoryStore } from "./stores/memory.ts";
+import { Touches } from "./touches.ts";
+
+const start = 1_700_000_000_000;
+const key = "a".repeat(22);
+
+async function oneSession() {
+  const world = { down: false };
+  const store = memoryStore();
+  const failing = faultStore(store, ({ method }) =>
+    world.down && method === "touch" ? { kind: "fail-before" } : undefined,
+  );
+  const times = { now: start, accessedAt: start, timeoutMs: 60_000 };
+  const created = { ...times, create: { createdAt: start, endsAt: start + 1e9 }, transactions: 1 };
+  await store.write(key, { ...created, expect: new Map(), changes: new Map() });
+  const stored = async () => (await store.read(key)) as SessionRecord;
+  return { world, stored, touches: new Touches(failing, 60_000, () => undefined) };
+}
+
+test("an access that the store did not take is written later, together with those since", async () => {
+  const { world, stored, touches } = await oneSession();
+  world.down = true;
+  touches.add(await stored(), start + 10_000);
+  await expect(touches.flush()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+  // Until then this process knows better than the store.
+  expect(touches.ahead(await stored()).accessedAt).toBe(start + 10_000);
+  touches.add(await stored(), start + 20_000);
+  await expect(touches.flush()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+  world.down = false;
+  await touches.flush();
+  expect(await stored()).toMatchObject({ accessedAt: start + 20_000, transactions: 3 });
+  touches.stop();
+});
+
+test("what has been written is not written again", async () => {
+  const { stored, touches } = await oneSession();
+  touches.add(await stored(), start + 10_000);
+  await touches.flush();
+  await touches.flush();
+  expect(await stored()).toMatchObject({ accessedAt: start + 10_000, transactions: 2 });
+});
