@@ -23,11 +23,11 @@ async function oneSession() {
 test("an access that the store did not take is written later, together with those since", async () => {
   const { world, stored, touches } = await oneSession();
   world.down = true;
-  touches.add(await stored(), start + 10_000);
+  expect(touches.add(await stored(), start + 10_000)).toBeUndefined();
   await expect(touches.flush()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
   // Until then this process knows better than the store.
   expect(touches.ahead(await stored()).accessedAt).toBe(start + 10_000);
-  touches.add(await stored(), start + 20_000);
+  expect(touches.add(await stored(), start + 20_000)).toBeUndefined();
   await expect(touches.flush()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
   world.down = false;
   await touches.flush();
@@ -37,7 +37,7 @@ test("an access that the store did not take is written later, together with thos
 
 test("what has been written is not written again", async () => {
   const { stored, touches } = await oneSession();
-  touches.add(await stored(), start + 10_000);
+  expect(touches.add(await stored(), start + 10_000)).toBeUndefined();
   await touches.flush();
   await touches.flush();
   expect(await stored()).toMatchObject({ accessedAt: start + 10_000, transactions: 2 });
