@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { SessionError } from "@catnap/shared";
-import { within } from "./deadline.ts";
+import { deadlineIn, within } from "./deadline.ts";
 import { ServerClock } from "./redis-clock.ts";
 import type { Command, RedisDriver } from "./redis-driver.ts";
 import { codeOf, translate } from "./redis-errors.ts";
@@ -82,8 +82,8 @@ export class RedisCalls {
   async #run<T>(work: (deadline: number) => Promise<T>): Promise<T> {
     try {
       if (this.#closed || this.#driver.state() !== "ready") await this.#connected();
-      const { timeoutMs } = this.#options;
-      return await within(timeoutMs, "The session server", work(performance.now() + timeoutMs));
+      const deadline = deadlineIn(this.#options.timeoutMs);
+      return await within(deadline, "The session server", work(deadline.at));
     } catch (error) {
       throw translate(error);
     }
@@ -100,7 +100,7 @@ export class RedisCalls {
         throw new SessionError("STORE_UNAVAILABLE", `The session server is not connected: ${remedy}`);
       }
       if (this.#downSince === undefined) void this.#attend();
-      if (performance.now() - (this.#downSince ?? 0) > Math.min(reconnectMs, this.#options.timeoutMs)) {
+      if (performance.now() - (this.#downSince ?? performance.now()) > Math.min(reconnectMs, this.#options.timeoutMs)) {
         throw new SessionError("STORE_UNAVAILABLE", "The session server is not connected: make sure that it is up");
       }
       await pause(10);

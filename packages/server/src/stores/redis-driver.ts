@@ -28,7 +28,7 @@ export interface RedisSubscriber {
 }
 
 /** What a subscriber reports: a message, and that it is connected anew and may have missed some. */
-export interface Hearing {
+interface Hearing {
   message(channel: string, message: string): void;
   reconnected(): void;
 }

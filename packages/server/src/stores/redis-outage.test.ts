@@ -1,4 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { Redis } from "ioredis";
+import { createClient } from "redis";
 import { afterAll, expect, test } from "vitest";
 import { startProxy } from "../../test/servers/proxy.ts";
 import { startRedis } from "../../test/servers/redis.ts";
@@ -44,6 +46,35 @@ test.skipIf(!server).each(Object.entries(clients))(
       expect((await store.read("a"))?.rev).toBe(1);
     } finally {
       await proxy.stop();
+    }
+  },
+);
+
+test.skipIf(!server)(
+  "the settings that the documentation names notice a server that says nothing any more",
+  async () => {
+    if (!server) return;
+    const { port } = server;
+    const ioredis = new Redis({ port, socketTimeout: 400 }).on("error", () => undefined);
+    const node = createClient({ socket: { port, socketTimeout: 400 }, pingInterval: 200 }).on("error", () => undefined);
+    try {
+      await node.connect();
+      const stores = [redisStore(ioredis, { timeout: 0.2 }), redisStore(node, { timeout: 0.2 })];
+      for (const store of stores) await store.read("a");
+      // Longer than either waits, without a call.
+      await pause(600);
+      expect([ioredis.status, node.isReady]).toEqual(["ready", true]);
+      await server.freeze();
+      for (const store of stores) await expect(store.read("a")).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+      await expect.poll(() => ioredis.status).not.toBe("ready");
+      await expect.poll(() => node.isReady).toBe(false);
+      server.thaw();
+      for (const store of stores)
+        await expect.poll(() => store.read("a").catch(() => "down"), { timeout: 10_000 }).toBeNull();
+    } finally {
+      server.thaw();
+      ioredis.disconnect();
+      node.destroy();
     }
   },
 );

@@ -2,8 +2,8 @@ import type { Page, Query, SessionInfo, StoreKey } from "../store.ts";
 import { expiresAt } from "../store.ts";
 import type { RedisCalls } from "./redis-calls.ts";
 import { parseMeta } from "./redis-hash.ts";
+import { dueScript, healScript, listScript, siftScript } from "./redis-index-scripts.ts";
 import { cellOf, type RedisKeys, shardCount, shardOf } from "./redis-keys.ts";
-import { dueScript, healScript, listScript, siftScript } from "./redis-scripts.ts";
 
 /** How many shards a walk asks at once, at the most. */
 const widest = 32;
