@@ -56,7 +56,10 @@ test.skipIf(!server)(
     if (!server) return;
     const { port } = server;
     const ioredis = new Redis({ port, socketTimeout: 400 }).on("error", () => undefined);
-    const node = createClient({ socket: { port, socketTimeout: 400 }, pingInterval: 200 }).on("error", () => undefined);
+    const node = createClient({ socket: { port, socketTimeout: 400, reconnectStrategy: 100 }, pingInterval: 200 }).on(
+      "error",
+      () => undefined,
+    );
     try {
       await node.connect();
       const stores = [redisStore(ioredis, { timeout: 0.2 }), redisStore(node, { timeout: 0.2 })];
