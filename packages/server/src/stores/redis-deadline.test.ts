@@ -52,7 +52,7 @@ describe.skipIf(!server)("redisStore's deadline", () => {
     "by %s: what was told to have failed does not take effect when a stalled server goes on",
     async (_, connect) => {
       const client = await connect();
-      const { store, there } = fresh(client, 0.3);
+      const { store, there } = fresh(client, 1);
       await store.write("a", birth);
       await store.write("b", birth);
       // So that the server has every script.
@@ -77,7 +77,7 @@ describe.skipIf(!server)("redisStore's deadline", () => {
   );
 
   test("a script that the server has forgotten is not sent again once nobody waits for it", async () => {
-    const { store, there } = fresh(server.ioredis(), 0.3);
+    const { store, there } = fresh(server.ioredis(), 1);
     await store.write("a", birth);
     await store.touch([{ key: "a", accessedAt: 1, transactions: 1 }]);
     await control.script("FLUSH");
@@ -93,7 +93,7 @@ describe.skipIf(!server)("redisStore's deadline", () => {
   test("a commit that a client sends again so late that it is not known any more is refused", async () => {
     const proxy = await startProxy(server.port);
     try {
-      const { store, there, keys } = fresh(server.ioredis({ port: proxy.port }), 0.3);
+      const { store, there, keys } = fresh(server.ioredis({ port: proxy.port }), 1);
       await store.write("a", birth);
       proxy.muteServer();
       await expect(store.write("a", setting("once"))).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });

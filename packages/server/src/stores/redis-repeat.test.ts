@@ -29,7 +29,7 @@ describe.skipIf(!server).each(Object.entries(clients))(
       const proxy = await startProxy(server?.port ?? never());
       cleanups.push(() => proxy.stop());
       const prefix = `repeat-${name}-${Math.random()}:`;
-      const store = redisStore(await connect(proxy.port), { prefix, timeout: 0.5 });
+      const store = redisStore(await connect(proxy.port), { prefix, timeout: 1 });
       const write = store.write.bind(store);
       // By its first commit it learns the server's time.
       await write("zz", { now: 0, accessedAt: 0, transactions: 0, expect: new Map(), changes: new Map() });

@@ -58,7 +58,7 @@ describe.skipIf(!cluster)("redisStore on a cluster whose slots move", () => {
     const open = async () => {
       const prefix = `slot-${name}${++prefixes}:`;
       const client = await connect();
-      const store = redisStore(client, { prefix, wait: { replicas: 1, timeout: 0.5 }, timeout: 3 });
+      const store = redisStore(client, { prefix, wait: { replicas: 1, timeout: 1 }, timeout: 5 });
       const plain = redisStore(client, { prefix });
       // A session of a slot of each.
       const slotOf = async (key: string) =>

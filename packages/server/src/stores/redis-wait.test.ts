@@ -25,7 +25,7 @@ for (const program of ["redis-server", "valkey-server"] as const) {
 
   describe.skipIf(!replica)(`redisStore with wait on ${program}`, () => {
     if (!master || !replica) return;
-    const wait = { replicas: 1, timeout: 0.2 };
+    const wait = { replicas: 1, timeout: 0.6 };
     let prefixes = 0;
     const control = master.ioredis();
     const online = () => expect.poll(() => control.call("wait", "1", "100"), { timeout: 20_000 }).toBe(1);
