@@ -2,13 +2,14 @@ import { commitLaws } from "./laws/commit-laws.ts";
 import { expectationLaws } from "./laws/expectation-laws.ts";
 import { findLaws } from "./laws/find-laws.ts";
 import type { StoreLaw } from "./laws/law.ts";
+import { leaseLaws } from "./laws/lease-laws.ts";
 import { lifeLaws } from "./laws/life-laws.ts";
 import { raceLaws } from "./laws/race-laws.ts";
 
 /**
  * The store contract, sentence by sentence, for any test runner: call `check` of each with a function that makes an
  * empty store. It rejects when the store breaks the law, and answers `skipped` with a reason where a store offers no
- * `watch` or no second handle. What it costs to keep a law is not tested here: a law cannot see the bytes that move.
+ * `watch`, no `lease` or no second handle. What it costs to keep a law is not tested here: a law cannot see the bytes that move.
  */
 export const storeLaws: readonly StoreLaw[] = [
   ...commitLaws,
@@ -16,4 +17,5 @@ export const storeLaws: readonly StoreLaw[] = [
   ...lifeLaws,
   ...findLaws,
   ...raceLaws,
+  ...leaseLaws,
 ];

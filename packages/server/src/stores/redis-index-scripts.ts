@@ -59,3 +59,11 @@ local _, subject = whose(KEYS[2])
 if subject == ARGV[2] then return 0 end
 return redis.call('ZREM', KEYS[1], ARGV[1])
 `);
+
+/** KEYS: a task. ARGV: who would hold it, and for how many milliseconds. Answers 1 when it is theirs. */
+export const leaseScript: Script = script(`
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+`);

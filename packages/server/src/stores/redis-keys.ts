@@ -51,6 +51,11 @@ export class RedisKeys {
     return `${this.#prefix}{${shards[shard]}}${rest}`;
   }
 
+  /** Who holds a task of the background. */
+  lease(task: string): string {
+    return this.#in(0, `l:${task}`);
+  }
+
   session(identifier: StoreKey): string {
     return this.#in(shardOf(identifier), `s:${identifier}`);
   }

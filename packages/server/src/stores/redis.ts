@@ -7,6 +7,7 @@ import { RedisCalls } from "./redis-calls.ts";
 import { driverOf } from "./redis-clients.ts";
 import type { RedisClient } from "./redis-driver.ts";
 import { brief, commitArguments, fromBrief, parseMeta, toPairs, toRecord } from "./redis-hash.ts";
+import { leaseScript } from "./redis-index-scripts.ts";
 import { RedisKeys, shardOf } from "./redis-keys.ts";
 import { commitScript, eraseScript, isDone, readScript, touchScript } from "./redis-scripts.ts";
 import { RedisWalk } from "./redis-walk.ts";
@@ -136,6 +137,10 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     find: (query) => walk.find(query),
     sweep: (now, limit) => walk.sweep(now, limit, (key) => bury(key, now)),
     watch: (key, listener) => watch.add(key, listener),
+
+    async lease(task, holder, forMs) {
+      return Number(await calls.evaluate(leaseScript, [keys.lease(task)], [holder, String(Math.ceil(forMs))])) === 1;
+    },
 
     async close() {
       calls.close();

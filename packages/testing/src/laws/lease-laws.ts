@@ -1,0 +1,52 @@
+import { strict as assert } from "node:assert";
+import type { SessionStore } from "@catnap/server";
+import type { StoreLaw } from "./law.ts";
+
+type Leasing = SessionStore & Required<Pick<SessionStore, "lease">>;
+
+/** A law of stores that several processes share and that say whose turn a task is. */
+function lawOfLease(name: string, check: (one: Leasing, two: Leasing) => Promise<void>): StoreLaw {
+  return {
+    name: `over two handles, ${name}`,
+    async check(makeStore) {
+      const { store, reopen, cleanup } = await makeStore();
+      try {
+        if (store.lease === undefined) return { kind: "skipped", reason: "the store has no lease" };
+        if (reopen === undefined) return { kind: "skipped", reason: "the store offers no second handle on its data" };
+        const other = await reopen();
+        try {
+          // Both are made by one function, and the line above saw that the first has a lease.
+          await check(store as Leasing, other as Leasing);
+        } finally {
+          await other.close();
+        }
+        return { kind: "kept" };
+      } finally {
+        await cleanup?.();
+      }
+    },
+  };
+}
+
+const hour = 3_600_000;
+
+export const leaseLaws: readonly StoreLaw[] = [
+  lawOfLease("a task is one holder's at a time, who may take it on again", async (one, two) => {
+    const turns = await Promise.all([one.lease("task", "a", hour), two.lease("task", "b", hour)]);
+    assert.equal(turns.filter(Boolean).length, 1, "one of two at once has it");
+    const [holder, other] = turns[0] ? ["a", "b"] : ["b", "a"];
+    assert.equal(await two.lease("task", holder, hour), true, "the holder has it again, over whichever handle");
+    assert.equal(await one.lease("task", other, hour), false, "the other one has it not");
+    assert.equal(await one.lease("another task", other, hour), true, "another task is another matter");
+  }),
+
+  lawOfLease("a task is anybody's when its time is over", async (one, two) => {
+    assert.equal(await one.lease("task", "a", 50), true);
+    const deadline = performance.now() + 5_000;
+    while (!(await two.lease("task", "b", hour))) {
+      assert.ok(performance.now() < deadline, "it is free once its time is over");
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assert.equal(await one.lease("task", "a", 50), false, "and then the other one's");
+  }),
+];
