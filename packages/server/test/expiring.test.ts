@@ -94,6 +94,35 @@ describe.each(kinds)("expired sessions over one %s", (_, installed, open) => {
     },
   );
 
+  test.skipIf(!installed)("of several processes one sweeps by itself, and another when that one is gone", async () => {
+    const store = await open();
+    const swept: string[] = [];
+    const process = async (name: string) => {
+      const own = await open();
+      const sweep: SessionStore["sweep"] = (...args) => {
+        swept.push(name);
+        return own.sweep(...args);
+      };
+      return createSessions({
+        definition: shop,
+        store: { ...own, sweep },
+        cookie: { name: "sid" },
+        sweepInterval: 0.2,
+      });
+    };
+    const begun = performance.now();
+    const all = new Map(await Promise.all(["a", "b", "c"].map(async (name) => [name, await process(name)] as const)));
+    await expect.poll(() => swept.length, { timeout: 20_000 }).toBeGreaterThan(8);
+    // As often as one would, not three; on a machine that is slow a turn may be missed and be another's.
+    expect(swept.length).toBeLessThanOrEqual((performance.now() - begun) / 200 + 2);
+    const first = swept.at(-1) ?? "";
+    await all.get(first)?.close();
+    all.delete(first);
+    await expect.poll(() => swept.at(-1), { timeout: 20_000 }).not.toBe(first);
+    await Promise.all([...all.values()].map((sessions) => sessions.close()));
+    await store.close();
+  });
+
   test.skipIf(!installed)("one whose last use becomes known only now is not told of, and lives", async () => {
     const store = await open();
     await seed(store, "timeout", 1000);

@@ -79,6 +79,11 @@ const migrations: readonly ((schema: string) => string)[] = [
     seq bigint NOT NULL,
     PRIMARY KEY (session, key)
   ) WITH (fillfactor = 80);
+  CREATE TABLE ${schema}.lease (
+    task text COLLATE "C" PRIMARY KEY,
+    holder text COLLATE "C" NOT NULL,
+    until timestamptz NOT NULL
+  );
 
   CREATE FUNCTION ${schema}.session_ends() RETURNS trigger LANGUAGE plpgsql AS $body$
   BEGIN

@@ -29,6 +29,11 @@ export function statements(schema: string) {
         (SELECT identifier, ${info} ${from} AND ${expiry} <= $2 AND (SELECT so FROM many) ORDER BY identifier LIMIT $3)
       ) AS page ORDER BY identifier`,
     findExpiredOfSubject: `SELECT ${info} ${from} AND ${expiry} <= $2 AND subject = $3 ORDER BY identifier LIMIT $4`,
+    lease: `INSERT INTO ${schema}.lease (task, holder, until)
+      VALUES ($1, $2, clock_timestamp() + $3::float8 * interval '1 millisecond')
+      ON CONFLICT (task) DO UPDATE SET holder = excluded.holder, until = excluded.until
+      WHERE lease.holder = excluded.holder OR lease.until <= clock_timestamp()
+      RETURNING true AS mine`,
     revisions: `SELECT identifier, rev FROM ${schema}.session WHERE identifier = ANY ($1)`,
     // As text, whatever the application has taught its driver of numbers.
     version: `SELECT version::text, ${clock}::text AS now FROM ${schema}.version`,

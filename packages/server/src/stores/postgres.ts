@@ -176,6 +176,10 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
       return Number(row?.swept);
     },
 
+    async lease(task, holder, forMs) {
+      return (await ask("lease", [task, holder, forMs])).length === 1;
+    },
+
     async migrate() {
       const deadline = deadlineIn(migrationMs);
       await attempt(deadline, () =>
