@@ -1,4 +1,4 @@
-import type { Device } from "./world.ts";
+import type { Device } from "./device.ts";
 
 export type Key = "note" | "visits" | "tags";
 export type Shown = { readonly [K in Key]?: unknown };

@@ -1,4 +1,5 @@
-import { type Device, identityOf, type Tab, type World } from "./world.ts";
+import { type Device, identityOf, type Tab } from "./device.ts";
+import type { World } from "./world.ts";
 
 /** What a device remembers of sessions that have ended. */
 export function endsOf({ marks }: Device): string {

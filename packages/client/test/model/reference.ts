@@ -1,6 +1,7 @@
 import type { Change, Key, Shown, Spell } from "./change.ts";
 import { endsOf } from "./counters.ts";
-import { type Device, identityOf, type Tab, type World } from "./world.ts";
+import { type Device, identityOf, type Tab } from "./device.ts";
+import type { World } from "./world.ts";
 
 /** What must be true, however a schedule went: the changes that were made, to which session, and which may be gone. */
 export class Reference {

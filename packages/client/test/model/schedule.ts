@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { Counters } from "./counters.ts";
+import { type Device, identityOf, type Tab } from "./device.ts";
 import { Reference } from "./reference.ts";
-import { type Device, identityOf, type Tab, World } from "./world.ts";
+import { World } from "./world.ts";
 
 /** One step of a schedule. `device`, `tab` and `message` choose among those that there are by then. */
 export type Step = {

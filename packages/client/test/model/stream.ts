@@ -1,6 +1,6 @@
 import type { ChangesEvent } from "@catnap/shared";
 import type { ChangesListener } from "../../src/post.ts";
-import type { Message, Tab } from "./world.ts";
+import type { Message, Tab } from "./device.ts";
 
 /** Follows the session on the server, until it ends or the signal ends it. */
 type Follow = (left: AbortSignal, tell: (event: ChangesEvent) => void) => Promise<void>;

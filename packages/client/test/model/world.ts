@@ -1,72 +1,13 @@
 import { createSessions, type SessionStore } from "@catnap/server";
-import {
-  type ChangesEvent,
-  type ChangesInput,
-  counter,
-  defineSession,
-  homeOf,
-  merge,
-  type Push,
-  value,
-} from "@catnap/shared";
+import type { ChangesEvent, ChangesInput, Push } from "@catnap/shared";
 import { initTRPC } from "@trpc/server";
-import { z } from "zod";
 import { memoryStore } from "../../../server/src/stores/memory.ts";
-import {
-  type Channel,
-  type ClientSession,
-  createSessionClient,
-  type Expired,
-  type SessionProcedures,
-} from "../../src/index.ts";
+import { type Channel, createSessionClient, type Expired, type SessionProcedures } from "../../src/index.ts";
 import type { ChangesListener } from "../../src/post.ts";
+import { type Device, definition, type Message, type Tab } from "./device.ts";
 import { SimulatedDisk } from "./disk.ts";
 import { SimulatedStream } from "./stream.ts";
 import { SimulatedTime } from "./time.ts";
-
-const definition = defineSession({
-  shared: {
-    note: z.string(),
-    visits: counter(),
-    tags: value(z.array(z.string()).default([]), { merge: merge.union }),
-  },
-});
-type Definition = typeof definition;
-
-/** A request on its way, and its answer on the way back, or an event of a live stream: the schedule decides what becomes of each. */
-export interface Message {
-  readonly tab: Tab;
-  readonly cookie: string;
-  /** It begins a session. */
-  readonly first?: boolean;
-  handle(): Promise<unknown>;
-  /** What the server has answered; absent while the request has not arrived. */
-  answer?: { readonly cookies: readonly string[]; readonly settle: () => void };
-  fail(): void;
-}
-
-/** One browser: its cookies, its disk, its marks, its tabs. */
-export interface Device {
-  cookie: string;
-  readonly disk: SimulatedDisk;
-  readonly marks: Map<string, string>;
-  readonly tabs: Tab[];
-  /** Its clock's error, in milliseconds. */
-  readonly skew: number;
-  /** Whether its tabs follow live streams, each one of its own. */
-  readonly live: boolean;
-}
-
-export interface Tab {
-  readonly device: Device;
-  readonly session: ClientSession<Definition>;
-  readonly page: { readonly window: EventTarget; readonly document: EventTarget & { visibilityState: string } };
-  readonly expired: Expired[];
-  alive: boolean;
-  frozen: boolean;
-  /** What reached the tab while it was frozen. */
-  readonly held: (() => void)[];
-}
 
 /**
  * The real client and the real server on a simulated machine: no real time, no real network, no real disk. Everything
@@ -295,11 +236,6 @@ export class World {
   }
 }
 
-/** The identifier that a tab knows, without asking for one to be made. */
-export function identityOf(tab: Tab): string | null {
-  return homeOf(tab.session).state().identifier;
-}
-
 const nameAndContent = (cookie: string) => (/max-age=0/i.test(cookie) ? "" : (cookie.split(";")[0] ?? ""));
 
 function createServer(store: SessionStore, clock: () => number) {
@@ -339,7 +275,11 @@ function createServer(store: SessionStore, clock: () => number) {
         headers: new Headers(cookie === "" ? {} : { cookie }),
         setCookie: () => undefined,
       });
-      for await (const [, event] of await createCaller({ session }, { signal }).session.changes(input)) tell(event);
+      for await (const event of await createCaller({ session }, { signal }).session.changes(input)) {
+        // Who calls in process gets the envelope as it leaves the procedure, not as a client unpacks it: id and data in turn.
+        const [, data] = event as unknown as readonly [id: string, data: ChangesEvent];
+        tell(data);
+      }
     },
   };
 }
