@@ -87,9 +87,10 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
     ([name, { value }]) => !name.startsWith("~") && (value === null ? pushed !== null : value !== undefined),
   );
   const wished = wishes.subject !== undefined || wishes.force || wishes.tickets !== undefined;
+  const confirms = settings.store.confirms === true && (wishes.push?.push.ops.length ?? 0) > 0;
   if (
     record
-      ? !wished && changes.size === 0 && credentials === known && wishes.timeoutMs === undefined
+      ? !wished && !confirms && changes.size === 0 && credentials === known && wishes.timeoutMs === undefined
       : !wished && !mustCreate
   ) {
     return { commit: null, issues: false, pushed };

@@ -149,6 +149,11 @@ export interface SessionStore {
    * does already; it is the holder's for so many milliseconds from then on. A store that only one process uses has none.
    */
   lease?(task: string, holder: string, forMs: number): Promise<boolean>;
+  /**
+   * Whether a commit that was rejected may be there without being as safe as one that was not: then a change that is found
+   * to be there already is acknowledged by one more commit, never by the look alone.
+   */
+  readonly confirms?: boolean;
   /** Ends what the store opened itself. Calls after it reject with `STORE_UNAVAILABLE`; closing twice does nothing. */
   close(): Promise<void>;
 }

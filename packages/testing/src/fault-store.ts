@@ -49,7 +49,7 @@ export function faultStore(store: SessionStore, decide: (call: StoreCall) => Fau
     }
   }
 
-  const { watch, lease } = store;
+  const { watch, lease, confirms } = store;
   return {
     read: (key) => through("read", [key], () => store.read(key)),
     write: (key, commit) => through("write", [key, commit], () => store.write(key, commit)),
@@ -59,6 +59,7 @@ export function faultStore(store: SessionStore, decide: (call: StoreCall) => Fau
     sweep: (now, limit) => through("sweep", [now, limit], () => store.sweep(now, limit)),
     ...(watch === undefined ? {} : { watch: (key, listener) => watch.call(store, key, listener) }),
     ...(lease === undefined ? {} : { lease: (...args) => through("lease", args, () => lease.call(store, ...args)) }),
+    ...(confirms === undefined ? {} : { confirms }),
     close: () => through("close", [], () => store.close()),
   };
 }

@@ -1,4 +1,6 @@
 import { afterAll, describe, expect, test, vi } from "vitest";
+import { adapters, createApp, createBrowser } from "../../test/app.ts";
+import { push } from "../../test/pushes.ts";
 import { startProxy } from "../../test/servers/proxy.ts";
 import { type RedisServer, startRedis } from "../../test/servers/redis.ts";
 import type { Commit } from "../store.ts";
@@ -104,6 +106,37 @@ for (const program of ["redis-server", "valkey-server"] as const) {
   });
 }
 
+test("a push whose commit too few replicas had is acknowledged only when it comes again and a replica has it", async ({
+  skip,
+}) => {
+  const master = await startRedis();
+  const replica = master && (await startRedis("redis-server", { replicaof: `127.0.0.1 ${master.port}` }));
+  if (!master || !replica) return skip("its server is not on this machine");
+  const control = master.ioredis();
+  const app = createApp({ store: redisStore(master.ioredis(), { wait: { replicas: 1, timeout: 0.3 } }) });
+  const mounted = await (adapters.fetch ?? never())(app);
+  try {
+    await expect.poll(() => control.call("wait", "1", "100"), { timeout: 20_000 }).toBe(1);
+    const { api } = createBrowser(mounted.url);
+    await api.increment.mutate();
+    const { identifier } = await api.facts.query();
+    const clicked = push({ identifier, ops: [{ seq: 1, key: "clicks", value: "1", base: 0, from: null }] });
+    await replica.freeze();
+    for (const _ of ["the first time", "and once more"]) {
+      await expect(api.session.sync.mutate(clicked)).rejects.toMatchObject({ data: { httpStatus: 503 } });
+    }
+    replica.thaw();
+    await expect.poll(() => control.call("wait", "1", "100"), { timeout: 20_000 }).toBe(1);
+    expect(await api.session.sync.mutate(clicked)).toMatchObject({ ok: true, acked: 1 });
+    expect(await api.session.values.query()).toMatchObject({ clicks: 1 });
+  } finally {
+    replica.thaw();
+    await app.sessions.close();
+    await mounted.close();
+    await Promise.all([master.stop(), replica.stop()]);
+  }
+});
+
 test("without a replica, neither a commit nor the end of a session is told to be safe", async ({ skip }) => {
   const lonely: RedisServer | undefined = await startRedis();
   if (!lonely) return skip("its server is not on this machine");
@@ -118,3 +151,7 @@ test("without a replica, neither a commit nor the end of a session is told to be
     await lonely.stop();
   }
 });
+
+function never(): never {
+  throw new Error("unreachable");
+}

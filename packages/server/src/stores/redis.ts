@@ -137,6 +137,8 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     find: (query) => walk.find(query),
     sweep: (now, limit) => walk.sweep(now, limit, (key) => bury(key, now)),
     watch: (key, listener) => watch.add(key, listener),
+    // Too few replicas had it: the master has it all the same.
+    confirms: wait !== undefined,
 
     async lease(task, holder, forMs) {
       return Number(await calls.evaluate(leaseScript, [keys.lease(task)], [holder, String(Math.ceil(forMs))])) === 1;
