@@ -55,3 +55,24 @@ test("what other tabs show of it comes through memory alone", async () => {
   expect(b.session.value("pin")).toBe("canary-4711");
   expect(await onDisk(browser)).not.toContain("canary");
 });
+
+test("a page goes on from the numbers of changes that never rested on disk", async () => {
+  const world = createWorld();
+  const browser = world.browser();
+  const first = browser.tab();
+  await first.session.awake();
+  await first.session.sleep();
+  for (let i = 0; i < 20; i++) first.session.setValue("pin", `${i}`);
+  world.fate = () => "answer lost";
+  await first.session.sleep().catch(() => undefined);
+  first.kill();
+  world.fate = () => "ok";
+  const next = browser.tab();
+  await next.session.awake();
+  next.session.setValue("pin", "later");
+  await next.session.sleep();
+  const seqs = world.requests.flatMap(({ body }) => [...body.matchAll(/"seq":(\d+)/g)].map(([, seq]) => Number(seq)));
+  expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
+  expect((await browser.server()).entries.pin?.value).toBe('"later"');
+  browser.closeAll();
+});
