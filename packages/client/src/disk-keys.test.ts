@@ -60,6 +60,7 @@ test("a page goes on from the numbers of changes that never rested on disk", asy
   const world = createWorld();
   const browser = world.browser();
   const first = browser.tab();
+  first.session.setValue("note", "x");
   await first.session.awake();
   await first.session.sleep();
   for (let i = 0; i < 20; i++) first.session.setValue("pin", `${i}`);
