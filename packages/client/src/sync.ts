@@ -207,10 +207,12 @@ export class Sync {
     const { replica, post, tabs } = this.#parts;
     const push = replica.push(profile, writer, ops);
     const { strangers } = replica;
+    const answer = await post.send(push);
     // Meanwhile the tab has put away what the answer builds on.
-    if (!this.#take(push, await post.send(push))) return this.#exchange(profile, writer, ops);
+    if (!this.#take(push, answer)) return this.#exchange(profile, writer, ops);
     // What was on disk before the server named the browser's session is of none that the browser still has.
-    if (strangers.length > 0 && replica.identifier !== null) this.#events.replaced(strangers);
+    const named = answer.ok ? answer.identifier : null;
+    if (strangers.length > 0 && named !== null && named === replica.identifier) this.#events.replaced(strangers);
     for (const retired of push.retire ?? []) replica.retired.delete(retired);
     const own = writer === replica.writer;
     const left = own ? [...replica.outbox.own.values()] : (replica.outbox.others.get(writer)?.ops ?? []);
@@ -224,7 +226,8 @@ export class Sync {
   }
 
   /**
-   * Takes an answer in. `false`: it tells the difference to a state that the tab does not have any more. Throws when it ends the session, or asks for what this client cannot.
+   * Takes an answer in. `false`: it tells the difference to a state that the tab does not have any more. Throws when it
+   * ends the session, or asks for what this client cannot.
    */
   #take(push: Push, answer: Answer): boolean {
     const { replica, marks, keeper, tabs } = this.#parts;
