@@ -134,6 +134,8 @@ export class Keeper {
     const ops = handsOver ? replica.handOver() : replica.outbox.unsafe();
     const rows = ops.filter(({ key }) => this.#shelf.keeps(key)).map((op) => replica.row(op));
     if (rows.length > 0 && (handsOver || this.#loaded)) this.#shelf.stash(rows);
+    // A read under way has not met them.
+    if (handsOver) this.forget();
   }
 
   /** Saves what is not on disk, in one transaction, with the snapshot where there is news or a reset; no transaction for nothing. */
@@ -157,7 +159,7 @@ export class Keeper {
     const reading = {};
     this.#reading = reading;
     try {
-      const rows = await this.#shelf.read(this.#replica.writer, !this.#loaded);
+      const rows = await this.#shelf.read(() => this.#replica.writer, !this.#loaded);
       if (this.#reading !== reading) return;
       const unusable = this.#replica.merge(rows, before);
       this.#loaded = true;

@@ -84,14 +84,14 @@ export class Shelf {
    * Changes that do not fit are left behind by older versions of the app when the page reads for the `first` time; what
    * comes later is a newer page's, which sends it itself.
    */
-  async read(writer: string, first: boolean): Promise<Rows> {
+  async read(writer: () => string, first: boolean): Promise<Rows> {
     await this.#sweep();
     const found = await this.#disk.read();
     // What a tab wrote for a session that was wiped, and did not live to hear of it.
     const dead = this.#marks.list("dead");
     const late = (row: Partial<OpRow>) => dead.includes(row.identifier ?? "");
     const gone: string[] = [];
-    this.#tail.filter((row) => row.writer !== writer && !late(row));
+    this.#tail.filter((row) => row.writer !== writer() && !late(row));
     const tail = this.#tail.rows();
     if (tail.length > 0) {
       const rows = new Map(found);

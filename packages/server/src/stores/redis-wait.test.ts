@@ -27,7 +27,7 @@ for (const program of ["redis-server", "valkey-server"] as const) {
 
   describe.skipIf(!replica)(`redisStore with wait on ${program}`, () => {
     if (!master || !replica) return;
-    const wait = { replicas: 1, timeout: 0.6 };
+    const wait = { replicas: 1, timeout: 2 };
     let prefixes = 0;
     const control = master.ioredis();
     const online = () => expect.poll(() => control.call("wait", "1", "100"), { timeout: 20_000 }).toBe(1);
@@ -113,7 +113,7 @@ test("a push whose commit too few replicas had is acknowledged only when it come
   const replica = master && (await startRedis("redis-server", { replicaof: `127.0.0.1 ${master.port}` }));
   if (!master || !replica) return skip("its server is not on this machine");
   const control = master.ioredis();
-  const app = createApp({ store: redisStore(master.ioredis(), { wait: { replicas: 1, timeout: 0.3 } }) });
+  const app = createApp({ store: redisStore(master.ioredis(), { wait: { replicas: 1, timeout: 2 } }) });
   const mounted = await (adapters.fetch ?? never())(app);
   try {
     await expect.poll(() => control.call("wait", "1", "100"), { timeout: 20_000 }).toBe(1);
