@@ -48,7 +48,7 @@ export interface SessionClientOptions<D extends AnyDefinition> {
   readonly name?: string;
   /** The state that the server rendered into the page. */
   readonly initialSnapshot?: SessionSnapshot;
-  /** Called when a change of this browser was not simply applied: once in a browser, for what another device did. */
+  /** Called when a change of this browser was not simply applied: once in a browser, by the tab that hears of it first. */
   readonly onConflict?: (conflict: Conflict) => void;
   /**
    * Makes a value that an older version of the app has left on disk fit today's definition. Called with what the schema

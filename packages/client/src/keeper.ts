@@ -163,8 +163,8 @@ export class Keeper {
       if (this.#reading !== reading) return;
       const unusable = this.#replica.merge(rows, before);
       this.#loaded = true;
-      for (const { op, code } of unusable) {
-        this.#events.note({ key: op.key, seq: op.seq, what: "rejected", code }, op.value);
+      for (const { op, writer, code } of unusable) {
+        this.#events.note({ key: op.key, writer, seq: op.seq, what: "rejected", code }, op.value);
       }
       const names = unusable.map(({ writer, op }) => rowName({ ...op, writer }));
       if (this.#waited) {

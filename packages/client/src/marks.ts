@@ -1,9 +1,9 @@
-type Listed = "wipe" | "end" | "dead" | "parked";
+type Listed = "wipe" | "end" | "dead" | "parked" | "heard";
 
 /**
  * Marks in localStorage, which is written synchronously: they outlive a tab that dies in the middle of a wipe, and are
- * there before a page that comes back shows anything. They hold identifiers, which are public, and nonces, which the disk
- * holds as well; never a value. Without localStorage they live as long as the tab.
+ * there before a page that comes back shows anything. They hold identifiers and names, which are public, and nonces, which
+ * the disk holds as well; never a value. Without localStorage they live as long as the tab.
  */
 export class Marks {
   readonly #storage: Pick<Storage, "getItem" | "setItem"> | undefined;
@@ -15,7 +15,7 @@ export class Marks {
     this.#prefix = `catnap:${name}:`;
   }
 
-  /** `wipe`: rows still to be deleted. `end`: sessions that the server still has to be told of; `*` and a time stand for the one that the browser had then. `dead`: the last few that were wiped. `parked`: the last few that expired, of which the app has what was unsent. */
+  /** `wipe`: rows still to be deleted. `end`: sessions that the server still has to be told of; `*` and a time stand for the one that the browser had then. `dead`: the last few that were wiped. `parked`: the last few that expired, of which the app has what was unsent. `heard`: the last few notes that the app was told of. */
   list(what: Listed): string[] {
     return (this.#get(what) ?? "").split(" ").filter(Boolean);
   }

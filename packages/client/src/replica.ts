@@ -15,6 +15,8 @@ import type { Facts, News } from "./news.ts";
 import { type OpRow, Outbox, rowName } from "./outbox.ts";
 import type { CacheRow, ProfileRow, Rows } from "./shelf.ts";
 
+/** Of so many notes a push says that they were heard; fewer wait on the server. */
+const maxHeard = 16;
 /** Of so many writers of this browser the server keeps the watermarks, though they seem dead. */
 const remembered = 8;
 
@@ -29,6 +31,8 @@ export class Replica {
   writer: string;
   /** Other page loads whose ops are all acknowledged and that will never push again. */
   readonly retired: Set<string> = new Set();
+  /** Names of notes that the app was told of, and the server may still keep. */
+  readonly heard: Set<string> = new Set();
   /** Whether a push with ops has left: from then on the server may know profile and seqs, and they stay. */
   spoke = false;
   /** When the first one has left under the nonce at hand, which may have begun a session since. */
@@ -162,6 +166,7 @@ export class Replica {
       since: this.since,
       acked: own ? this.#acked : 0,
       ...(sent.length === 0 && this.since > 0 ? { checksum: checksum(this.#definition, this.memory.values()) } : {}),
+      ...(this.heard.size > 0 ? { heard: [...this.heard].slice(-maxHeard) } : {}),
       ...(own && retire.length > 0 ? { retire } : {}),
       ...(this.identifier === null ? { nonce: this.profile.nonce } : {}),
     };
@@ -254,6 +259,7 @@ export class Replica {
     this.writer = this.#id(8);
     this.facts = { ...this.#unknown(), expiresAt };
     this.retired.clear();
+    this.heard.clear();
     this.memory.clearBase();
     this.outbox.clear();
     this.memory.settle();

@@ -176,28 +176,6 @@ test("two devices add to a cart and a counter at once: both changes stand, on th
   expect(b.conflicts.map(({ key, what }) => `${key} ${what}`)).toEqual(["cart merged", "visits merged"]);
 });
 
-test("the app hears once what another device has overwritten, and can offer to take it back", async () => {
-  const { browser } = open();
-  const [a, b] = [browser.tab(), browser.tab({ name: "other device" })];
-  await a.session.awake();
-  a.session.setValue("theme", "dark");
-  await a.session.sleep();
-  await b.session.awake();
-  a.session.setValue("note", "milk");
-  b.session.setValue("note", "bread");
-  await a.session.sleep();
-  await b.session.sleep();
-  await a.session.awake();
-  await a.session.awake();
-  expect(b.conflicts).toEqual([]);
-  expect(a.conflicts).toEqual([{ key: "note", what: "lost", mine: "milk" }]);
-  a.session.setValue("note", a.conflicts[0]?.mine as string);
-  await a.session.sleep();
-  await b.session.awake();
-  expect(b.session.value("note")).toBe("milk");
-  expect([...a.conflicts, ...b.conflicts]).toHaveLength(1);
-});
-
 test("several tabs that write first at once end in one session that has all of it", async () => {
   const { browser } = open();
   const tabs = [browser.tab(), browser.tab(), browser.tab()];

@@ -1,4 +1,12 @@
-import { type Answer, type ChangesEvent, type Note, type Push, SessionError, type SyncFailure } from "@catnap/shared";
+import {
+  type Answer,
+  type ChangesEvent,
+  type Note,
+  noteName,
+  type Push,
+  SessionError,
+  type SyncFailure,
+} from "@catnap/shared";
 import type { Keeper } from "./keeper.ts";
 import type { Marks } from "./marks.ts";
 import type { Pending } from "./memory.ts";
@@ -267,9 +275,14 @@ export class Sync {
       keeper.save(quiet ? "changes" : anew ? "reset" : "news");
       if (!quiet) tabs.tell({ kind: "synced", news });
     }
-    // Told once, whatever becomes of the rest.
+    // What this push has said it heard, the server has forgotten in the commit that decided its ops.
+    if (push.ops.length > 0 && answer.acked >= push.upTo)
+      for (const name of push.heard ?? []) replica.heard.delete(name);
     const sent = new Map(push.ops.map((op) => [op.seq, op.value]));
-    for (const { was, ...note } of answer.notes) this.#events.note(note, was ?? sent.get(note.seq));
+    for (const { was, ...note } of answer.notes) {
+      replica.heard.add(noteName(note));
+      this.#events.note(note, was === undefined ? sent.get(note.seq) : was);
+    }
     this.#events.pulse();
     return fits;
   }

@@ -3,6 +3,7 @@ import {
   decode,
   type Key,
   type Note,
+  noteName,
   SessionError,
   type SessionErrorCode,
   type SessionHome,
@@ -46,7 +47,7 @@ export interface Conflict {
    * it fits neither the schema nor the rights of the browser, and was dropped.
    */
   readonly what: "lost" | "merged" | "rejected";
-  /** What the change had set; `undefined`: it was a deletion, or one of more than 4,096 characters that was sent earlier. */
+  /** What the change had set; `undefined`: it was a deletion, or one of many characters that was sent earlier. */
   readonly mine: unknown;
   readonly code?: SessionErrorCode;
   readonly message?: string;
@@ -101,8 +102,12 @@ export class Tab implements SessionHome {
       forget: (nonce) => this.#forget(nonce),
     });
     const pulse = () => this.pulse();
-    const note = ({ seq: _, ...told }: Note, mine: string | null | undefined) => {
+    const note = ({ writer, seq, ...told }: Note, mine: string | null | undefined) => {
       const { key } = told;
+      const name = noteName({ writer, seq });
+      // Any tab of the browser may have told the app, whose answer came first.
+      if (parts.marks.list("heard").includes(name)) return;
+      parts.marks.add("heard", name);
       call(() => parts.onConflict?.({ ...told, mine: mine == null ? undefined : decode(mine, key) }));
     };
     this.#tabs = new Tabs(replica, parts.openChannel, {

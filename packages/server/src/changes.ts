@@ -1,7 +1,7 @@
-import { type ChangesEvent, type ChangesInput, SessionError, type SyncFailure } from "@catnap/shared";
+import { type ChangesEvent, type ChangesInput, noteName, SessionError, type SyncFailure } from "@catnap/shared";
 import { TRPCError, type TrackedEnvelope, tracked } from "@trpc/server";
+import { answerChanges, isNewsTo, refusal } from "./answer.ts";
 import { judge, readCredentials } from "./credentials.ts";
-import { answerChanges, isNewsTo, refusal } from "./push.ts";
 import type { Settings } from "./settings.ts";
 import { expiresAt, type SessionRecord } from "./store.ts";
 import type { Streams } from "./streams.ts";
@@ -39,6 +39,7 @@ export async function* followChanges(
   const news = new Signal();
   const unwatch = store.watch(identifier, () => news.give());
   stream.signal.addEventListener("abort", () => news.give());
+  const heard: string[] = [];
   let since = input.lastEventId == null ? input.since : Number(input.lastEventId);
   try {
     while (!stream.signal.aborted) {
@@ -50,7 +51,9 @@ export async function* followChanges(
       if (expiry <= now) return yield lastEvent("SESSION_EXPIRED");
       if (judge(readCredentials(record.entries), followed.hash, now).kind !== "current") return;
       if (isNewsTo(record, input.profile, since)) {
-        yield tracked(String(record.rev), { ...answerChanges(definition, record, { ...input, since }, now), since });
+        const answer = answerChanges(definition, record, { ...input, since, heard }, now);
+        yield tracked(String(record.rev), { ...answer, since });
+        heard.push(...answer.notes.map(noteName));
         since = record.rev;
       }
       await news.within(Math.min(expiry - now, longestMs));

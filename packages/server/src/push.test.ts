@@ -3,9 +3,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { push } from "../test/pushes.ts";
+import { answerPush, screenPush } from "./answer.ts";
 import { committed } from "./commit-plan.ts";
 import { identifierOf } from "./credentials.ts";
-import { answerPush, applyPush, decidedIn, screenPush } from "./push.ts";
+import { decidedIn } from "./marks.ts";
+import { applyPush } from "./push.ts";
 import type { SessionRecord } from "./store.ts";
 
 const shop = defineSession({
@@ -109,19 +111,57 @@ test("between devices the last to arrive stands", () => {
   expect(server.value("note")).toBe("second");
 });
 
-test("the device whose change is overwritten unseen hears of it once, with what it was", () => {
-  const server = createServer();
+describe("a note", () => {
   const [a, b] = [{ profile: "profile-a" }, { profile: "profile-b", writer: "writer-b" }];
-  server.push({ ...a, ops: [set(1, "note", "milk"), set(2, "clicks", 1, 0, null)] });
-  const winner = server.push({ ...b, since: 0, ops: [set(1, "note", "bread")] });
-  expect(winner.notes).toEqual([]);
-  const lost = { key: "note", seq: 1, what: "lost", was: '"milk"' };
-  expect(server.push({ ...a, since: 1 }).notes).toEqual([lost]);
-  expect(server.push({ ...a, since: 2 }).notes).toEqual([]);
-  // Its next change takes the note along, unless the answer that told of it was lost.
-  expect(server.push({ ...a, since: 1, ops: [set(3, "clicks", 2, 1, 1)] }).notes).toEqual([lost]);
-  server.push({ ...a, since: 3, ops: [set(4, "clicks", 3, 3, 2)] });
-  expect(server.push({ ...a, since: 0 }).notes).toEqual([]);
+  const lost = { key: "note", writer: "writer-1", seq: 1, what: "lost", was: '"milk"' };
+
+  test("tells the device whose change was overwritten unseen, with what it was, until it has heard", () => {
+    const server = createServer();
+    server.push({ ...a, ops: [set(1, "note", "milk"), set(2, "clicks", 1, 0, null)] });
+    const winner = server.push({ ...b, since: 0, ops: [set(1, "note", "bread")] });
+    expect(winner.notes).toEqual([]);
+    // It stays with the server when an answer is lost, whatever the tab knows of the session by another way.
+    for (const since of [1, 2, 0]) expect(server.push({ ...a, since }).notes).toEqual([lost]);
+    expect(server.push({ ...a, ops: [set(3, "clicks", 2, 1, 1)] }).notes).toEqual([lost]);
+    const heard = ["writer-1/1"];
+    expect(server.push({ ...a, heard }).notes).toEqual([]);
+    expect(server.push({ ...a, ops: [set(4, "clicks", 3, 3, 2)], heard }).notes).toEqual([]);
+    expect(server.push(a).notes).toEqual([]);
+  });
+
+  test("of a push whose answer is lost waits for the next one, also of another tab, which is told what the change had set", () => {
+    const server = createServer();
+    server.push({ ...b, ops: [set(1, "tags", ["b"], 0, null)] });
+    const ops = [set(1, "tags", ["a"], 0, null), set(2, "note", "longer than ten")];
+    const merged = { key: "tags", writer: "writer-1", seq: 1, what: "merged" };
+    const rejected = { key: "note", writer: "writer-1", seq: 2, what: "rejected", code: "INVALID_VALUE" };
+    // The push carries what it had set.
+    for (let i = 0; i < 2; i++) {
+      const { notes } = server.push({ ...a, ops });
+      expect(notes).toMatchObject([merged, rejected]);
+      for (const note of notes) expect(note).not.toHaveProperty("was");
+    }
+    // Another tab's op of the same number is another one.
+    const { notes } = server.push({ ...a, writer: "writer-2", ops: [set(1, "clicks", 1, 0, null)] });
+    expect(notes).toMatchObject([
+      { ...merged, was: '["a"]' },
+      { ...rejected, was: '"longer than ten"' },
+    ]);
+  });
+
+  test("is one of few, and quotes little", () => {
+    const server = createServer();
+    for (let i = 1; i <= 20; i++) {
+      server.push({ ...a, ops: [set(i, "note", `a${i}`, 2 * i)] });
+      server.push({ ...b, ops: [set(i, "note", `b${i}`, 0)] });
+    }
+    const latest = [13, 14, 15, 16, 17, 18, 19, 20];
+    expect(server.push(a).notes.map(({ was }) => was)).toEqual(latest.map((i) => `"a${i}"`));
+    const long = Array.from({ length: 4 }, (_, i) => set(i + 30, "note", `${i}`.repeat(3_000)));
+    server.push({ ...a, ops: long });
+    const notes = server.push({ ...a, writer: "writer-2" }).notes.slice(-4);
+    expect(notes.map(({ was }) => was?.length ?? was)).toEqual([null, null, 3_002, 3_002]);
+  });
 });
 
 test("nobody is told of a change that the other device had seen, nor of one between tabs of a browser", () => {
@@ -132,22 +172,12 @@ test("nobody is told of a change that the other device had seen, nor of one betw
   for (const profile of ["profile-a", "profile-b"]) expect(server.push({ profile, since: 0 }).notes).toEqual([]);
 });
 
-test("the notes of what was overwritten are few and small, however much it was", () => {
-  const server = createServer();
-  for (let i = 1; i <= 20; i++) {
-    server.push({ profile: "profile-a", ops: [set(i, "note", `a${i}`, 2 * i)] });
-    server.push({ profile: "profile-b", ops: [set(i, "note", `b${i}`, 0)] });
-  }
-  const { notes } = server.push({ profile: "profile-a", since: 0 });
-  expect(notes.map(({ was }) => was)).toEqual([13, 14, 15, 16, 17, 18, 19, 20].map((i) => `"a${i}"`));
-});
-
 test("a conflict on a key with a merge joins both changes and says so", () => {
   const server = createServer();
   server.push({ ops: [set(1, "tags", ["a"], 0, null)] });
   const answer = server.push({ profile: "profile-2", writer: "writer-2", ops: [set(1, "tags", ["b"], 0, null)] });
   expect(server.value("tags")).toEqual(["a", "b"]);
-  expect(answer.notes).toEqual([{ key: "tags", seq: 1, what: "merged" }]);
+  expect(answer.notes).toEqual([{ key: "tags", writer: "writer-2", seq: 1, what: "merged" }]);
 });
 
 test("one poison value is rejected alone and does not hold up the rest", () => {
@@ -189,7 +219,7 @@ describe("watermarks", () => {
     server.push({ writer: "writer-new", ops: [set(4, "clicks", 2, 1, 1)], retire: ["writer-old"] });
     const answer = server.push(late);
     expect(server.value("clicks")).toBe(2);
-    expect(answer.notes).toEqual([{ key: "clicks", seq: 3, what: "lost" }]);
+    expect(answer.notes).toEqual([{ key: "clicks", writer: "writer-old", seq: 3, what: "lost" }]);
   });
 
   test("a new writer after a retirement loses nothing, since its numbers are higher", () => {

@@ -10,13 +10,14 @@ import {
   type Transaction,
 } from "@catnap/shared";
 import type { TrackedEnvelope } from "@trpc/server";
+import { factsOf } from "./answer.ts";
 import { Barrier } from "./barrier.ts";
 import { type Carrier, carry, type RequestInfo } from "./carrier.ts";
 import { followChanges } from "./changes.ts";
 import { Draft } from "./draft.ts";
 import { Fork, type ForkOrigin } from "./fork.ts";
+import { decidedIn } from "./marks.ts";
 import { crossSite, foreignerBehind } from "./origin.ts";
-import { decidedIn, factsOf } from "./push.ts";
 import { gone, SessionHold } from "./session-hold.ts";
 import type { Settings } from "./settings.ts";
 import { expiresAt, type SessionRecord } from "./store.ts";

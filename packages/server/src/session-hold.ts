@@ -1,4 +1,5 @@
 import { type Answer, type Previous, SessionError } from "@catnap/shared";
+import { answerPush, notesTo, refusal, screenPush } from "./answer.ts";
 import type { Carrier } from "./carrier.ts";
 import { type Circumstances, committed, planCommit } from "./commit-plan.ts";
 import { readCookie, writeCookie } from "./cookie.ts";
@@ -15,7 +16,6 @@ import {
 } from "./credentials.ts";
 import { describeDevice } from "./device.ts";
 import type { Draft } from "./draft.ts";
-import { answerPush, refusal, screenPush } from "./push.ts";
 import type { Settings } from "./settings.ts";
 import { expiresAt, type SessionRecord } from "./store.ts";
 import type { Subjects } from "./subjects.ts";
@@ -216,7 +216,8 @@ export class SessionHold {
 
   #answer(push: Parameters<typeof answerPush>[2], outcome: Parameters<typeof answerPush>[3]): Answer {
     if (this.record) return answerPush(this.#settings.definition, this.record, push, outcome, this.now());
-    const { acked, notes } = outcome;
+    const { acked } = outcome;
+    const notes = notesTo(push, outcome.notes, []);
     return { ok: true, identifier: null, rev: 0, acked, decided: {}, entries: {}, deleted: {}, notes, facts: null };
   }
 

@@ -45,6 +45,7 @@ export {
   type ChangesInput,
   maxOpsPerPush,
   type Note,
+  noteName,
   type Push,
   protocol,
   type SessionFacts,

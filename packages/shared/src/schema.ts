@@ -29,6 +29,10 @@ const pushSchema = z
       .string()
       .regex(/^\w{1,32}\.\w{1,8}$/)
       .optional(),
+    heard: z
+      .array(z.string().regex(/^[A-Za-z0-9_-]{8,64}\/\d{1,16}$/))
+      .max(16)
+      .optional(),
     retire: z.array(token(64)).max(64).optional(),
     nonce: z
       .string()

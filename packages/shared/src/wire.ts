@@ -2,7 +2,7 @@ import type { Op } from "./patch.ts";
 import type { SessionErrorCode } from "./session-error.ts";
 
 /** The version of the messages below. Raised whenever one of them changes its meaning or shape. */
-export const protocol = 2;
+export const protocol = 3;
 
 /** The most ops that one push carries; a longer outbox goes home in several. */
 export const maxOpsPerPush = 1_000;
@@ -26,22 +26,34 @@ export interface Push {
    * dot: a server whose past is another one, since a backup was restored, may have come to the same revision.
    */
   readonly checksum?: string;
+  /** Names of notes that this profile's last answers told of: the server forgets them with the next change. */
+  readonly heard?: readonly string[];
   /** Writers of this profile whose ops are all acknowledged and that will never push again. */
   readonly retire?: readonly string[];
   /** 256 random bits of the browser, sent while it knows of no session: first requests at once recognise each other by it. */
   readonly nonce?: string;
 }
 
-/** What became of an op that was not simply applied. */
+/**
+ * What became of an op that was not simply applied. It waits on the server until a push says that it was heard, since an
+ * answer may be lost, or its tab.
+ */
 export interface Note {
   readonly key: string;
+  /** The page load whose op it was. */
+  readonly writer: string;
   readonly seq: number;
   /** `lost`: another change stands. `merged`: both stand, joined. `rejected`: the server refused it. */
   readonly what: "lost" | "merged" | "rejected";
-  /** What the change had set, encoded, when it came with an earlier push: another device has overwritten it unseen. */
+  /** What the change had set, encoded; absent: the push carries it; `null`: nothing, or too much to be kept. */
   readonly was?: string | null;
   readonly code?: SessionErrorCode;
   readonly message?: string;
+}
+
+/** The name of a note, of which an op has one at most: an op that is overwritten was applied. */
+export function noteName({ writer, seq }: Pick<Note, "writer" | "seq">): string {
+  return `${writer}/${seq}`;
 }
 
 /** What a browser may know of its session besides the values. Times are seconds; ages count back from the answer. */

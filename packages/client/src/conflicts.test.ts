@@ -1,0 +1,106 @@
+import { afterEach, expect, test } from "vitest";
+import { type Browser, createWorld, type Fate, type Tab } from "../test/world.ts";
+
+const browsers: Browser[] = [];
+
+function open() {
+  const world = createWorld();
+  const browser = world.browser();
+  browsers.push(browser);
+  return { world, browser };
+}
+
+afterEach(() => {
+  for (const browser of browsers.splice(0)) browser.closeAll();
+});
+
+test("the app hears once what another device has overwritten, and can offer to take it back", async () => {
+  const { browser } = open();
+  const [a, b] = [browser.tab(), browser.tab({ name: "other device" })];
+  await a.session.awake();
+  a.session.setValue("theme", "dark");
+  await a.session.sleep();
+  await b.session.awake();
+  a.session.setValue("note", "milk");
+  b.session.setValue("note", "bread");
+  await a.session.sleep();
+  await b.session.sleep();
+  await a.session.awake();
+  await a.session.awake();
+  expect(b.conflicts).toEqual([]);
+  expect(a.conflicts).toEqual([{ key: "note", what: "lost", mine: "milk" }]);
+  a.session.setValue("note", a.conflicts[0]?.mine as string);
+  await a.session.sleep();
+  await b.session.awake();
+  expect(b.session.value("note")).toBe("milk");
+  expect([...a.conflicts, ...b.conflicts]).toHaveLength(1);
+});
+
+/** Two devices with one session; the second has set its cart while it did not know of the first one's. */
+async function conflict() {
+  const { world, browser } = open();
+  const second = { name: "other device" };
+  const [a, b] = [browser.tab(), browser.tab(second)];
+  await a.session.awake();
+  a.session.setValue("theme", "dark");
+  await a.session.sleep();
+  await b.session.awake();
+  a.session.setValue("cart", [{ sku: "pen", qty: 1 }]);
+  await a.session.sleep();
+  b.session.setValue("cart", [{ sku: "ink", qty: 2 }]);
+  return { world, b, sibling: () => browser.tab(second) };
+}
+
+const merged = { key: "cart", what: "merged", mine: [{ sku: "ink", qty: 2 }] };
+
+async function awake({ session }: Tab): Promise<void> {
+  await session.awake();
+  await session.sleep();
+}
+
+test.each<Fate>(["ok", "answer lost"])(
+  "the app hears once of a change that was joined, when the answer is: %s",
+  async (fate) => {
+    const { world, b } = await conflict();
+    world.fate = () => fate;
+    await b.session.sleep().catch(() => undefined);
+    world.fate = () => "ok";
+    for (let i = 0; i < 2; i++) await awake(b);
+    expect(b.conflicts).toEqual([merged]);
+  },
+);
+
+test("what became of a page's last changes is told by the next page, once", async () => {
+  const { world, b, sibling } = await conflict();
+  world.fate = () => "answer lost";
+  b.page.leave();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  b.kill();
+  world.fate = () => "ok";
+  const next = sibling();
+  for (let i = 0; i < 2; i++) await awake(next);
+  expect(next.conflicts).toEqual([merged]);
+});
+
+test("of several tabs that are told at once, one tells the app", async () => {
+  const { world, b, sibling } = await conflict();
+  const tabs = [sibling(), sibling(), b];
+  world.fate = () => "answer lost";
+  await b.session.sleep().catch(() => undefined);
+  world.fate = () => "ok";
+  await Promise.all(tabs.map(awake));
+  await Promise.all(tabs.map(awake));
+  expect(tabs.flatMap(({ conflicts }) => conflicts)).toEqual([merged]);
+});
+
+test("the server forgets with the next change what was heard, and is told so once", async () => {
+  const { world, b } = await conflict();
+  await b.session.sleep();
+  const from = world.requests.length;
+  for (const note of ["one", "two"]) {
+    b.session.setValue("note", note);
+    await b.session.sleep();
+  }
+  const pushes = world.requests.slice(from).map(({ body }) => JSON.parse(body).json as { heard?: string[] });
+  expect(pushes.map(({ heard = [] }) => heard.length)).toEqual([1, 0]);
+});
