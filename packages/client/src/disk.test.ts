@@ -253,6 +253,19 @@ test.each(Object.keys(broken))("with a disk that is %s the session works from me
   expect(session.status().storage).toBe("memory");
 });
 
+test("a database that never answers the first request is asked again, and keeps what waited", async () => {
+  const { world, browser } = open();
+  world.fate = () => "lost";
+  let asked = 0;
+  const indexedDB = { open: (name: string) => (asked++ === 0 ? {} : browser.indexedDB.open(name)) } as never;
+  const { session } = browser.tab({ surroundings: { indexedDB } });
+  session.setValue("note", "x");
+  await until(() => session.status().storage === "memory");
+  await until(() => session.status().storage === "disk");
+  expect(asked).toBe(2);
+  await until(async () => (await opRows(browser)).length === 1);
+});
+
 test("a full disk makes it memory; when there is room again, everything unsent is written", async () => {
   const { world, browser } = open();
   const { session } = browser.tab();

@@ -1,8 +1,10 @@
 import { entries, promisifyRequest, type UseStore } from "idb-keyval";
 
 const table = "catnap";
-/** How long a database may take to open before the tab says that it works from memory; it goes on waiting. */
-export const hardMs = 6_000;
+/** How long a database may take to open before the tab says that it works from memory, and asks once more. */
+const patienceMs = 3_000;
+/** At most so long after the last time. */
+const longestMs = 60_000;
 
 /** Where the tab's unsent changes are: safe on `disk`, in `memory` alone, or not known yet. */
 export type StorageState = "disk" | "memory" | "opening";
@@ -28,6 +30,7 @@ export class Disk {
   readonly #changed: () => void;
   #db: IDBDatabase | undefined;
   #opening: Promise<IDBDatabase> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(factory: IDBFactory | undefined, name: string, changed: () => void) {
     this.#factory = factory;
@@ -84,6 +87,7 @@ export class Disk {
   }
 
   close(): void {
+    clearTimeout(this.#timer);
     this.#db?.close();
     this.#db = this.#opening = undefined;
   }
@@ -114,22 +118,34 @@ export class Disk {
 
   #open(): Promise<IDBDatabase> {
     this.#opening ??= new Promise<IDBDatabase>((resolve, reject) => {
-      // Without a factory this throws, which rejects.
-      const request = (this.#factory as IDBFactory).open(this.#name);
-      const timer = setTimeout(() => this.#set("memory"), hardMs);
-      request.onupgradeneeded = () => void request.result.createObjectStore(table);
-      request.onerror = () => {
-        clearTimeout(timer);
-        reject(request.error);
+      /** Some browsers never answer a first request, and a second at once. */
+      const ask = (waitMs: number) => {
+        // Without a factory this throws, which rejects.
+        const request = (this.#factory as IDBFactory).open(this.#name);
+        this.#timer = setTimeout(() => {
+          this.#set("memory");
+          ask(Math.min(longestMs, 2 * waitMs));
+        }, waitMs);
+        request.onupgradeneeded = () => void request.result.createObjectStore(table);
+        request.onerror = () => {
+          clearTimeout(this.#timer);
+          reject(request.error);
+        };
+        request.onsuccess = () => {
+          const db = request.result;
+          clearTimeout(this.#timer);
+          if (this.#db) {
+            // Another request was answered first.
+            db.close();
+            return resolve(this.#db);
+          }
+          // Another tab that deletes the database must not wait for this one.
+          db.onclose = db.onversionchange = () => this.close();
+          this.#db = db;
+          resolve(db);
+        };
       };
-      request.onsuccess = () => {
-        clearTimeout(timer);
-        const db = request.result;
-        // Another tab that deletes the database must not wait for this one.
-        db.onclose = db.onversionchange = () => this.close();
-        this.#db = db;
-        resolve(db);
-      };
+      ask(patienceMs);
     }).catch((error: unknown) => {
       this.#opening = undefined;
       throw error;

@@ -1,5 +1,5 @@
 import type { Note } from "@catnap/shared";
-import { hardMs, type Put } from "./disk.ts";
+import type { Put } from "./disk.ts";
 import type { Pending } from "./memory.ts";
 import { rowName } from "./outbox.ts";
 import type { Replica } from "./replica.ts";
@@ -7,6 +7,8 @@ import type { Shelf } from "./shelf.ts";
 
 /** How long the first awake waits for the disk before it goes on without; what the disk says later still counts. */
 const softMs = 150;
+/** How long the first changes wait for it: tabs that give it up split their browser in two. */
+const hardMs = 6_000;
 
 /** What the keeper tells of: ops that became frozen, notes for the app, a status that may have changed. */
 export interface KeeperEvents {

@@ -1,4 +1,4 @@
-import { SessionError } from "@catnap/shared";
+import { noteName, SessionError } from "@catnap/shared";
 import superjson from "superjson";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Visitor } from "../src/index.ts";
@@ -39,6 +39,7 @@ for (const [name, mount] of Object.entries(adapters)) {
       await visitor.api.session.setValue.mutate({ key: "note", value: "kept" });
       const { identifier } = await visitor.api.facts.query();
       let seq = 0;
+      let heard: string[] = [];
       const pushing = async (key: string, values: readonly (string | null)[], from?: string) => {
         const ops = values.map((value) => ({
           seq: ++seq,
@@ -47,7 +48,9 @@ for (const [name, mount] of Object.entries(adapters)) {
           base: 0,
           ...(from === undefined ? {} : { from }),
         }));
-        return visitor.api.session.sync.mutate(push({ identifier, ops }));
+        const answer = await visitor.api.session.sync.mutate(push({ identifier, ops, heard }));
+        if (answer.ok) heard = answer.notes.map(noteName);
+        return answer;
       };
       return { ...started, ...visitor, identifier, pushing };
     };

@@ -117,8 +117,8 @@ onEveryAdapter("an attacker", (start) => {
       expect(await outcome(ann.api.session.delValue.mutate({ key } as never))).toBe("FORBIDDEN_KEY");
       for (const encoded of [JSON.stringify(value), null]) {
         const ops = [{ seq: 1, key, value: encoded, base: 0 }];
-        const writer = `writer-${key}-${encoded === null}`;
-        expect(await ann.api.session.sync.mutate(push({ identifier, writer, ops }))).toMatchObject({
+        const profile = `profile-${key}-${encoded === null}`;
+        expect(await ann.api.session.sync.mutate(push({ identifier, profile, ops }))).toMatchObject({
           notes: [{ key, what: "rejected", code: "FORBIDDEN_KEY" }],
         });
       }
