@@ -181,25 +181,33 @@ test("what cannot be migrated is dropped with an event that hands it over, and n
   expect(world.requests.at(-1)?.body).toContain('"ops":[]');
 });
 
-test("a snapshot that no longer fits is migrated or not shown, though the definition has the same fingerprint", async () => {
-  const { world, browser } = open();
+test("what the server or a sibling holds of another version of the app is migrated or not shown", async () => {
+  const { browser } = open();
   const a = browser.tab();
   a.session.setValue("note", "kept");
   a.session.setValue("theme", "dark");
   await a.session.awake();
   await a.session.sleep();
-  a.kill();
-  world.fate = () => "lost";
   const { fingerprint } = shop;
   const definition = { ...nextShop(), fingerprint };
-  for (const [migrate, note] of [
-    [(_key: string, value: unknown) => ({ text: value }), { note: { text: "kept" } }],
-    [() => undefined, {}],
+  for (const [migrate, mended] of [
+    [(_key: string, value: unknown) => ({ text: value }), (text: string) => ({ note: { text } })],
+    [() => undefined, () => ({})],
   ] as const) {
     const { session } = browser.tab({ definition, migrate });
+    // From the disk, then from the server.
     await session.awake();
-    expect(session.values()).toEqual({ theme: "dark", ...note });
-    expect(world.requests.at(-1)?.body).toContain('"since":0');
+    expect(session.values()).toEqual({ theme: "dark", ...mended("kept") });
+    expect(session.values()).toEqual({ theme: "dark", ...mended("kept") });
+    let calls = 0;
+    session.subscribe("note", () => calls++);
+    a.session.setValue("note", "told");
+    await until(() => calls === 1);
+    expect(session.values()).toEqual({ theme: "dark", ...mended("told") });
+    expect(session.hasValue("note")).toBe("note" in mended("told"));
+    a.session.setValue("note", "kept");
+    await a.session.sleep();
+    await session.awake();
   }
 });
 

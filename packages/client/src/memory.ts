@@ -1,5 +1,7 @@
 import { type AnyDefinition, applyOp, decode, freezeInDevelopment, type Key, type Op } from "@catnap/shared";
 
+import { type Migrate, mend } from "./mend.ts";
+
 /** An op together with the tab that made it. */
 export interface Pending extends Op {
   readonly writer: string;
@@ -26,8 +28,15 @@ export class Memory {
   #count = 0;
   readonly #subscribers = new Map<string | null, Set<() => void>>();
 
-  constructor(definition: AnyDefinition) {
+  readonly #migrate: Migrate | undefined;
+  /** By key, an encoded value that the schema is known to take. */
+  readonly #fitting = new Map<string, string | null>();
+  /** Keys whose value it does not take. */
+  readonly #unfit = new Set<string>();
+
+  constructor(definition: AnyDefinition, migrate?: Migrate) {
     this.#definition = definition;
+    this.#migrate = migrate;
   }
 
   /** The encoded value as shown, `null` when absent. */
@@ -35,14 +44,29 @@ export class Memory {
     return this.#visible.get(name) ?? null;
   }
 
-  /** The decoded value as shown; the same object until it changes. */
-  read({ name }: Key): unknown {
+  /**
+   * The decoded value as shown; the same object until it changes. One that today's schema does not take, since the server
+   * or a sibling is of another version of the app, is migrated or as good as absent.
+   */
+  read(key: Key): unknown {
+    const { name } = key;
     const hit = this.decoded.get(name);
     const encoded = this.#visible.get(name);
-    if (hit !== undefined || encoded === undefined) return hit;
-    const value = freezeInDevelopment(decode(encoded, name));
-    this.decoded.set(name, value);
-    return value;
+    if (hit !== undefined || encoded === undefined || this.#unfit.has(name)) return hit;
+    try {
+      const fitting = this.#fitting.get(name) === encoded ? encoded : mend(key, encoded, this.#migrate);
+      const value = freezeInDevelopment(decode(fitting, name));
+      this.decoded.set(name, value);
+      return value;
+    } catch {
+      this.#unfit.add(name);
+      return undefined;
+    }
+  }
+
+  /** The tab itself has made this value of the key: it fits. */
+  trust(name: string, encoded: string | null): void {
+    this.#fitting.set(name, encoded);
   }
 
   names(): string[] {
@@ -127,6 +151,7 @@ export class Memory {
       if (encoded === null) this.#visible.delete(name);
       else this.#visible.set(name, encoded);
       this.decoded.delete(name);
+      this.#unfit.delete(name);
       for (const listeners of [this.#subscribers.get(name), this.#subscribers.get(null)]) {
         for (const listener of listeners ?? []) notify.add(listener);
       }

@@ -47,6 +47,7 @@ export class Outbox {
     // A chain's last link takes the change in only while nobody has seen it and nothing else is mixed into `current`.
     const absorbs = last?.writer === writer && (!key.merge || (!this.#frozen.has(last) && last.value === current));
     if (absorbs) this.#drop(last);
+    this.#memory.trust(name, value);
     this.#add({
       seq: ++this.clock,
       key: name,

@@ -11,6 +11,7 @@ import {
   type SyncSuccess,
 } from "@catnap/shared";
 import { type BaseEntry, Memory, type Pending } from "./memory.ts";
+import type { Migrate } from "./mend.ts";
 import type { Facts, News } from "./news.ts";
 import { type OpRow, Outbox, rowName } from "./outbox.ts";
 import type { CacheRow, ProfileRow, Rows } from "./shelf.ts";
@@ -53,11 +54,17 @@ export class Replica {
   readonly #id: (bytes: number) => string;
   readonly #now: () => number;
 
-  constructor(definition: AnyDefinition, profile: ProfileRow, id: (bytes: number) => string, now: () => number) {
+  constructor(
+    definition: AnyDefinition,
+    profile: ProfileRow,
+    id: (bytes: number) => string,
+    now: () => number,
+    migrate?: Migrate,
+  ) {
     this.#definition = definition;
     this.#id = id;
     this.#now = now;
-    this.memory = new Memory(definition);
+    this.memory = new Memory(definition, migrate);
     this.outbox = new Outbox(this.memory);
     this.profile = profile;
     this.writer = id(8);
@@ -96,7 +103,7 @@ export class Replica {
    * Takes in what the disk holds: the cache unless the tab is ahead of it, and the ops of other page loads. Gives the
    * unusable rows that are this session's to drop.
    */
-  merge({ cache, profile, ops, unusable, mend }: Rows, before: ReadonlySet<Pending>): Rows["unusable"] {
+  merge({ cache, profile, ops, unusable }: Rows, before: ReadonlySet<Pending>): Rows["unusable"] {
     const { memory, outbox } = this;
     // After an eviction the disk may name another; what siblings have seen goes home under the name that they saw.
     if (!this.spoke && ![...outbox.own.values()].some((op) => outbox.isFrozen(op))) this.profile = profile;
@@ -117,9 +124,7 @@ export class Replica {
     outbox.adopt(ops.filter(ours));
     outbox.renumber();
     if (own && (own.rev > this.rev || (own.rev === this.rev && this.since === 0))) {
-      const fitting = mend(own);
-      // What does not fit is better than nothing, and than nothing only.
-      if (fitting.rev > this.rev || this.since === 0) this.apply({ ...nothing, ...fitting, reset: true });
+      this.apply({ ...nothing, ...own, reset: true });
     }
     this.memory.settle();
     return unusable.filter(ours);

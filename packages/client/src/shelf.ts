@@ -1,7 +1,8 @@
-import { type AnyDefinition, decode, type Key, type Op, SessionError, type SessionErrorCode } from "@catnap/shared";
+import { type AnyDefinition, type Op, SessionError, type SessionErrorCode } from "@catnap/shared";
 import type { Disk, GuardedPuts, Put, StorageState } from "./disk.ts";
 import type { Marks } from "./marks.ts";
 import type { BaseEntry } from "./memory.ts";
+import { type Migrate, mend } from "./mend.ts";
 import type { Facts } from "./news.ts";
 import type { OpRow } from "./outbox.ts";
 import type { Tail } from "./tail.ts";
@@ -38,12 +39,7 @@ export interface Rows {
   readonly ops: readonly OpRow[];
   /** Rows of changes that can never be sent, and why. */
   readonly unusable: readonly (OpRow & { readonly code: SessionErrorCode })[];
-  /** What of the snapshot today's schemas accept, or `migrate` makes fit. All of it has to be asked for where that is not all. */
-  mend(cache: CacheRow): CacheRow;
 }
-
-/** Makes a value fit that today's schema rejects; `undefined`: drop it. */
-export type Migrate = (key: string, value: unknown) => unknown;
 
 /** What of Catnap's is on disk, and how it is wiped. */
 export class Shelf {
@@ -108,7 +104,7 @@ export class Shelf {
     for (const [name, row] of found) {
       // Our own rows, by the names under which `write` puts them.
       if (late(row as Partial<OpRow>)) gone.push(name);
-      else if (name === "cache") cache = row as CacheRow;
+      else if (name === "cache") cache = this.#entriesOf(row as CacheRow);
       else if (name === "profile") profile = row as ProfileRow;
       else if (name.startsWith("op:")) {
         const found = row as OpRow;
@@ -124,26 +120,13 @@ export class Shelf {
     profile ??= await this.#disk.claim("profile", this.fresh());
     // A tab that had not heard of a wipe yet may have put an older nonce back.
     const nonce = this.#marks.get("nonce") || profile.nonce;
-    return { cache, ops, unusable, profile: { ...profile, nonce }, mend: (row) => this.#refit(row) };
+    return { cache, ops, unusable, profile: { ...profile, nonce } };
   }
 
-  /** The fingerprint does not know the schemas: every value is looked at. */
-  #refit(cache: CacheRow): CacheRow {
-    let exact = cache.fingerprint === this.#definition.fingerprint;
-    const entries = cache.entries.flatMap(([name, entry]) => {
-      const key = this.#definition.keys.get(name);
-      if (entry.value === null && exact) return [[name, entry] as const];
-      try {
-        if (!key?.disk || entry.value === null) throw new SessionError("UNKNOWN_KEY", "", { key: name });
-        const value = this.#fit(key, entry.value);
-        exact &&= value === entry.value;
-        return [[name, { ...entry, value }] as const];
-      } catch {
-        exact = false;
-        return [];
-      }
-    });
-    if (exact) return cache;
+  /** The entries, of which a page of another version may have left some out: then all of it has to be asked for. */
+  #entriesOf(cache: CacheRow): CacheRow {
+    if (cache.fingerprint === this.#definition.fingerprint) return cache;
+    const entries = cache.entries.filter(([name]) => this.keeps(name));
     return { ...cache, rev: 0, entries: entries.map(([name, entry]) => [name, { ...entry, rev: 0 }] as const) };
   }
 
@@ -151,18 +134,8 @@ export class Shelf {
   #fitOp(op: Op): Op {
     const key = this.#definition.keys.get(op.key);
     if (key?.access !== "shared") throw new SessionError("FORBIDDEN_KEY", "", { key: op.key });
-    const mend = (value: string | null) => value && this.#fit(key, value);
-    return { ...op, value: mend(op.value), ...(op.from == null ? {} : { from: mend(op.from) }) };
-  }
-
-  #fit(key: Key, encoded: string): string {
-    const value = decode(encoded, key.name);
-    try {
-      return key.encode(value);
-    } catch (error) {
-      if (!this.#migrate) throw error;
-      return key.encode(this.#migrate(key.name, value));
-    }
+    const mended = (value: string | null) => value && mend(key, value, this.#migrate);
+    return { ...op, value: mended(op.value), ...(op.from == null ? {} : { from: mended(op.from) }) };
   }
 
   /**
