@@ -51,9 +51,9 @@ export interface SessionClientOptions<D extends AnyDefinition> {
   /** Called when a change of this browser was not simply applied: once in a browser, by the tab that hears of it first. */
   readonly onConflict?: (conflict: Conflict) => void;
   /**
-   * Makes a value that an older version of the app has left on disk fit today's definition. Called with what the schema
-   * rejects; what it gives is checked again. Without it, or when it gives `undefined`, the value is dropped, and
-   * `onConflict` hears of it if it was a change that had not been sent.
+   * Makes a value of another version of the app fit today's definition, whether it comes from the disk, the server or
+   * another tab. Called with what the schema rejects; what it gives is checked again. Without it, or when it gives
+   * `undefined`, the key is shown as absent, and `onConflict` hears of a change that is dropped since it was not sent.
    */
   readonly migrate?: (key: string, value: unknown) => unknown;
   /** Called when the session ended while changes were unsent. */

@@ -17,6 +17,25 @@ const blank = { identifier: null, rev: 0, entries: {}, decided: {}, facts: null 
 
 const onDisk = async (browser: Browser) => JSON.stringify([...(await browser.rows())]);
 
+/** A disk that opens when the test says so. */
+function openedLate(browser: Browser) {
+  const late = {
+    release: () => {},
+    indexedDB: {
+      open(name: string) {
+        const request: Partial<IDBOpenDBRequest> = {};
+        late.release = () => {
+          const real = browser.indexedDB.open(name);
+          real.onsuccess = (event) =>
+            request.onsuccess?.call(Object.assign(request as IDBOpenDBRequest, { result: real.result }), event);
+        };
+        return request;
+      },
+    } as IDBFactory,
+  };
+  return late;
+}
+
 async function signedIn(browser: Browser) {
   const tab = browser.tab();
   tab.session.setValue("note", "private-note");
@@ -364,6 +383,25 @@ test("a page that was rendered without a session does not show what the disk hol
   expect([...session]).toEqual([]);
 });
 
+test("what a browser without a cookie has on disk of a session stays until another is named, and goes home when that one comes back", async () => {
+  const { world, browser } = open();
+  const a = await signedIn(browser);
+  world.fate = () => "lost";
+  a.session.setValue("theme", "dark");
+  await until(async () => (await onDisk(browser)).includes("dark"));
+  a.kill();
+  world.fate = () => "ok";
+  const { cookie } = browser.jar;
+  browser.jar.cookie = "";
+  const without = browser.tab({ initialSnapshot: blank });
+  await without.session.awake();
+  expect(without.expired).toEqual([]);
+  without.kill();
+  browser.jar.cookie = cookie;
+  await browser.tab().session.awake();
+  expect((await browser.server()).entries).toMatchObject({ theme: { value: '"dark"' } });
+});
+
 test("invalidate before the first answer ends the session that the answer makes", async () => {
   const { world, browser } = open();
   const { session } = browser.tab();
@@ -562,23 +600,25 @@ test("what comes to the disk after a wipe is neither shown nor makes the browser
   await beginTogether(browser, [a, next]);
 });
 
+test("a tab that hears of a wipe while it reads the disk reads it again, and is of the same profile as the others", async () => {
+  const { world, browser } = open();
+  const a = await signedIn(browser);
+  const late = openedLate(browser);
+  const b = browser.tab({ surroundings: { indexedDB: late.indexedDB } });
+  const awake = b.session.awake();
+  await a.session.invalidate();
+  // Its first patience is over when the disk answers; the second is not.
+  setTimeout(() => late.release(), 200);
+  await awake;
+  const profiles = world.requests.map(({ body }) => /"profile":"([^"]+)"/.exec(body)?.[1]).filter(Boolean);
+  expect(new Set(profiles).size).toBe(1);
+});
+
 test("a wipe that waits for the disk does nothing to a session that was made when another tab had finished it", async () => {
   const { browser } = open();
   const a = await signedIn(browser);
-  let release = () => {};
-  // Opens when the test says so.
-  const late = {
-    open(name: string) {
-      const request: Partial<IDBOpenDBRequest> = {};
-      release = () => {
-        const real = browser.indexedDB.open(name);
-        real.onsuccess = (event) =>
-          request.onsuccess?.call(Object.assign(request as IDBOpenDBRequest, { result: real.result }), event);
-      };
-      return request;
-    },
-  } as IDBFactory;
-  const waiting = browser.tab({ surroundings: { indexedDB: late } });
+  const late = openedLate(browser);
+  const waiting = browser.tab({ surroundings: { indexedDB: late.indexedDB } });
   const ended = waiting.session.invalidate();
   await a.session.awake();
   await ended;
@@ -586,7 +626,7 @@ test("a wipe that waits for the disk does nothing to a session that was made whe
   await a.session.sleep();
   const identifier = a.session.identifier();
   await until(async () => (await onDisk(browser)).includes("private-note"));
-  release();
+  late.release();
   await waiting.session.awake();
   expect(waiting.session.value("note")).toBe("private-note");
   expect(await onDisk(browser)).toContain("private-note");

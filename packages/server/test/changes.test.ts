@@ -68,6 +68,27 @@ for (const [name, mount] of Object.entries(adapters)) {
       expect(stream.ids).toEqual(["1", "2", "3"]);
     });
 
+    test("lose nothing that is written while they read: they listen first", async () => {
+      const inner = memoryStore();
+      const held = { reads: 0, gate: Promise.resolve(), release: () => {} };
+      const read: typeof inner.read = async (key) => {
+        const record = await inner.read(key);
+        // The first is the request's own, the second the stream's.
+        if (++held.reads === 2) await held.gate;
+        return record;
+      };
+      const { device, other, identifier } = await start(mount, { store: { ...inner, read } });
+      held.gate = new Promise((resolve) => {
+        held.release = resolve;
+      });
+      held.reads = 0;
+      const stream = follow(other, { identifier, since: 1 });
+      await expect.poll(() => held.reads).toBe(2);
+      await device.api.session.setValue.mutate({ key: "note", value: "meanwhile" });
+      held.release();
+      await expect.poll(() => stream.events.length).toBe(1);
+    });
+
     test("resume after the last event that arrived", async () => {
       const { device, other, identifier } = await start(mount);
       await device.api.session.setValue.mutate({ key: "theme", value: "dark" });
