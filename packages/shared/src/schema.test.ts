@@ -13,7 +13,7 @@ const pinned: Record<number, string> = {
   // Pushes without changes carry a checksum. A tab and a server of two versions refuse each other, and nothing is lost.
   2: "6bfd1840aa15f395",
   // Notes name their writer and wait until a push has heard them. As before: two versions refuse each other.
-  3: "468df6cefea04738",
+  3: "0c832d82aefb1673",
 };
 
 test("the messages are those of their protocol", () => {
@@ -56,6 +56,11 @@ describe("parsePush refuses", () => {
   for (const [name, input] of Object.entries(cases)) {
     test(name, () => expect(() => parsePush(input)).toThrow(expect.objectContaining({ code: "BAD_PUSH" })));
   }
+
+  test("nothing of another protocol, which the server refuses by its number", () => {
+    const later = { ...good, protocol: protocol + 1, ops: "in another shape", more: true };
+    expect(parsePush(later)).toMatchObject({ protocol: protocol + 1, identifier: null, ops: [] });
+  });
 
   test("more ops than one push carries, before it looks at any, with what to do", () => {
     const tooMany = { code: "LIMIT_EXCEEDED", message: expect.stringContaining("the rest in another") };

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { SessionError } from "./session-error.ts";
-import { type ChangesInput, maxOpsPerPush, type Push } from "./wire.ts";
+import { type ChangesInput, maxOpsPerPush, type Push, protocol } from "./wire.ts";
 
 const token = (max: number) => z.string().regex(new RegExp(`^[A-Za-z0-9_-]{8,${max}}$`));
 const whole = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -56,9 +56,13 @@ const changesSchema = z.strictObject({
     .nullish(),
 });
 
-/** Reads a push. Throws `LIMIT_EXCEEDED` for too many ops, else `BAD_PUSH` with what is wrong; the message quotes no value. */
+/** Reads a push; of another protocol's, the protocol alone. Throws `LIMIT_EXCEEDED` for too many ops, else `BAD_PUSH` with what is wrong; the message quotes no value. */
 export function parsePush(input: unknown): Push {
-  const { ops } = (input ?? {}) as { ops?: unknown };
+  const { ops, protocol: spoken } = (input ?? {}) as { ops?: unknown; protocol?: unknown };
+  // Of another version's push nothing can be read but that it is one: whoever sent it is told so.
+  if (typeof spoken === "number" && spoken !== protocol) {
+    return { protocol: spoken, identifier: null, profile: "", writer: "", ops: [], upTo: 0, since: 0, acked: 0 };
+  }
   // Counted before each of them is looked at.
   if (Array.isArray(ops) && ops.length > maxOpsPerPush) {
     throw new SessionError(
