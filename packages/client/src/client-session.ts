@@ -49,8 +49,11 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Sess
 
   /** Takes the state that the server rendered into the page. An older one than the tab has is ignored. */
   hydrate(snapshot: SessionSnapshot): void {
+    const { memory } = this.#replica;
     for (const [name, { value }] of Object.entries(snapshot.entries)) {
-      if (this.#replica.memory.key(name)) this.#initial.set(name, freezeInDevelopment(decode(value, name)));
+      const key = memory.key(name);
+      const shown = key && memory.shown(key, value);
+      if (shown != null) this.#initial.set(name, freezeInDevelopment(decode(shown, name)));
     }
     this.#replica.hydrate(snapshot);
   }
@@ -58,12 +61,14 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Sess
   /** The value or its default, `undefined` when it has neither; the same object until it changes. For bindings of view libraries. */
   peek<K extends NameOf<D, "browser">>(name: K): ValueOf<D, K> | undefined {
     // The home's values are of the type that the key's schema puts out.
-    return (this.#present(name) ?? this.#fallback(name)) as ValueOf<D, K> | undefined;
+    const present = this.#present(name);
+    return (present === undefined ? this.#fallback(name) : present) as ValueOf<D, K> | undefined;
   }
 
   /** What the server rendered for the key, whatever happened since: what hydration must show. */
   initial<K extends NameOf<D, "browser">>(name: K): ValueOf<D, K> | undefined {
-    return (this.#initial.get(name) ?? this.#fallback(name)) as ValueOf<D, K> | undefined;
+    const initial = this.#initial.get(name);
+    return (initial === undefined ? this.#fallback(name) : initial) as ValueOf<D, K> | undefined;
   }
 
   #present(name: string): unknown {

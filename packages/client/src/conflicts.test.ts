@@ -1,10 +1,11 @@
 import { afterEach, expect, test } from "vitest";
-import { type Browser, createWorld, type Fate, type Tab } from "../test/world.ts";
+import { memoryStore } from "../../server/src/stores/memory.ts";
+import { type Browser, createWorld, type Fate, k, type Shop, shop, type Tab, until } from "../test/world.ts";
 
 const browsers: Browser[] = [];
 
-function open() {
-  const world = createWorld();
+function open(options: Parameters<typeof createWorld>[0] = {}) {
+  const world = createWorld(options);
   const browser = world.browser();
   browsers.push(browser);
   return { world, browser };
@@ -103,4 +104,86 @@ test("the server forgets with the next change what was heard, and is told so onc
   }
   const pushes = world.requests.slice(from).map(({ body }) => JSON.parse(body).json as { heard?: string[] });
   expect(pushes.map(({ heard = [] }) => heard.length)).toEqual([1, 0]);
+});
+
+test("of many changes in two tabs at once, each is told once", async () => {
+  const inner = memoryStore();
+  let [held, release] = [undefined as Promise<void> | undefined, () => {}];
+  const write: typeof inner.write = async (...commit) => {
+    const result = await inner.write(...commit);
+    const wait = held;
+    held = undefined;
+    await wait;
+    return result;
+  };
+  const { browser } = open({ store: { ...inner, write } });
+  const [other, a, b] = [
+    browser.tab({ name: "other device" }),
+    browser.tab({ idle: 1000 }),
+    browser.tab({ idle: 1000 }),
+  ];
+  other.session.setValue("theme", "dark");
+  await awake(other);
+  for (const { session } of [a, b]) await session.awake();
+  other.session.update("visits", (n) => n + 100);
+  await other.session.sleep();
+  const count = async ({ session }: Tab, times: number) => {
+    for (let i = 0; i < times; i++) {
+      session.update("visits", (n) => n + 1);
+      // Each a change of its own.
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  };
+  await count(a, 20);
+  held = new Promise((resolve) => {
+    release = resolve;
+  });
+  const slow = a.session.sleep();
+  await until(() => held === undefined);
+  await count(b, 4);
+  await b.session.sleep();
+  release();
+  await slow;
+  expect(a.conflicts.length + b.conflicts.length).toBe(24);
+});
+
+test("a page says of no more notes that it heard them than can wait, and of each once", async () => {
+  const { keys } = shop;
+  const few = { ...shop, keys: new Map([...keys].filter(([name]) => !/^k\d/.test(name))) } as Shop;
+  const { world, browser } = open({ definition: few });
+  const { session } = browser.tab();
+  session.setValue("theme", "dark");
+  await session.awake();
+  await session.sleep();
+  for (let i = 0; i < 100; i++) session.setValue(k(i), "refused");
+  await session.sleep();
+  const from = world.requests.length;
+  for (const note of ["one", "two", "three"]) {
+    session.setValue("note", note);
+    await session.sleep();
+  }
+  const pushes = world.requests.slice(from).map(({ body }) => JSON.parse(body).json as { heard?: string[] });
+  expect(pushes.map(({ heard = [] }) => heard.length)).toEqual([8, 0, 0]);
+});
+
+test("without localStorage the disk tells the next page what was heard", async () => {
+  const { browser } = open();
+  const second = { name: "other device", surroundings: { localStorage: undefined } };
+  const [a, b] = [browser.tab(), browser.tab(second)];
+  a.session.setValue("theme", "dark");
+  await awake(a);
+  await b.session.awake();
+  b.session.setValue("note", "bread");
+  await b.session.sleep();
+  b.kill();
+  a.session.setValue("note", "milk");
+  await a.session.sleep();
+  const told: unknown[] = [];
+  for (let i = 0; i < 3; i++) {
+    const next = browser.tab(second);
+    await next.session.awake();
+    told.push(...next.conflicts);
+    next.kill();
+  }
+  expect(told).toEqual([{ key: "note", what: "lost", mine: "bread" }]);
 });

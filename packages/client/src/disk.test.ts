@@ -1,8 +1,6 @@
-import { defineSession } from "@catnap/shared";
 import { IDBDatabase, IDBObjectStore } from "fake-indexeddb";
 import { afterEach, expect, test } from "vitest";
-import { z } from "zod";
-import { type Browser, createWorld, shop, until } from "../test/world.ts";
+import { type Browser, createWorld, until } from "../test/world.ts";
 import { Disk } from "./disk.ts";
 
 const browsers: Browser[] = [];
@@ -108,129 +106,6 @@ test("ops whose effect is in the page's snapshot, though nobody acknowledged the
   expect(seen).toEqual([2]);
 });
 
-test("rows of keys that the browser may no longer write are dropped, with a note", async () => {
-  const { world, browser } = open();
-  const a = browser.tab();
-  await a.session.awake();
-  world.fate = () => "lost";
-  a.session.setValue("note", "x");
-  await until(async () => (await opRows(browser)).length === 1);
-  a.kill();
-  world.fate = () => "ok";
-  const keys = new Map([...shop.keys].filter(([name]) => name !== "note"));
-  const b = browser.tab({ definition: { ...shop, keys, fingerprint: "another" } });
-  await b.session.awake();
-  expect(b.conflicts).toEqual([expect.objectContaining({ key: "note", what: "rejected" })]);
-  await until(async () => (await opRows(browser)).length === 0);
-});
-
-test("a cache made under another definition is fetched anew", async () => {
-  const { world, browser } = open();
-  const a = browser.tab();
-  a.session.setValue("note", "x");
-  await a.session.awake();
-  await a.session.sleep();
-  a.kill();
-  const b = browser.tab({ definition: { ...shop, fingerprint: "another" } });
-  await b.session.awake();
-  expect(b.session.value("note")).toBe("x");
-  expect(world.requests.at(-1)?.body).toContain('"since":0');
-});
-
-/** The shop of a later version of the app: notes are objects now. */
-function nextShop() {
-  const { keys } = defineSession({ shared: { note: z.object({ text: z.string() }) } });
-  return { ...shop, keys: new Map([...shop.keys, ...keys]), fingerprint: "next" };
-}
-
-/** What a page of the last version has left behind: one value that the server has, one change that it has not. */
-async function leaveBehind(world: ReturnType<typeof createWorld>, browser: Browser) {
-  const a = browser.tab();
-  a.session.setValue("note", "kept");
-  a.session.setValue("theme", "dark");
-  await a.session.awake();
-  await a.session.sleep();
-  world.fate = () => "lost";
-  a.session.setValue("note", "unsent");
-  await until(async () => (await opRows(browser)).length === 1);
-  a.kill();
-}
-
-test("what an older version of the app left on disk is migrated, shown, and sent as today's", async () => {
-  const { world, browser } = open();
-  await leaveBehind(world, browser);
-  const migrate = (_key: string, value: unknown) => ({ text: value });
-  const b = browser.tab({ definition: nextShop(), migrate });
-  await b.session.awake();
-  // Offline still: all of it comes from the disk.
-  expect(b.session.values()).toMatchObject({ note: { text: "unsent" }, theme: "dark" });
-  expect(b.conflicts).toEqual([]);
-  expect(world.requests.at(-1)?.body).toContain(JSON.stringify(JSON.stringify({ text: "unsent" })).slice(1, -1));
-});
-
-test("what cannot be migrated is dropped with an event that hands it over, and never sent", async () => {
-  const { world, browser } = open();
-  await leaveBehind(world, browser);
-  const b = browser.tab({ definition: nextShop(), migrate: () => undefined });
-  await b.session.awake();
-  expect(b.session.values()).toEqual({ theme: "dark" });
-  expect(b.conflicts).toEqual([{ key: "note", what: "rejected", code: "INVALID_VALUE", mine: "unsent" }]);
-  await until(async () => (await opRows(browser)).length === 0);
-  world.fate = () => "ok";
-  await b.session.awake();
-  expect(world.requests.at(-1)?.body).toContain('"ops":[]');
-});
-
-test("what the server or a sibling holds of another version of the app is migrated or not shown", async () => {
-  const { browser } = open();
-  const a = browser.tab();
-  a.session.setValue("note", "kept");
-  a.session.setValue("theme", "dark");
-  await a.session.awake();
-  await a.session.sleep();
-  const { fingerprint } = shop;
-  const definition = { ...nextShop(), fingerprint };
-  for (const [migrate, mended] of [
-    [(_key: string, value: unknown) => ({ text: value }), (text: string) => ({ note: { text } })],
-    [() => undefined, () => ({})],
-  ] as const) {
-    const { session } = browser.tab({ definition, migrate });
-    // From the disk, then from the server.
-    await session.awake();
-    expect(session.values()).toEqual({ theme: "dark", ...mended("kept") });
-    expect(session.values()).toEqual({ theme: "dark", ...mended("kept") });
-    let calls = 0;
-    session.subscribe("note", () => calls++);
-    a.session.setValue("note", "told");
-    await until(() => calls === 1);
-    expect(session.values()).toEqual({ theme: "dark", ...mended("told") });
-    expect(session.hasValue("note")).toBe("note" in mended("told"));
-    a.session.setValue("note", "kept");
-    await a.session.sleep();
-    await session.awake();
-  }
-});
-
-test("a tab of an older version leaves the changes of a newer one that it cannot read to it", async () => {
-  const { world, browser } = open();
-  const older = browser.tab();
-  older.session.setValue("theme", "dark");
-  await older.session.awake();
-  await older.session.sleep();
-  world.fate = () => "lost";
-  const newer = browser.tab({ definition: nextShop() });
-  await newer.session.awake();
-  (newer.session as unknown as { setValue(name: string, value: unknown): void }).setValue("note", { text: "mine" });
-  await until(async () => (await opRows(browser)).length === 1);
-  const before = JSON.stringify(await opRows(browser));
-  older.page.hide();
-  older.page.fire("pageshow");
-  await older.session.awake();
-  expect(older.conflicts).toEqual([]);
-  expect(JSON.stringify(await opRows(browser))).toBe(before);
-  expect(world.requests.filter(({ body }) => body.includes("mine") && body.includes("older"))).toEqual([]);
-});
-
 const broken: Record<string, (browser: Browser) => IDBFactory | undefined> = {
   missing: () => undefined,
   refused: () =>
@@ -274,6 +149,70 @@ test("a database that never answers the first request is asked again, and keeps 
   expect(storage).toContain("memory");
   expect(asked).toBe(2);
   await until(async () => (await opRows(browser)).length === 1);
+});
+
+/** Answers the first request when the test says so, and those after it as `next` does. */
+function answeringLate(browser: Browser, next: (name: string) => unknown) {
+  const late = {
+    answer: () => {},
+    asked: 0,
+    factory: {
+      open(name: string) {
+        if (late.asked++ > 0) return next(name);
+        const request: Partial<Record<string, unknown>> & { onsuccess?: () => void; onupgradeneeded?: () => void } = {};
+        late.answer = () => {
+          const real = browser.indexedDB.open(name);
+          const forward = (event: "onsuccess" | "onupgradeneeded") => () => {
+            request.result = real.result;
+            request[event]?.();
+          };
+          real.onupgradeneeded = forward("onupgradeneeded");
+          real.onsuccess = forward("onsuccess");
+        };
+        return request;
+      },
+    } as never,
+  };
+  return late;
+}
+
+test("a database that throws when it is asked again fails whoever waits, and nobody else", async () => {
+  const { browser } = open();
+  const denied = () => {
+    throw new DOMException("denied", "SecurityError");
+  };
+  const disk = new Disk(answeringLate(browser, denied).factory, browser.name, () => {});
+  await expect(disk.read()).rejects.toThrow("denied");
+  expect(disk.storage).toBe("memory");
+});
+
+test("a database that opens after the end takes what waited, and is closed", async () => {
+  const { browser } = open();
+  const late = answeringLate(browser, () => ({}));
+  const disk = new Disk(late.factory, browser.name, () => {});
+  const written = disk.write([["a", 1]], []);
+  disk.close();
+  late.answer();
+  await written;
+  expect((await browser.rows()).get("a")).toBe(1);
+  // An open connection without a listener would block this.
+  await new Promise<void>((resolve, reject) => {
+    const request = browser.indexedDB.deleteDatabase(browser.name);
+    request.onsuccess = () => resolve();
+    request.onblocked = () => reject(new Error("blocked"));
+  });
+});
+
+test("an answer to an opening that was given up does not end the patience with the next", async () => {
+  const { browser } = open();
+  const late = answeringLate(browser, (name) => (late.asked === 2 ? {} : browser.indexedDB.open(name)));
+  const disk = new Disk(late.factory, browser.name, () => {});
+  void disk.read().catch(() => undefined);
+  disk.close();
+  const second = disk.read();
+  late.answer();
+  expect(await second).toEqual([]);
+  disk.close();
 });
 
 test("a full disk makes it memory; when there is room again, everything unsent is written", async () => {

@@ -31,6 +31,8 @@ export class Disk {
   #db: IDBDatabase | undefined;
   #opening: Promise<IDBDatabase> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** How often it was closed. */
+  #turn = 0;
 
   constructor(factory: IDBFactory | undefined, name: string, changed: () => void) {
     this.#factory = factory;
@@ -87,6 +89,7 @@ export class Disk {
   }
 
   close(): void {
+    this.#turn++;
     clearTimeout(this.#timer);
     this.#db?.close();
     this.#db = this.#opening = undefined;
@@ -117,31 +120,35 @@ export class Disk {
   };
 
   #open(): Promise<IDBDatabase> {
+    const turn = this.#turn;
     this.#opening ??= new Promise<IDBDatabase>((resolve, reject) => {
       /** Some browsers never answer a first request, and a second at once. */
       const ask = (waitMs: number) => {
-        // Without a factory this throws, which rejects.
+        // Without a factory this throws.
         const request = (this.#factory as IDBFactory).open(this.#name);
         this.#timer = setTimeout(() => {
           this.#set("memory");
-          ask(Math.min(longestMs, 2 * waitMs));
+          try {
+            ask(Math.min(longestMs, 2 * waitMs));
+          } catch (error) {
+            reject(error);
+          }
         }, waitMs);
         request.onupgradeneeded = () => void request.result.createObjectStore(table);
         request.onerror = () => {
-          clearTimeout(this.#timer);
+          if (turn === this.#turn) clearTimeout(this.#timer);
           reject(request.error);
         };
         request.onsuccess = () => {
           const db = request.result;
-          clearTimeout(this.#timer);
-          if (this.#db) {
-            // Another request was answered first.
-            db.close();
-            return resolve(this.#db);
+          // Closed meanwhile, but what waits is still written; or another request was answered first.
+          if (turn !== this.#turn || this.#db) setTimeout(() => db.close());
+          else {
+            clearTimeout(this.#timer);
+            // Another tab that deletes the database must not wait for this one.
+            db.onclose = db.onversionchange = () => this.close();
+            this.#db = db;
           }
-          // Another tab that deletes the database must not wait for this one.
-          db.onclose = db.onversionchange = () => this.close();
-          this.#db = db;
           resolve(db);
         };
       };

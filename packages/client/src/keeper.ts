@@ -1,6 +1,6 @@
-import type { Note } from "@catnap/shared";
 import type { Put } from "./disk.ts";
 import type { Pending } from "./memory.ts";
+import type { Told } from "./news.ts";
 import { rowName } from "./outbox.ts";
 import type { Replica } from "./replica.ts";
 import type { Shelf } from "./shelf.ts";
@@ -15,7 +15,7 @@ export interface KeeperEvents {
   frozen(ops: readonly Pending[]): void;
   /** Ops of other page loads were found on disk. */
   found(): void;
-  note(note: Note, mine: string | null): void;
+  notes(told: readonly Told[]): void;
   pulse(): void;
 }
 
@@ -165,9 +165,16 @@ export class Keeper {
       if (this.#reading !== reading) return;
       const unusable = this.#replica.merge(rows, before);
       this.#loaded = true;
-      for (const { op, writer, code } of unusable) {
-        this.#events.note({ key: op.key, writer, seq: op.seq, what: "rejected", code }, op.value);
-      }
+      this.#events.notes(
+        unusable.map(({ op: { key, seq, value }, writer, code }) => ({
+          key,
+          writer,
+          seq,
+          what: "rejected",
+          code,
+          mine: value,
+        })),
+      );
       const names = unusable.map(({ writer, op }) => rowName({ ...op, writer }));
       if (this.#waited) {
         this.flush();

@@ -19,6 +19,13 @@ export interface LiveParts {
 /** A stream that lived for less than this counts as a failure: whoever ends it at once is asked less and less often. */
 const shortMs = 10_000;
 
+/**
+ * For so long, at most, a stream's first retry waits; each failure doubles it. A deploy ends all streams of a server at
+ * once: of a thousand browsers some two hundred come back in a second. What is live is late by that, in a page that asks
+ * by itself when it gets the focus.
+ */
+const firstMs = 5_000;
+
 /** The stream of what the server changes, open while the page is awake. */
 export class Live {
   readonly #parts: LiveParts;
@@ -75,7 +82,7 @@ export class Live {
       if (!open) return;
       this.#end?.();
       if (now() - openedAt > shortMs) this.#failures = 0;
-      const timer = setTimeout(() => this.#open(), random() * Math.min(60_000, 1000 * 2 ** this.#failures++));
+      const timer = setTimeout(() => this.#open(), random() * Math.min(60_000, firstMs * 2 ** this.#failures++));
       this.#end = () => clearTimeout(timer);
     };
     let subscription: { unsubscribe(): void } | undefined;

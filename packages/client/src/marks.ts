@@ -20,8 +20,10 @@ export class Marks {
     return (this.#get(what) ?? "").split(" ").filter(Boolean);
   }
 
-  add(what: Listed, identifier: string): void {
-    this.#set(what, [...this.list(what).filter((one) => one !== identifier), identifier].slice(-16).join(" "));
+  add(what: Listed, ...names: string[]): void {
+    if (names.length === 0) return;
+    const others = this.list(what).filter((one) => !names.includes(one));
+    this.#set(what, [...others, ...names].slice(what === "heard" ? -64 : -16).join(" "));
   }
 
   remove(what: Listed, identifier: string): void {

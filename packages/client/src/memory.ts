@@ -1,4 +1,12 @@
-import { type AnyDefinition, applyOp, decode, freezeInDevelopment, type Key, type Op } from "@catnap/shared";
+import {
+  type AnyDefinition,
+  applyOp,
+  decode,
+  freezeInDevelopment,
+  isSessionError,
+  type Key,
+  type Op,
+} from "@catnap/shared";
 
 import { type Migrate, mend } from "./mend.ts";
 
@@ -29,10 +37,8 @@ export class Memory {
   readonly #subscribers = new Map<string | null, Set<() => void>>();
 
   readonly #migrate: Migrate | undefined;
-  /** By key, an encoded value that the schema is known to take. */
-  readonly #fitting = new Map<string, string | null>();
-  /** Keys whose value it does not take. */
-  readonly #unfit = new Set<string>();
+  /** By key, a value and what this page shows in its place. */
+  readonly #shown = new Map<string, { readonly encoded: string; readonly shown: string | null }>();
 
   constructor(definition: AnyDefinition, migrate?: Migrate) {
     this.#definition = definition;
@@ -44,29 +50,40 @@ export class Memory {
     return this.#visible.get(name) ?? null;
   }
 
-  /**
-   * The decoded value as shown; the same object until it changes. One that today's schema does not take, since the server
-   * or a sibling is of another version of the app, is migrated or as good as absent.
-   */
+  /** The decoded value as shown; the same object until it changes. */
   read(key: Key): unknown {
     const { name } = key;
     const hit = this.decoded.get(name);
     const encoded = this.#visible.get(name);
-    if (hit !== undefined || encoded === undefined || this.#unfit.has(name)) return hit;
+    if (hit !== undefined || encoded === undefined) return hit;
+    const shown = this.shown(key, encoded);
+    if (shown === null) return undefined;
+    const value = freezeInDevelopment(decode(shown, name));
+    this.decoded.set(name, value);
+    return value;
+  }
+
+  /**
+   * A value as this page shows it: one that today's schema does not take, since the server or a sibling is of another
+   * version of the app, is migrated, or as good as absent.
+   */
+  shown(key: Key, encoded: string): string | null {
+    const known = this.#shown.get(key.name);
+    if (known?.encoded === encoded) return known.shown;
+    let shown: string | null = null;
     try {
-      const fitting = this.#fitting.get(name) === encoded ? encoded : mend(key, encoded, this.#migrate);
-      const value = freezeInDevelopment(decode(fitting, name));
-      this.decoded.set(name, value);
-      return value;
-    } catch {
-      this.#unfit.add(name);
-      return undefined;
+      shown = mend(key, encoded, this.#migrate);
+    } catch (error) {
+      // The schema's refusal is what this is for; the app should hear what its own `migrate` throws.
+      if (!isSessionError(error)) call(() => raise(error));
     }
+    this.#shown.set(key.name, { encoded, shown });
+    return shown;
   }
 
   /** The tab itself has made this value of the key: it fits. */
-  trust(name: string, encoded: string | null): void {
-    this.#fitting.set(name, encoded);
+  trust(name: string, encoded: string): void {
+    this.#shown.set(name, { encoded, shown: encoded });
   }
 
   names(): string[] {
@@ -140,6 +157,7 @@ export class Memory {
   clearBase(): void {
     for (const name of this.base.keys()) this.#touched.add(name);
     this.base.clear();
+    this.#shown.clear();
   }
 
   /** Works out what changed and tells each subscriber once. */
@@ -151,7 +169,6 @@ export class Memory {
       if (encoded === null) this.#visible.delete(name);
       else this.#visible.set(name, encoded);
       this.decoded.delete(name);
-      this.#unfit.delete(name);
       for (const listeners of [this.#subscribers.get(name), this.#subscribers.get(null)]) {
         for (const listener of listeners ?? []) notify.add(listener);
       }
@@ -173,7 +190,10 @@ export class Memory {
   #work(name: string): string | null {
     let value = this.base.get(name)?.value ?? null;
     const key = this.key(name);
-    for (const op of key ? this.ops(name) : []) {
+    const ops = key ? this.ops(name) : [];
+    // No merge should be shown what is no value of today's; the server does the same.
+    if (key?.merge && ops.length > 0 && value !== null) value = this.shown(key, value);
+    for (const op of ops) {
       try {
         value = applyOp(key as Key, op, value);
       } catch (error) {
@@ -183,6 +203,10 @@ export class Memory {
     }
     return value;
   }
+}
+
+function raise(error: unknown): never {
+  throw error;
 }
 
 /** Calls an app's function; what it throws is reported as uncaught and does not stop the caller. */

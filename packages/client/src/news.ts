@@ -1,4 +1,4 @@
-import type { SessionState } from "@catnap/shared";
+import type { Note, SessionState } from "@catnap/shared";
 import type { BaseEntry } from "./memory.ts";
 
 /** What a session knows of itself, in absolute times. */
@@ -18,3 +18,6 @@ export interface News {
   readonly decided: Readonly<Record<string, number>>;
   readonly facts: Facts | null;
 }
+
+/** A note for the app. `mine` is what the change had set, encoded; `null`: nothing, `undefined`: that is not known. */
+export type Told = Omit<Note, "was"> & { readonly mine: string | null | undefined };

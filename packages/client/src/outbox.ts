@@ -47,13 +47,14 @@ export class Outbox {
     // A chain's last link takes the change in only while nobody has seen it and nothing else is mixed into `current`.
     const absorbs = last?.writer === writer && (!key.merge || (!this.#frozen.has(last) && last.value === current));
     if (absorbs) this.#drop(last);
-    this.#memory.trust(name, value);
+    const shown = key.merge && current !== null ? this.#memory.shown(key, current) : null;
+    if (value !== null) this.#memory.trust(name, value);
     this.#add({
       seq: ++this.clock,
       key: name,
       value,
       base: this.#memory.base.get(name)?.rev ?? 0,
-      ...(key.merge ? { from: (absorbs ? last.from : current) ?? null } : {}),
+      ...(key.merge ? { from: (absorbs ? last.from : shown) ?? null } : {}),
       writer,
     });
   }

@@ -120,7 +120,10 @@ export class Replica {
         ? cache
         : undefined;
     // Ops whose effect is in the snapshot, though their rows are still there.
-    if (own) this.#decide(own.decided);
+    if (own) {
+      this.#decide(own.decided);
+      for (const name of own.heard ?? []) this.heard.add(name);
+    }
     outbox.adopt(ops.filter(ours));
     outbox.renumber();
     if (own && (own.rev > this.rev || (own.rev === this.rev && this.since === 0))) {
@@ -133,7 +136,15 @@ export class Replica {
   /** The record of the snapshot, without the definition's fingerprint. */
   cache(): Omit<CacheRow, "fingerprint"> {
     const { identifier, rev, facts, memory, outbox } = this;
-    return { identifier, rev, facts, clock: outbox.clock, decided: this.#decided, entries: [...memory.base] };
+    return {
+      identifier,
+      rev,
+      facts,
+      clock: outbox.clock,
+      decided: this.#decided,
+      heard: this.#heardLately(),
+      entries: [...memory.base],
+    };
   }
 
   /** Gives up this writer's ops, and becomes another one: whoever finds their rows sends them. */
@@ -171,7 +182,7 @@ export class Replica {
       since: this.since,
       acked: own ? this.#acked : 0,
       ...(sent.length === 0 && this.since > 0 ? { checksum: checksum(this.#definition, this.memory.values()) } : {}),
-      ...(this.heard.size > 0 ? { heard: [...this.heard].slice(-maxHeard) } : {}),
+      ...(this.heard.size > 0 ? { heard: this.#heardLately() } : {}),
       ...(own && retire.length > 0 ? { retire } : {}),
       ...(this.identifier === null ? { nonce: this.profile.nonce } : {}),
     };
@@ -221,6 +232,10 @@ export class Replica {
     if (news.rev >= this.rev || anew) this.#advance(news, anew);
     this.memory.settle();
     return anew;
+  }
+
+  #heardLately(): string[] {
+    return [...this.heard].slice(-maxHeard);
   }
 
   #decide(decided: News["decided"]): void {

@@ -16,6 +16,8 @@ export interface CacheRow {
   readonly clock: number;
   /** How far each writer's ops are part of the entries: their rows may still be there. */
   readonly decided: Readonly<Record<string, number>>;
+  /** Names of notes that the app was told of, and the server may still keep. */
+  readonly heard?: readonly string[];
   readonly facts: Facts | null;
   readonly entries: readonly (readonly [string, BaseEntry])[];
 }

@@ -1,8 +1,10 @@
-import type { Push } from "@catnap/shared";
+import { defineSession, type Push } from "@catnap/shared";
 import { IDBDatabase, IDBFactory } from "fake-indexeddb";
 import superjson from "superjson";
 import { afterEach, expect, test } from "vitest";
+import { z } from "zod";
 import { type Browser, createWorld, type Fate, k, until } from "../test/world.ts";
+import type { ClientSession } from "./index.ts";
 
 const browsers: Browser[] = [];
 const open = (world = createWorld()) => {
@@ -174,6 +176,19 @@ test("two devices add to a cart and a counter at once: both changes stand, on th
     expect(session.value("cart").map(({ sku }) => sku)).toEqual(expect.arrayContaining(["pen", "ink"]));
   }
   expect(b.conflicts.map(({ key, what }) => `${key} ${what}`)).toEqual(["cart merged", "visits merged"]);
+});
+
+test("null is a value, not an absence", () => {
+  const definition = defineSession({ shared: { nick: z.string().nullable().default("nobody") } });
+  const { session } = open().browser.tab({ definition: definition as never }) as unknown as {
+    session: ClientSession<typeof definition>;
+  };
+  session.setValue("nick", null);
+  expect([session.value("nick"), session.peek("nick")]).toEqual([null, null]);
+  session.update("nick", (nick) => (nick === null ? "seen" : "not seen"));
+  expect(session.value("nick")).toBe("seen");
+  session.setValue("nick", null);
+  expect(session.flash("nick")).toBeNull();
 });
 
 test("several tabs that write first at once end in one session that has all of it", async () => {

@@ -1,7 +1,7 @@
 import {
   type Answer,
   type ChangesEvent,
-  type Note,
+  maxNotes,
   noteName,
   type Push,
   SessionError,
@@ -10,6 +10,7 @@ import {
 import type { Keeper } from "./keeper.ts";
 import type { Marks } from "./marks.ts";
 import type { Pending } from "./memory.ts";
+import type { Told } from "./news.ts";
 import type { OpRow } from "./outbox.ts";
 import { failure, type Post } from "./post.ts";
 import type { Replica } from "./replica.ts";
@@ -34,8 +35,8 @@ export interface SyncParts {
 export interface SyncEvents {
   /** Something is about to be sent, or shown: another tab may have wiped the session meanwhile. */
   before(): void;
-  /** `mine` is the value of the change, encoded; `null`: it was a deletion. */
-  note(note: Note, mine: string | null | undefined): void;
+  /** What became of some changes, unless the browser has heard. */
+  notes(told: readonly Told[]): void;
   /** The server has ended the session. Comes before the call that found it out rejects. */
   ended(code: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED"): void;
   /** The server has named the browser's session, and these rows are of others. */
@@ -267,22 +268,24 @@ export class Sync {
     } else if (answer.identifier !== push.identifier) {
       this.#refused("SESSION_REPLACED", "The browser holds another session now");
     }
+    // What this push has said it heard, the server has forgotten in the commit that decided its ops.
+    if (push.ops.length > 0 && answer.acked >= push.upTo)
+      for (const name of push.heard ?? []) replica.heard.delete(name);
+    const known = new Set(replica.heard);
+    for (const note of answer.notes.slice(-maxNotes)) replica.heard.add(noteName(note));
+    const sent = new Map(push.ops.map((op) => [op.seq, op.value]));
+    const untold = answer.notes.filter((note) => !known.has(noteName(note)));
+    const told = untold.map(({ was, ...note }) => ({ ...note, mine: was === undefined ? sent.get(note.seq) : was }));
     const news = replica.news(push, answer);
     const fits = !replica.lacks(news);
     if (fits) {
       const quiet = news.rev === replica.rev && !news.reset && news.entries.length === 0 && push.ops.length === 0;
       const anew = replica.apply(news, push);
-      keeper.save(quiet ? "changes" : anew ? "reset" : "news");
+      keeper.save(quiet && answer.notes.length === 0 ? "changes" : anew ? "reset" : "news");
       if (!quiet) tabs.tell({ kind: "synced", news });
     }
-    // What this push has said it heard, the server has forgotten in the commit that decided its ops.
-    if (push.ops.length > 0 && answer.acked >= push.upTo)
-      for (const name of push.heard ?? []) replica.heard.delete(name);
-    const sent = new Map(push.ops.map((op) => [op.seq, op.value]));
-    for (const { was, ...note } of answer.notes) {
-      replica.heard.add(noteName(note));
-      this.#events.note(note, was === undefined ? sent.get(note.seq) : was);
-    }
+    // Told once, whatever becomes of the rest.
+    this.#events.notes(told);
     this.#events.pulse();
     return fits;
   }

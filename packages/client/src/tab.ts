@@ -2,7 +2,6 @@ import {
   type AnyDefinition,
   decode,
   type Key,
-  type Note,
   noteName,
   SessionError,
   type SessionErrorCode,
@@ -14,6 +13,7 @@ import { Keeper } from "./keeper.ts";
 import { Live, type LiveParts } from "./live.ts";
 import type { Marks } from "./marks.ts";
 import { call } from "./memory.ts";
+import type { Told } from "./news.ts";
 import { type OpRow, rowName } from "./outbox.ts";
 import type { Post } from "./post.ts";
 import type { Replica } from "./replica.ts";
@@ -102,14 +102,7 @@ export class Tab implements SessionHome {
       forget: (nonce) => this.#forget(nonce),
     });
     const pulse = () => this.pulse();
-    const note = ({ writer, seq, ...told }: Note, mine: string | null | undefined) => {
-      const { key } = told;
-      const name = noteName({ writer, seq });
-      // Any tab of the browser may have told the app, whose answer came first.
-      if (parts.marks.list("heard").includes(name)) return;
-      parts.marks.add("heard", name);
-      call(() => parts.onConflict?.({ ...told, mine: mine == null ? undefined : decode(mine, key) }));
-    };
+    const notes = (told: readonly Told[]) => this.#tell(told);
     this.#tabs = new Tabs(replica, parts.openChannel, {
       behind: () => this.#sync.catchUp(),
       wiped: (wipe) => this.#wiper.heard(wipe),
@@ -121,13 +114,13 @@ export class Tab implements SessionHome {
     this.#keeper = new Keeper(replica, shelf, {
       frozen: (ops) => this.#tabs.tell({ kind: "op", ops }),
       found: () => this.#sync.idle(0),
-      note,
+      notes,
       pulse,
     });
     this.#sync = new Sync(
       { ...parts, keeper: this.#keeper, tabs: this.#tabs },
       {
-        note,
+        notes,
         pulse,
         ended: (code) => this.#ended(code),
         replaced: (strangers) => this.#replaced(strangers),
@@ -185,7 +178,8 @@ export class Tab implements SessionHome {
 
   update(key: Key, change: (current: unknown) => unknown): unknown {
     if (!this.#awake) this.#comeBack();
-    this.write(key, key.encode(change(this.read(key) ?? key.fallback())));
+    const present = this.read(key);
+    this.write(key, key.encode(change(present === undefined ? key.fallback() : present)));
     return this.read(key);
   }
 
@@ -281,6 +275,17 @@ export class Tab implements SessionHome {
     this.#parts.onStatus();
   }
 
+  /** Any tab of the browser may have told the app, whose answer came first. */
+  #tell(told: readonly Told[]): void {
+    const { marks, onConflict } = this.#parts;
+    const heard = new Set(marks.list("heard"));
+    const fresh = told.filter((note) => !heard.has(noteName(note)));
+    marks.add("heard", ...fresh.map(noteName));
+    for (const { writer: _, seq: __, mine, ...note } of fresh) {
+      call(() => onConflict?.({ ...note, mine: decoded(mine, note.key) }));
+    }
+  }
+
   #ended(code: Expired["code"]): void {
     const { identifier, outbox, writer, profile } = this.#replica;
     const unsent = this.#replica.unsent();
@@ -326,6 +331,15 @@ export class Tab implements SessionHome {
     this.#keeper.forget();
     this.#sync.forced = false;
     this.pulse();
+  }
+}
+
+/** What was refused may be no encoded value at all. */
+function decoded(encoded: string | null | undefined, key: string): unknown {
+  try {
+    return encoded == null ? undefined : decode(encoded, key);
+  } catch {
+    return undefined;
   }
 }
 

@@ -103,12 +103,12 @@ export function answerPush(
   };
 }
 
-/** What the push has brought about, and what waited for its profile. What the push carries is not quoted to it. */
+/** What waited for the push's profile, then what the push has brought about. What the push carries is not quoted to it. */
 export function notesTo(push: Push, fresh: readonly Note[], waiting: readonly Note[]): Note[] {
   const carried = new Set(push.ops.map(({ seq }) => noteName({ writer: push.writer, seq })));
   const names = new Set(fresh.map(noteName));
   const earlier = unheard(waiting, push.heard).filter((note) => !names.has(noteName(note)));
-  return [...fresh, ...earlier].map((note) => {
+  return [...earlier, ...fresh].map((note) => {
     const { was: _, ...short } = note;
     return carried.has(noteName(note)) ? short : note;
   });

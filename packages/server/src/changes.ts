@@ -2,6 +2,7 @@ import { type ChangesEvent, type ChangesInput, noteName, SessionError, type Sync
 import { TRPCError, type TrackedEnvelope, tracked } from "@trpc/server";
 import { answerChanges, isNewsTo, refusal } from "./answer.ts";
 import { judge, readCredentials } from "./credentials.ts";
+import { readMarks } from "./marks.ts";
 import type { Settings } from "./settings.ts";
 import { expiresAt, type SessionRecord } from "./store.ts";
 import type { Streams } from "./streams.ts";
@@ -39,7 +40,7 @@ export async function* followChanges(
   const news = new Signal();
   const unwatch = store.watch(identifier, () => news.give());
   stream.signal.addEventListener("abort", () => news.give());
-  const heard: string[] = [];
+  let heard: string[] = [];
   let since = input.lastEventId == null ? input.since : Number(input.lastEventId);
   try {
     while (!stream.signal.aborted) {
@@ -53,7 +54,8 @@ export async function* followChanges(
       if (isNewsTo(record, input.profile, since)) {
         const answer = answerChanges(definition, record, { ...input, since, heard }, now);
         yield tracked(String(record.rev), { ...answer, since });
-        heard.push(...answer.notes.map(noteName));
+        // What waits now has been told; what does not wait any more never comes again.
+        heard = readMarks(input.profile, record.entries).notes.map(noteName);
         since = record.rev;
       }
       await news.within(Math.min(expiry - now, longestMs));

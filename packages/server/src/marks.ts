@@ -1,4 +1,4 @@
-import { type Note, noteName, type Push } from "@catnap/shared";
+import { maxNotes, type Note, noteName, type Push } from "@catnap/shared";
 import type { Entry, EntryChange } from "./store.ts";
 
 type Entries = ReadonlyMap<string, Entry>;
@@ -9,8 +9,7 @@ const prefix = "~sync:";
 const evictedKey = "~evicted";
 const maxWriters = 32;
 const maxProfiles = 16;
-/** So many notes wait for a profile, and of what their changes had set so many UTF-16 units together. */
-const maxNotes = 8;
+/** Of what the changes had set that a profile's notes tell of, so many UTF-16 units together. */
 const maxNotesLength = 8192;
 const maxMessageLength = 256;
 

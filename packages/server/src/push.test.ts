@@ -15,6 +15,11 @@ const shop = defineSession({
     note: z.string().max(10),
     clicks: counter(),
     tags: value(z.array(z.string()).default([]), { merge: merge.union }),
+    fragile: value(z.array(z.string()).default([]), {
+      merge() {
+        throw new TypeError("the app's own");
+      },
+    }),
   },
   readonly: { user: z.string() },
   secret: { seed: z.string() },
@@ -147,6 +152,25 @@ describe("a note", () => {
       { ...merged, was: '["a"]' },
       { ...rejected, was: '"longer than ten"' },
     ]);
+  });
+
+  test("tells nobody that an op which stands is lost, since a late double of it came, and rests for none that is doubted", () => {
+    const server = createServer();
+    const late = { writer: "writer-old", ops: [set(3, "note", "mine")] };
+    server.push(late);
+    server.push({ writer: "writer-new", ops: [set(4, "clicks", 1, 0, null)], retire: ["writer-old"] });
+    expect(server.push(late).notes).toEqual([]);
+    server.push({ writer: "writer-new", ops: [set(5, "note", "next", 1)], retire: ["writer-old"] });
+    expect(server.push(late).notes).toMatchObject([{ what: "lost" }]);
+    expect(server.push({ writer: "writer-new" }).notes).toEqual([]);
+  });
+
+  test("of a merge that throws refuses the change alone", () => {
+    const server = createServer();
+    server.push({ ops: [set(1, "fragile", ["a"], 0, null)] });
+    const ops = [set(2, "fragile", ["b"], 0, null), set(3, "note", "kept")];
+    expect(server.push({ writer: "writer-2", ops }).notes).toMatchObject([{ key: "fragile", what: "rejected" }]);
+    expect([server.value("fragile"), server.value("note")]).toEqual([["a"], "kept"]);
   });
 
   test("is one of few, and quotes little", () => {

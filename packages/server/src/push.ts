@@ -44,6 +44,8 @@ export function applyPush(
   // Without a watermark, an op may have been applied before the watermark was dropped: then only its base can tell.
   const dubious = (op: Op) => known === undefined && (op.seq <= marks.floor || (!marks.known && hasEvicted(entries)));
   const pending = push.ops.filter((op) => op.seq > watermark);
+  /** Of these it is not certain that they were not applied: only whoever sent them is told. */
+  const doubted = new Set<number>();
   const tell = ({ key, seq, value }: Op, what: Note["what"], why?: Pick<Note, "code" | "message">) =>
     notes.push({ key, writer: push.writer, seq, what, was: value, ...why });
 
@@ -56,6 +58,9 @@ export function applyPush(
       continue;
     }
     if (dubious(op) && (stored?.rev ?? 0) !== op.base) {
+      // It stands, or a later one of its writer does.
+      if (stored?.writer === `${push.profile}/${push.writer}` && stored.seq >= op.seq) continue;
+      doubted.add(op.seq);
       tell(op, "lost");
       continue;
     }
@@ -85,7 +90,8 @@ export function applyPush(
   }
 
   const acked = pending.length > 0 ? Math.max(watermark, push.upTo) : watermark;
-  raiseMarks(entries, changes, push, pending.length > 0 ? acked : null, notes);
+  const resting = notes.filter(({ seq }) => !doubted.has(seq));
+  raiseMarks(entries, changes, push, pending.length > 0 ? acked : null, resting);
   for (const [key, entry] of overwritten) tellLoser(push.profile, key, entry, entries, changes);
   return { changes, notes, acked, wentBack: watermark < push.acked || rev < push.since };
 }
@@ -94,6 +100,8 @@ export function applyPush(
 function decide(key: Key, op: Op, current: string | null, room: number): string | null {
   if (op.value === null) return null;
   const value = key.encode(untangle(key, op.value, room));
+  // What another version of the app has stored is no value of today's: no merge should be shown it.
+  if (key.merge && current !== null && op.from !== current && fitting(key, current, room) === null) return value;
   // What the change was made from is a schema's value too, or nothing that a merge should be shown.
   const from = op.from == null || op.from === current ? op.from : fitting(key, op.from, room);
   return applyOp(key, from === undefined ? { ...op, value } : { ...op, value, from }, current);

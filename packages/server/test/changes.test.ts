@@ -68,6 +68,21 @@ for (const [name, mount] of Object.entries(adapters)) {
       expect(stream.ids).toEqual(["1", "2", "3"]);
     });
 
+    test("tell each note once", async () => {
+      const { device, other, identifier } = await start(mount);
+      const change = (browser: Browser, profile: string, seq: number, value: string) =>
+        browser.api.session.sync.mutate(push({ identifier, profile, ops: [{ seq, key: "note", value, base: 0 }] }));
+      await change(other, "profile-1", 1, '"mine"');
+      const stream = follow(other, { identifier, since: 2 });
+      await expect.poll(() => stream.started).toBe(1);
+      for (const seq of [1, 2]) {
+        await change(device, "profile-2", seq, `"theirs ${seq}"`);
+        await expect.poll(() => stream.events.length).toBe(seq);
+      }
+      const notes = stream.events.map((event) => event.ok && event.notes.map(({ what, was }) => `${what} ${was}`));
+      expect(notes).toEqual([['lost "mine"'], []]);
+    });
+
     test("lose nothing that is written while they read: they listen first", async () => {
       const inner = memoryStore();
       const held = { reads: 0, gate: Promise.resolve(), release: () => {} };

@@ -43,6 +43,7 @@ export {
   type Answer,
   type ChangesEvent,
   type ChangesInput,
+  maxNotes,
   maxOpsPerPush,
   type Note,
   noteName,

@@ -1,5 +1,6 @@
 import { decode } from "./codec.ts";
 import type { Key } from "./definition.ts";
+import { SessionError } from "./session-error.ts";
 
 /**
  * One change of one key, as it rests in an outbox and travels in a push. Values are encoded; an absent value is `null`.
@@ -21,12 +22,22 @@ export interface Op {
  * takes it only when nothing came between, else the merge of both, validated: server and browser run this same
  * function, so that the optimistic view shows what the server will decide.
  *
- * Throws `INVALID_VALUE` when the key's schema rejects the merged value.
+ * Throws `INVALID_VALUE` when the merge throws, or the key's schema rejects what it gives.
  */
 export function applyOp(key: Key, op: Op, current: string | null): string | null {
   if (op.value === null || !key.merge || op.from === current) return op.value;
   const theirs = current === null ? key.fallback() : decode(current, key.name);
   if (theirs === undefined) return op.value;
   const base = op.from == null ? key.fallback() : decode(op.from, key.name);
-  return key.encode(key.merge(base, decode(op.value, key.name), theirs));
+  const mine = decode(op.value, key.name);
+  let merged: unknown;
+  try {
+    merged = key.merge(base, mine, theirs);
+  } catch (cause) {
+    throw new SessionError("INVALID_VALUE", `The merge of "${key.name}" throws: mend it, or what it is declared for`, {
+      key: key.name,
+      cause,
+    });
+  }
+  return key.encode(merged);
 }

@@ -169,7 +169,7 @@ export class Session<D extends AnyDefinition = AnyDefinition, S extends Side = "
     const key = this.#writable(name);
     const present = this.#home.read(key);
     if (present !== undefined) this.#home.write(key, null);
-    return (present ?? key.fallback()) as ValueOf<D, K> | undefined;
+    return (present === undefined ? key.fallback() : present) as ValueOf<D, K> | undefined;
   }
 
   /** Whether something changed since the last sleep. */

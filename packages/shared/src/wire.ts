@@ -26,7 +26,7 @@ export interface Push {
    * dot: a server whose past is another one, since a backup was restored, may have come to the same revision.
    */
   readonly checksum?: string;
-  /** Names of notes that this profile's last answers told of: the server forgets them with the next change. */
+  /** Names of notes that this profile's last answers told of, at most 16: the server forgets them with the next change. */
   readonly heard?: readonly string[];
   /** Writers of this profile whose ops are all acknowledged and that will never push again. */
   readonly retire?: readonly string[];
@@ -51,7 +51,10 @@ export interface Note {
   readonly message?: string;
 }
 
-/** The name of a note, of which an op has one at most: an op that is overwritten was applied. */
+/** So many notes wait for a profile at most: the latest. */
+export const maxNotes = 8;
+
+/** The name of a note: of those that wait, an op has one at most, since one that is overwritten was applied. */
 export function noteName({ writer, seq }: Pick<Note, "writer" | "seq">): string {
   return `${writer}/${seq}`;
 }
