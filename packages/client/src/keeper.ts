@@ -13,7 +13,7 @@ const hardMs = 6_000;
 /** What the keeper tells of: ops that became frozen, notes for the app, a status that may have changed. */
 export interface KeeperEvents {
   frozen(ops: readonly Pending[]): void;
-  /** Ops of other page loads were found on disk. */
+  /** Ops of other page loads were found on disk, or missed there: the server knows more. */
   found(): void;
   notes(told: readonly Told[]): void;
   pulse(): void;
@@ -186,6 +186,6 @@ export class Keeper {
     }
     if (this.#reading === reading) this.#reading = undefined;
     this.#events.pulse();
-    if (this.#replica.outbox.others.size > 0) this.#events.found();
+    if (this.#replica.outbox.others.size > 0 || this.#replica.doubts) this.#events.found();
   }
 }

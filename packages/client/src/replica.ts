@@ -48,6 +48,8 @@ export class Replica {
   #blank = false;
   /** The writer's highest acknowledged seq. */
   #acked = 0;
+  /** Siblings' ops of which the disk knows nothing; the next answer settles what they are. */
+  #doubted: Set<Pending> = new Set();
   /** How far each writer's ops are part of the entries, as the server told last. */
   #decided: News["decided"] = {};
   readonly #definition: AnyDefinition;
@@ -112,25 +114,40 @@ export class Replica {
     const ours = ({ identifier, writer }: OpRow) =>
       writer !== this.writer && (identifier === null || identifier === this.identifier);
     outbox.clock = Math.max(outbox.clock, cache?.clock ?? 0);
-    // What was heard from siblings before the read began is on disk by now, or acknowledged.
-    memory.remove((op) => op.writer !== this.writer && before.has(op));
     // Of the session at hand, unless its time seems to be over.
     const own =
       cache?.identifier === this.identifier && (cache.facts?.expiresAt ?? Number.POSITIVE_INFINITY) > this.#now()
         ? cache
         : undefined;
+    // What was on disk is there still, or decided.
+    const rested = new Set([...outbox.others.values()].flatMap((box) => box.ops));
+    memory.remove((op) => rested.has(op));
     // Ops whose effect is in the snapshot, though their rows are still there.
     if (own) {
       this.#decide(own.decided);
       for (const name of own.heard ?? []) this.heard.add(name);
     }
     outbox.adopt(ops.filter(ours));
+    // Heard from siblings before, and never seen on disk: on their way there, or decided while this tab did not listen.
+    this.#doubted = new Set(memory.all().filter((op) => op.writer !== this.writer && before.has(op)));
     outbox.renumber();
     if (own && (own.rev > this.rev || (own.rev === this.rev && this.since === 0))) {
       this.apply({ ...nothing, ...own, reset: true });
     }
     this.memory.settle();
     return unusable.filter(ours);
+  }
+
+  get doubts(): boolean {
+    return this.#doubted.size > 0;
+  }
+
+  /** The server has told what is decided: what else only dead tabs knew of was decided before that. */
+  dropDoubted(alive: ReadonlySet<string>): void {
+    if (!this.doubts) return;
+    this.memory.remove((op) => this.#doubted.has(op) && !alive.has(op.writer));
+    this.#doubted.clear();
+    this.memory.settle();
   }
 
   /** The record of the snapshot, without the definition's fingerprint. */

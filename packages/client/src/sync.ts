@@ -18,6 +18,8 @@ import type { Tabs } from "./tabs.ts";
 
 /** For how long a server recognises the first requests of one browser. */
 const claimMs = 60_000;
+/** How long a tab waits to hear what became of a sibling's changes; their page may have ended as it sent them. */
+const wonderMs = 5_000;
 
 /** What the synchroniser works with. */
 export interface SyncParts {
@@ -58,6 +60,7 @@ export class Sync {
   readonly #events: SyncEvents;
   #flight: Promise<void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #wondering: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
   /** The last seq of a closing push: the second event of one departure sends nothing. */
   #lastSent = 0;
@@ -116,6 +119,14 @@ export class Sync {
     if (this.failures === 0 || this.#timer === undefined) this.later(ms);
   }
 
+  /** Asks in a while, unless nothing is pending any more by then. */
+  wonder(): void {
+    this.#wondering ??= setTimeout(() => {
+      this.#wondering = undefined;
+      if (this.#parts.replica.memory.pending() > 0) this.attempt();
+    }, wonderMs);
+  }
+
   /** Sends what the server has not acknowledged, once: synchronously, since the page may be gone in a moment. */
   sendLast(): void {
     const { replica, keeper, post, marks } = this.#parts;
@@ -146,6 +157,7 @@ export class Sync {
 
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#wondering);
     this.#cancel();
   }
 
@@ -155,7 +167,7 @@ export class Sync {
   }
 
   async #run(): Promise<void> {
-    const { post, marks, replica, keeper } = this.#parts;
+    const { post, marks, replica, keeper, tabs } = this.#parts;
     this.#events.before();
     await keeper.load();
     // All tabs of a browser begin under one profile and one nonce, which the disk decides: the first changes wait for it.
@@ -172,6 +184,7 @@ export class Sync {
       for (const [writer, { profile, ops }] of replica.outbox.others) await this.#exchange(profile, writer, ops);
       const { forced } = this;
       await this.#exchange(replica.profile.profile, replica.writer, [...replica.outbox.own.values()]);
+      replica.dropDoubted(tabs.alive);
       if (forced) this.forced = false;
       this.failures = 0;
       // What came meanwhile, or did not fit; and what the disk gave late.

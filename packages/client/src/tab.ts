@@ -108,6 +108,7 @@ export class Tab implements SessionHome {
       wiped: (wipe) => this.#wiper.heard(wipe),
       changed: () => {
         this.#keeper.save();
+        if (this.#awake && replica.memory.pending() > 0) this.#sync.wonder();
         this.pulse();
       },
     });

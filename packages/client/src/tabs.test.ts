@@ -67,6 +67,46 @@ test("a tab without a session learns of a sibling's", async () => {
   expect(b.session.identifier()).toBe(a.session.identifier());
 });
 
+test("a sibling's change that is not on disk yet stays on the screen of a tab that reads the disk", async () => {
+  const { world, browser, b } = await twoTabs();
+  // It can keep nothing.
+  const a = browser.tab({ surroundings: { indexedDB: undefined } });
+  await a.session.awake();
+  world.fate = () => "lost";
+  const shown: number[] = [];
+  b.session.subscribe("visits", () => shown.push(b.session.value("visits")));
+  a.session.update("visits", (n) => n + 1);
+  await until(() => b.session.value("visits") === 1);
+  await b.session.awake();
+  world.fate = () => "ok";
+  await b.session.awake();
+  expect(shown).toEqual([1]);
+  await a.session.sleep();
+  await b.session.awake();
+  expect([b.session.value("visits"), b.session.status().pending]).toEqual([1, 0]);
+});
+
+test("a tab asks what became of the last changes of a sibling whose page has ended as it sent them", async () => {
+  const { a, b } = await twoTabs();
+  a.session.setValue("note", "the last");
+  a.page.leave();
+  await until(() => b.session.status().pending === 1);
+  await until(() => b.session.status().state === "synced");
+  expect([b.session.value("note"), b.session.status().pending]).toEqual(["the last", 0]);
+});
+
+test("a change of a sibling that died, whose acknowledgement a tab has not heard, does not stay on its screen", async () => {
+  const { browser, a, b } = await twoTabs();
+  const { writer } = { writer: "writer-that-died" };
+  const op = { seq: 50, key: "visits", value: "1", from: null, base: 0, writer };
+  const died = new BroadcastChannel(`catnap:${browser.name}`);
+  died.postMessage({ identifier: a.session.identifier(), writer, kind: "op", ops: [op] });
+  died.close();
+  await until(() => b.session.value("visits") === 1);
+  await b.session.awake();
+  expect([b.session.value("visits"), b.session.status().pending]).toEqual([0, 0]);
+});
+
 test("messages of another session are ignored", async () => {
   const { browser, a } = await twoTabs();
   const foreign = new BroadcastChannel(`catnap:${browser.name}`);
