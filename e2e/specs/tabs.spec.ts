@@ -1,3 +1,4 @@
+import { ShopPage } from "../src/shop-page.ts";
 import { expect, test } from "../src/test.ts";
 
 test("tabs show each other's changes without the network", async ({ context, openTab, shop }) => {
@@ -61,4 +62,79 @@ test("a tab that sat behind another shows the latest when it comes back", async 
   await other.page.close();
   await shop.page.bringToFront();
   await expect(shop.note).toHaveValue("While you were away");
+});
+
+test("ten tabs that write at once, answered out of order, end with the same values: every count and the latest note", async ({
+  context,
+  server,
+  wire,
+}) => {
+  const open = async () => new ShopPage(await context.newPage()).open(wire.url);
+  const tabs = await Promise.all(Array.from({ length: 10 }, open));
+  // Of eight pushes at once the last is answered first.
+  wire.lag = (push) => 50 * (7 - (push % 8));
+  const [times, skus] = [4, ["blanket", "mask", "pillow", "tea", "lamp", "bottle", "socks", "rain", "clock"]];
+  for (let time = 1; time <= times; time++) {
+    const change = async (tab: ShopPage, index: number) => {
+      await tab.changeAtOnce({ sku: skus[index], note: `Edit ${time} of tab ${index}` });
+      await tab.focusAgain();
+    };
+    await Promise.all(tabs.map(change));
+  }
+  for (const tab of tabs) await tab.synced();
+  expect(wire.overtaken).toBeGreaterThan(tabs.length);
+
+  // The latest edit is that of somebody who has seen all others. One of those arrives after it.
+  const [latest, earlier] = tabs as [ShopPage, ShopPage];
+  const arrived = () =>
+    expect.poll(() => wire.responses.some(({ request }) => request.includes("The last word"))).toBe(true);
+  wire.holds = (push) => (push.includes("An earlier word") ? arrived() : undefined);
+  await earlier.changeAtOnce({ note: "An earlier word" });
+  await earlier.focusAgain();
+  await expect(latest.note).toHaveValue("An earlier word");
+  await expect(latest.purrs).toHaveText(String(tabs.length * times + 1));
+  await latest.changeAtOnce({ note: "The last word" });
+
+  const [visits, purrs, note] = [tabs.length, tabs.length * times + 2, "The last word"];
+  const values = { visits, purrs, note, cart: Object.fromEntries(skus.map((sku) => [sku, times])) };
+  for (const tab of tabs) {
+    await tab.synced();
+    await expect.poll(() => tab.values()).toEqual(values);
+  }
+  const lines = expect.arrayContaining(skus.map((sku) => ({ sku, count: times })));
+  await expect.poll(() => server.held(context)).toEqual({ visits, purrs, note, cart: lines });
+});
+
+test("what a tab shows of a counter that several count up never goes back, however late the answers", async ({
+  context,
+  wire,
+}) => {
+  const open = async () => new ShopPage(await context.newPage()).open(wire.url);
+  const tabs = await Promise.all(Array.from({ length: 4 }, open));
+  for (const { page } of tabs) {
+    await page.evaluate(() => {
+      const count = document.querySelector(".cat .count") as HTMLElement;
+      const falls: string[] = [];
+      let last = Number(count.textContent);
+      Object.assign(window, { falls });
+      new MutationObserver(() => {
+        const next = Number(count.textContent);
+        if (next < last) falls.push(`${last} to ${next}`);
+        last = next;
+      }).observe(count, { subtree: true, childList: true, characterData: true });
+    });
+  }
+  wire.lag = (push) => 50 * (7 - (push % 8));
+  for (let i = 0; i < 30; i++) {
+    await Promise.all(
+      tabs.map(async (tab) => {
+        await tab.changeAtOnce({});
+        await tab.focusAgain();
+      }),
+    );
+  }
+  for (const { page, purrs } of tabs) {
+    await expect(purrs).toHaveText("120");
+    expect(await page.evaluate(() => (window as unknown as { falls: string[] }).falls)).toEqual([]);
+  }
 });

@@ -1,4 +1,5 @@
 import { expect, type Locator, type Page } from "@playwright/test";
+import { changeAtOnce, focusAgain, readValues, type ShownValues } from "./shop-script.ts";
 
 /** The demo's page, in the words of its visitors. */
 export class ShopPage {
@@ -62,6 +63,20 @@ export class ShopPage {
 
   async showsTheme(theme: "light" | "dark"): Promise<void> {
     await expect(this.page.locator("html")).toHaveAttribute("data-theme", theme);
+  }
+
+  /** Several changes in one task. */
+  changeAtOnce(changes: { sku?: string | undefined; note?: string }): Promise<void> {
+    return this.page.evaluate(changeAtOnce, changes);
+  }
+
+  /** Makes the tab push and pull now. */
+  focusAgain(): Promise<void> {
+    return this.page.evaluate(focusAgain);
+  }
+
+  values(): Promise<ShownValues> {
+    return this.page.evaluate(readValues);
   }
 
   async logIn(name: string): Promise<void> {

@@ -1,15 +1,17 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BrowserContext } from "@playwright/test";
+import type { SessionStore } from "catnap/server";
 import { sqliteStore } from "catnap/sqlite";
 import { freePort } from "./free-port.ts";
 
-const canary = new URL("./canary.mjs", import.meta.url);
+/** Loaded into its process before anything else. */
+const preloads = [import.meta.resolve("./canary.mjs"), import.meta.resolve("./sudden-death.mjs")];
 const main = fileURLToPath(new URL("../../apps/demo/dist/server/main.js", import.meta.url));
 
 /** The built demo, in a process of its own with a port and a SQLite file of its own. */
@@ -35,9 +37,9 @@ export class ShopServer {
 
   /** Starts the process on the same port and file, and waits until it serves. */
   async start(): Promise<void> {
-    const env = { ...process.env, PORT: String(this.#port), CATNAP_DB: this.#file, CATNAP_LEAKS: this.#leaks };
-    const child = spawn(process.execPath, ["--import", canary.href, main], {
-      env,
+    const paths = { CATNAP_DB: this.#file, CATNAP_LEAKS: this.#leaks, CATNAP_DEATH: this.#death };
+    const child = spawn(process.execPath, [...preloads.flatMap((file) => ["--import", file]), main], {
+      env: { ...process.env, PORT: String(this.#port), ...paths },
       stdio: ["ignore", "pipe", "inherit"],
     });
     this.#process = child;
@@ -56,6 +58,13 @@ export class ShopServer {
     child.kill(signal);
     await exit;
     return child.exitCode;
+  }
+
+  /** The process kills itself at its next commit: `before` SQLite commits, or `after`, ere it can answer. Resolves when it is gone. */
+  dieAtCommit(moment: "before" | "after"): Promise<unknown> {
+    if (!this.#process) throw new Error("The demo does not run");
+    writeFileSync(this.#death, moment);
+    return once(this.#process, "exit");
   }
 
   async restart(signal?: "SIGTERM" | "SIGKILL"): Promise<void> {
@@ -90,10 +99,41 @@ export class ShopServer {
   }
 
   /** One value as it rests in the store, encoded; it may be secret. */
-  async stored(identifier: string, key: string): Promise<string | null> {
+  stored(identifier: string, key: string): Promise<string | null> {
+    return this.#inStore(async (store) => (await store.read(identifier))?.entries.get(key)?.value ?? null);
+  }
+
+  /** Up to which of its changes the store says, of each page load of this session's browsers, that they are decided. */
+  watermarks(identifier: string): Promise<Record<string, number>> {
+    return this.#inStore(async (store) => {
+      const entries = [...((await store.read(identifier))?.entries ?? [])];
+      // Catnap's own entries: `w` has the watermarks of one browser.
+      const marks = entries
+        .filter(([name]) => name.startsWith("~sync:"))
+        .map(([, { value }]) => JSON.parse(value ?? "{}"));
+      return Object.assign({}, ...marks.map(({ w }) => w));
+    });
+  }
+
+  /** Lets the session end when nobody has used it for so many seconds from now on. */
+  async shorten(identifier: string, timeout: number): Promise<void> {
+    const now = Date.now();
+    const commit = { now, accessedAt: now, transactions: 0, timeoutMs: timeout * 1000 };
+    await this.#inStore((store) => store.write(identifier, { ...commit, expect: new Map(), changes: new Map() }));
+  }
+
+  /** Whether the session's time is over, by a clock that is a little late. */
+  hasExpired(identifier: string): Promise<boolean> {
+    return this.#inStore(async (store) => {
+      const { items } = await store.find({ expiredAt: Date.now() - 100, limit: 100 });
+      return items.some((item) => item.identifier === identifier);
+    });
+  }
+
+  async #inStore<T>(use: (store: SessionStore) => Promise<T>): Promise<T> {
     const store = sqliteStore(this.#file);
     try {
-      return (await store.read(identifier))?.entries.get(key)?.value ?? null;
+      return await use(store);
     } finally {
       await store.close();
     }
@@ -101,6 +141,10 @@ export class ShopServer {
 
   get #leaks(): string {
     return join(this.#folder, "leaks.txt");
+  }
+
+  get #death(): string {
+    return join(this.#folder, "death.txt");
   }
 
   get #file(): string {

@@ -1,20 +1,29 @@
 import { once } from "node:events";
-import { createServer, request, type Server } from "node:http";
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
+import { buffer } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 
-/** One response as it crossed the wire. */
+/** One request and its response as they crossed the wire. */
 export interface Recorded {
   readonly url: string;
+  readonly request: string;
   /** Names and values in turns, as they came. */
   readonly headers: readonly string[];
   readonly body: string;
+  /** Whether the browser was given the response, whole; not so of one that got lost, was cut off, or is kept back so far. */
+  heard: boolean;
 }
 
-/** What happens to one request: it never arrives, arrives twice, or late; its answer gets lost, or is cut off half-way. */
-export type Fault = "drop" | "double" | "delay" | "lose" | "truncate";
+/**
+ * What happens to one push: it never arrives, or so late that its retry has overtaken it, or twice; its answer is kept
+ * back, gets lost, or is cut off half-way. `none`: it gets through.
+ */
+export type Fault = "drop" | "late" | "double" | "delay" | "lose" | "truncate" | "none";
 
 /**
  * The wire between a browser and a server on this machine. It keeps every response, also those to pages that are gone
  * by then, of which the browser's own tools no longer tell; and it can do to requests and answers what networks do.
+ * Of a live stream, which has no end, nothing comes through.
  */
 export class Wire {
   readonly url: string;
@@ -22,14 +31,25 @@ export class Wire {
   /** While it is set, an answer to a URL that contains it gets lost after the server has given it. */
   loses: string | null = null;
   lost = 0;
-  /** What happens to the next push. */
-  fault: Fault | null = null;
-  /** Called when a push sets out. */
-  onPush: () => void = () => undefined;
+  /** What a push waits for before it goes on, by its body. */
+  holds: (push: string) => Promise<unknown> | undefined = () => undefined;
+  /** For how many milliseconds the answer to a push is kept back, by the number of the push. */
+  lag: (push: number) => number = () => 0;
+  /** How many answers to pushes have come after one to a later push. */
+  overtaken = 0;
+  #pushes = 0;
+  #answered = 0;
   readonly #server: Server;
+  readonly #target: string;
+  #strike: { fault: Fault; over: () => void } | null = null;
+  /** From a strike to `mend`: no push gets through. */
+  #mended: Promise<void> | null = null;
+  #mend: () => void = () => undefined;
+  #late: (() => Promise<unknown>)[] = [];
 
-  private constructor(server: Server, port: number) {
+  private constructor(server: Server, port: number, target: string) {
     this.#server = server;
+    this.#target = target;
     this.url = `http://127.0.0.1:${port}`;
   }
 
@@ -38,46 +58,120 @@ export class Wire {
     await once(server, "listening");
     const address = server.address();
     if (address === null || typeof address === "string") throw new Error("The wire has no port");
-    const wire = new Wire(server, address.port);
-    server.on("request", async (incoming, outgoing) => {
-      const { method, headers, url = "/" } = incoming;
-      const push = url.includes("session.sync");
-      const { fault } = wire;
-      if (push) {
-        wire.onPush();
-        wire.fault = null;
-        if (fault === "drop") return void outgoing.destroy();
-        if (fault === "delay") await new Promise((resolve) => setTimeout(resolve, 300));
-      }
-      const onward = request(new URL(url, target), { method, headers }, (answer) => {
-        const chunks: Buffer[] = [];
-        answer.on("data", (chunk: Buffer) => chunks.push(chunk));
-        answer.on("end", () => {
-          const body = Buffer.concat(chunks);
-          wire.responses.push({ url, headers: answer.rawHeaders, body: body.toString() });
-          if (wire.loses !== null && url.includes(wire.loses)) {
-            wire.lost++;
-            outgoing.destroy();
-          } else if (push && fault === "lose") outgoing.destroy();
-          else if (push && fault === "truncate") {
-            outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders).write(body.subarray(0, body.length / 2));
-            setTimeout(() => outgoing.destroy(), 10);
-          } else outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders).end(body);
-        });
-      });
-      onward.on("error", () => outgoing.destroy());
-      if (push && fault === "double") {
-        const again = request(new URL(url, target), { method, headers }, (answer) => answer.resume());
-        again.on("error", () => undefined);
-        incoming.pipe(again);
-      }
-      incoming.pipe(onward);
+    const wire = new Wire(server, address.port, target);
+    // Either end may go at any time: then the other one is told.
+    server.on("request", (incoming, outgoing) => {
+      wire.#carry(incoming, outgoing).catch(() => outgoing.destroy());
     });
     return wire;
+  }
+
+  /**
+   * The next push of changes meets this fault, and after it no push gets through until `mend`. Resolves when it has met it:
+   * with its request kept or dropped, its answer lost, given, or come as far as it will.
+   */
+  strike(fault: Fault): Promise<void> {
+    return new Promise((over) => {
+      this.#strike = { fault, over };
+    });
+  }
+
+  /** From here on everything gets through, and what was kept back of answers is given. */
+  mend(): void {
+    this.#mend();
+    this.#mended = null;
+  }
+
+  /** Lets requests arrive that are late. Resolves when the server has answered, to nobody. */
+  async deliverLate(): Promise<void> {
+    for (const deliver of this.#late.splice(0)) await deliver();
   }
 
   close(): void {
     this.#server.close();
     this.#server.closeAllConnections();
   }
+
+  async #carry(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const { url = "/" } = incoming;
+    const body = await buffer(incoming);
+    const push = url.includes("session.sync");
+    const number = push ? ++this.#pushes : 0;
+    if (push && this.#mended) return void outgoing.destroy();
+    const struck = push && body.includes('"seq":') ? this.#strike : null;
+    if (struck) this.#down();
+    const fault = struck?.fault ?? "none";
+    const send = () => this.#send(incoming, body, push ? undefined : outgoing);
+    try {
+      if (fault === "drop" || fault === "late") {
+        if (fault === "late") this.#late.push(send);
+        return void outgoing.destroy();
+      }
+      const mended = this.#mended;
+      if (push) await this.holds(body.toString());
+      const [answer] = await Promise.all(fault === "double" ? [send(), send()] : [send()]);
+      if (fault === "delay") {
+        struck?.over();
+        await mended;
+      }
+      if (push) {
+        await sleep(this.lag(number));
+        if (number < this.#answered) this.overtaken++;
+        this.#answered = Math.max(number, this.#answered);
+      }
+      this.#answer(answer, outgoing, fault);
+    } finally {
+      struck?.over();
+    }
+  }
+
+  #down(): void {
+    this.#strike = null;
+    this.#mended = new Promise((resolve) => {
+      this.#mend = resolve;
+    });
+  }
+
+  /** Sends a request on and keeps what comes back, once it is whole. With `browser`, it ends when that waits no more. */
+  #send({ method, headers, url = "/" }: IncomingMessage, body: Buffer, browser?: ServerResponse): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      // Without an agent, which would keep a connection to a server that has died since.
+      const options = { method, headers, agent: false };
+      const onward = request(new URL(url, this.#target), options, (answer) => {
+        buffer(answer).then((whole) => {
+          const { rawHeaders: headers, statusCode: status = 502 } = answer;
+          const recorded = { url, request: body.toString(), headers, body: whole.toString(), heard: false };
+          this.responses.push(recorded);
+          resolve({ status, body: whole, recorded });
+        }, reject);
+      });
+      onward.on("error", reject);
+      browser?.once("close", () => onward.destroy());
+      onward.end(body);
+    });
+  }
+
+  #answer({ status, body, recorded }: Answer, outgoing: ServerResponse, fault: Fault): void {
+    if (this.loses !== null && recorded.url.includes(this.loses)) {
+      this.lost++;
+      outgoing.destroy();
+    } else if (fault === "lose") outgoing.destroy();
+    else {
+      outgoing.writeHead(status, [...recorded.headers]);
+      if (fault === "truncate") {
+        // Not at once, or nothing of it would arrive.
+        outgoing.write(body.subarray(0, body.length / 2), () => setTimeout(() => outgoing.destroy(), 10));
+      } else {
+        outgoing.end(body);
+        recorded.heard = !outgoing.destroyed;
+      }
+    }
+  }
+}
+
+/** An answer on its way back. */
+interface Answer {
+  readonly status: number;
+  readonly body: Buffer;
+  readonly recorded: Recorded;
 }

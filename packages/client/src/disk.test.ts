@@ -195,11 +195,9 @@ test("a database that opens after the end takes what waited, and is closed", asy
   late.answer();
   await written;
   expect((await browser.rows()).get("a")).toBe(1);
-  // An open connection without a listener would block this.
-  await new Promise<void>((resolve, reject) => {
-    const request = browser.indexedDB.deleteDatabase(browser.name);
-    request.onsuccess = () => resolve();
-    request.onblocked = () => reject(new Error("blocked"));
+  // An open connection without a listener would block this for ever.
+  await new Promise<void>((resolve) => {
+    browser.indexedDB.deleteDatabase(browser.name).onsuccess = () => resolve();
   });
 });
 

@@ -186,6 +186,6 @@ export class Keeper {
     }
     if (this.#reading === reading) this.#reading = undefined;
     this.#events.pulse();
-    if (this.#replica.outbox.others.size > 0 || this.#replica.doubts) this.#events.found();
+    if (this.#replica.outbox.others.size > 0 || this.#replica.doubted.size > 0) this.#events.found();
   }
 }

@@ -48,8 +48,8 @@ export class Replica {
   #blank = false;
   /** The writer's highest acknowledged seq. */
   #acked = 0;
-  /** Siblings' ops of which the disk knows nothing; the next answer settles what they are. */
-  #doubted: Set<Pending> = new Set();
+  /** Siblings' ops of which the disk knows nothing, and no sibling has said so since. */
+  readonly #doubted = new Set<Pending>();
   /** How far each writer's ops are part of the entries, as the server told last. */
   #decided: News["decided"] = {};
   readonly #definition: AnyDefinition;
@@ -119,35 +119,34 @@ export class Replica {
       cache?.identifier === this.identifier && (cache.facts?.expiresAt ?? Number.POSITIVE_INFINITY) > this.#now()
         ? cache
         : undefined;
-    // What was on disk is there still, or decided.
-    const rested = new Set([...outbox.others.values()].flatMap((box) => box.ops));
-    memory.remove((op) => rested.has(op));
-    // Ops whose effect is in the snapshot, though their rows are still there.
-    if (own) {
-      this.#decide(own.decided);
-      for (const name of own.heard ?? []) this.heard.add(name);
-    }
+    // One of which something is missing counts as the oldest.
+    const newer = own && (own.rev > this.rev || (own.rev === this.rev && this.since === 0));
+    // Ops whose effect is in what is shown, though their rows are still there.
+    if (own && (newer || own.rev > 0)) this.#decide(own.decided);
+    for (const name of own?.heard ?? []) this.heard.add(name);
     outbox.adopt(ops.filter(ours));
-    // Heard from siblings before, and never seen on disk: on their way there, or decided while this tab did not listen.
-    this.#doubted = new Set(memory.all().filter((op) => op.writer !== this.writer && before.has(op)));
+    // Known before, and not on disk: on their way there, or decided while this tab did not listen.
+    for (const op of memory.all()) if (op.writer !== this.writer && before.has(op)) this.#doubted.add(op);
     outbox.renumber();
-    if (own && (own.rev > this.rev || (own.rev === this.rev && this.since === 0))) {
-      this.apply({ ...nothing, ...own, reset: true });
-    }
+    if (newer) this.apply({ ...nothing, ...own, reset: true });
     this.memory.settle();
     return unusable.filter(ours);
   }
 
-  get doubts(): boolean {
-    return this.#doubted.size > 0;
+  get doubted(): ReadonlySet<Pending> {
+    return this.#doubted;
   }
 
-  /** The server has told what is decided: what else only dead tabs knew of was decided before that. */
-  dropDoubted(alive: ReadonlySet<string>): void {
-    if (!this.doubts) return;
-    this.memory.remove((op) => this.#doubted.has(op) && !alive.has(op.writer));
-    this.#doubted.clear();
-    this.memory.settle();
+  /** A sibling lives: what it has not decided is still to come. */
+  trust(writer: string): void {
+    for (const op of this.#doubted) if (op.writer === writer) this.#doubted.delete(op);
+  }
+
+  /** The server was asked after these were doubted: what no living sibling has vouched for was decided before. */
+  dropDoubted(asked: ReadonlySet<Pending>): void {
+    const gone = this.memory.remove((op) => asked.has(op) && this.#doubted.has(op));
+    for (const op of gone) this.#doubted.delete(op);
+    if (gone.length > 0) this.memory.settle();
   }
 
   /** The record of the snapshot, without the definition's fingerprint. */

@@ -167,9 +167,10 @@ export class Sync {
   }
 
   async #run(): Promise<void> {
-    const { post, marks, replica, keeper, tabs } = this.#parts;
+    const { post, marks, replica, keeper } = this.#parts;
     this.#events.before();
     await keeper.load();
+    const doubted = new Set(replica.doubted);
     // All tabs of a browser begin under one profile and one nonce, which the disk decides: the first changes wait for it.
     if (!replica.spoke && replica.outbox.own.size > 0) await keeper.settled();
     this.#renew();
@@ -184,7 +185,7 @@ export class Sync {
       for (const [writer, { profile, ops }] of replica.outbox.others) await this.#exchange(profile, writer, ops);
       const { forced } = this;
       await this.#exchange(replica.profile.profile, replica.writer, [...replica.outbox.own.values()]);
-      replica.dropDoubted(tabs.alive);
+      replica.dropDoubted(doubted);
       if (forced) this.forced = false;
       this.failures = 0;
       // What came meanwhile, or did not fit; and what the disk gave late.

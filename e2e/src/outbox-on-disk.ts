@@ -1,0 +1,24 @@
+import type { Page } from "puppeteer-core";
+
+/** A row of a tab's outbox: one change that was not acknowledged when it was written. */
+export interface OutboxRow {
+  readonly writer: string;
+  readonly op: { readonly seq: number; readonly key: string };
+}
+
+/** The rows of all outboxes of this page's origin, and of the tails that ended pages have left. The page need not run the app. */
+export function outboxOnDisk(page: Page): Promise<OutboxRow[]> {
+  return page.evaluate(async () => {
+    const settled = <T>(request: IDBRequest<T>) =>
+      new Promise<T>((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+    const database = await settled(indexedDB.open("catnap"));
+    const store = database.transaction("catnap").objectStore("catnap");
+    const rows = await settled<OutboxRow[]>(store.getAll(IDBKeyRange.bound("op:", "op;")));
+    database.close();
+    const tail = JSON.parse(localStorage.getItem("catnap:catnap:tail") || "[]") as [string, OutboxRow][];
+    return [...rows, ...tail.map(([, row]) => row)];
+  });
+}
