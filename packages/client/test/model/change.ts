@@ -11,6 +11,8 @@ export interface Change {
   readonly early: boolean;
   /** The server has acknowledged it. */
   acked: boolean;
+  /** It is on disk, as one of its session: from then on it outlives its tab. */
+  stored: boolean;
   /** Something has happened that may rightly have cost it: its disk, its session, or the server's memory was lost. */
   doubtful: boolean;
 }

@@ -1,4 +1,4 @@
-import { type Device, identityOf, type Tab } from "./device.ts";
+import { type Device, hasTail, identityOf, type Tab } from "./device.ts";
 import type { World } from "./world.ts";
 
 /** What a device remembers of sessions that have ended. */
@@ -12,6 +12,8 @@ export class Counters {
   /** What these have shown may have been lost since, and they have not shown that yet. */
   readonly #mayFall = new Set<Tab>();
   readonly #ends = new Map<Device, string>();
+  /** Whose tabs do not know what is counted until they have heard of the server, all of them. */
+  readonly #unsure = new Set<Device>();
   #wentBack = false;
 
   /** After every step. */
@@ -21,10 +23,15 @@ export class Counters {
       const ended = endsOf(device) !== (this.#ends.get(device) ?? "");
       this.#ends.set(device, endsOf(device));
       // First requests more than a minute apart have begun two sessions, of which the browser keeps one.
-      const split = new Set(tabs.map(identityOf).filter((identifier) => identifier !== null)).size > 1;
+      const sessions = new Set(tabs.map(identityOf).filter((identifier) => identifier !== null));
+      const split = sessions.size > 1;
+      // What a tab has made without a session may be part of one that has ended, as a sibling has sent it; it shows in all.
+      if (ended && tabs.some((tab) => identityOf(tab) === null && tab.session.status().pending > 0)) {
+        this.#unsure.add(device);
+      }
       for (const tab of tabs) {
-        // What a tab shows without a session may be of one that has ended.
-        if (split || (ended && identityOf(tab) === null)) this.#mayFall.add(tab);
+        // What a tab shows without a session may be of one that has ended; what it has handed over it shows no more.
+        if (split || hasTail(device) || (ended && identityOf(tab) === null)) this.#mayFall.add(tab);
         this.#look(tab);
       }
     }
@@ -35,16 +42,21 @@ export class Counters {
     this.#wentBack = true;
   }
 
-  /** The device has lost its disk. */
-  cleared({ tabs }: Device): void {
+  /** The device has lost what it alone knew, or some of it. */
+  lost({ tabs }: Device): void {
     for (const tab of tabs) this.#mayFall.add(tab);
+  }
+
+  /** Its tabs have one profile, those to come another: none can tell which of the others' changes are counted. */
+  split(device: Device): void {
+    this.#unsure.add(device);
   }
 
   #look(tab: Tab): void {
     const identifier = identityOf(tab);
     const before = this.#shown.get(tab);
     this.#shown.delete(tab);
-    if (identifier === null || this.#wentBack) return;
+    if (identifier === null || this.#wentBack || this.#unsure.has(tab.device)) return;
     const visits = tab.session.value("visits");
     const lasts = before?.identifier === identifier && !tab.session.isExpired();
     if (lasts && visits < before.visits && !this.#mayFall.delete(tab)) {

@@ -1,7 +1,9 @@
 import { counter, defineSession, homeOf, merge, value } from "@catnap/shared";
 import { z } from "zod";
 import type { ClientSession, Expired } from "../../src/index.ts";
+import type { SimulatedChannels } from "./channels.ts";
 import type { SimulatedDisk } from "./disk.ts";
+import type { SimulatedLocks } from "./locks.ts";
 
 export const definition = defineSession({
   shared: {
@@ -24,15 +26,21 @@ export interface Message {
   fail(): void;
 }
 
-/** One browser: its cookies, its disk, its marks, its tabs. */
+/** One browser: its cookies, what its tabs share, and they. */
 export interface Device {
   cookie: string;
   readonly disk: SimulatedDisk;
   readonly marks: Map<string, string>;
+  readonly channels: SimulatedChannels;
+  readonly locks: SimulatedLocks;
   readonly tabs: Tab[];
+  /** How often its apps were told what became of a change. */
+  told: number;
+  /** The notes that the server has made of its changes, whether or not an answer arrived, and in which session. */
+  readonly owed: Map<string, string>;
   /** Its clock's error, in milliseconds. */
   readonly skew: number;
-  /** Whether its tabs follow live streams, each one of its own. */
+  /** Whether its tabs follow a live stream, which one of them has. */
   readonly live: boolean;
 }
 
@@ -43,6 +51,10 @@ export interface Tab {
   readonly expired: Expired[];
   alive: boolean;
   frozen: boolean;
+  /** Its disk was there once. */
+  opened: boolean;
+  /** It had been, and nothing has happened in the tab since the page was left. */
+  left: boolean;
   /** What reached the tab while it was frozen. */
   readonly held: (() => void)[];
 }
@@ -50,4 +62,22 @@ export interface Tab {
 /** The identifier that a tab knows, without asking for one to be made. */
 export function identityOf(tab: Tab): string | null {
   return homeOf(tab.session).state().identifier;
+}
+
+/**
+ * Whether all that the tab has changed outlives it: it is on disk, as the tab says, which does not know of a disk that does
+ * not answer; or the page has just been left, which puts aside what may not be there.
+ */
+export function isSafe({ device, session, left }: Tab): boolean {
+  return left || (session.status().storage === "disk" && device.disk.health !== "stuck");
+}
+
+/** Whether a page that ended has left changes for the next one, beside the disk. */
+export function hasTail({ marks }: Device): boolean {
+  return [...marks].some(([name, text]) => name.endsWith(":tail") && text !== "");
+}
+
+/** The sessions that a device has wiped and may not keep anything of. */
+export function wipedOf({ marks }: Device): string[] {
+  return [...marks].filter(([name]) => name.endsWith(":dead")).flatMap(([, text]) => text.split(" "));
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { play, type Step } from "./schedule.ts";
+import { play } from "./play.ts";
+import type { Step } from "./schedule.ts";
 
 const at = (device: number, tab = 0) => ({ device, tab });
 const network = (rounds: number): Step => ({ ...at(0), do: "network", rounds });

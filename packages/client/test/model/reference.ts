@@ -1,6 +1,6 @@
 import type { Change, Key, Shown, Spell } from "./change.ts";
 import { endsOf } from "./counters.ts";
-import { type Device, identityOf, type Tab } from "./device.ts";
+import { type Device, hasTail, identityOf, isSafe, type Tab } from "./device.ts";
 import type { World } from "./world.ts";
 
 /** What must be true, however a schedule went: the changes that were made, to which session, and which may be gone. */
@@ -11,7 +11,7 @@ export class Reference {
 
   changed(tab: Tab, key: Key, name: string): void {
     const { identifier, changes } = this.#follow(tab);
-    changes.push({ name, key, early: identifier === null, acked: false, doubtful: false });
+    changes.push({ name, key, early: identifier === null, acked: false, stored: false, doubtful: false });
   }
 
   /** After every step: which session each tab is in by now, and what is safe. */
@@ -25,15 +25,21 @@ export class Reference {
     }
     for (const tab of world.devices.flatMap(({ tabs }) => tabs)) {
       const { identifier, changes } = this.#follow(tab);
+      if (identifier !== null && isSafe(tab)) for (const change of changes) change.stored = true;
       if (identifier === null || tab.session.status().pending > 0) continue;
-      for (const change of changes) change.acked = true;
+      // What it has handed over to the next page is not its own any more: that has the same session, and changes to come.
+      if (hasTail(tab.device) && this.#current.delete(tab)) this.#follow(tab);
+      else for (const change of changes) change.acked = true;
     }
   }
 
-  /** Its disk speaks for it from now on; which session takes in what it did without one, nobody knows. */
+  /** Its disk speaks for it from now on, as far as that took things in; which session has what it did without one, nobody knows. */
   killed(tab: Tab): void {
-    const own = this.#spell(tab);
-    if (own.identifier === null) this.#doubt((one) => one === own);
+    const { identifier, changes } = this.#spell(tab);
+    // What it did without a session a sibling may have sent to the other one that the browser has for a moment.
+    const split = tab.device.tabs.some((each) => identityOf(each) !== identifier);
+    const mayGo = (one: Change) => identifier === null || (split && one.early) || !(one.stored || isSafe(tab));
+    for (const one of changes) one.doubtful ||= !one.acked && mayGo(one);
     this.#current.delete(tab);
   }
 

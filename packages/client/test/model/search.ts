@@ -1,5 +1,7 @@
 import fc from "fast-check";
-import { play, schedules } from "./schedule.ts";
+import { play } from "./play.ts";
+import { schedules } from "./schedule.ts";
+import { Tally } from "./tally.ts";
 
 /** How many schedules all searches together play: few beside other work, 100,000 in CI. */
 const all = Number(process.env.CATNAP_SCHEDULES ?? (process.env.CI ? 100_000 : 2_000));
@@ -15,8 +17,12 @@ const seed = Number(process.env.CATNAP_SEED ?? (process.env.CI ? 1996 : Math.flo
  */
 export async function search(which: number): Promise<number> {
   const numRuns = Math.ceil(all / searches);
-  await fc.assert(fc.asyncProperty(schedules(40), play), { numRuns, seed: seed + which });
-  console.log(`${numRuns} schedules from seed ${seed} hold`);
+  const tally = new Tally();
+  await fc.assert(
+    fc.asyncProperty(schedules(40), (steps) => play(steps, tally)),
+    { numRuns, seed: seed + which },
+  );
+  console.log(`${numRuns} schedules from seed ${seed} hold. ${tally.report()}`);
   return numRuns;
 }
 

@@ -10,29 +10,34 @@ type Follow = (left: AbortSignal, tell: (event: ChangesEvent) => void) => Promis
  * one before has arrived; the loss of any of them breaks the stream.
  */
 export class SimulatedStream {
-  readonly #tab: Tab;
+  readonly tab: Tab;
   readonly #messages: Message[];
   readonly #listener: ChangesListener;
   readonly #left = new AbortController();
   readonly #waiting: (() => void)[] = [];
   /** What is under way. */
   #message: Message | undefined;
+  #begun = false;
 
   constructor(tab: Tab, messages: Message[], listener: ChangesListener, follow: Follow) {
-    this.#tab = tab;
+    this.tab = tab;
     this.#messages = messages;
     this.#listener = listener;
-    let begun = false;
     // A request that arrives twice is answered once: the connection has one other end.
     const begin = () => {
-      if (begun) return;
-      begun = true;
+      if (this.#begun) return;
+      this.#begun = true;
       follow(this.#left.signal, (data) => this.#send(() => listener.onData({ data }))).then(
         () => this.#send(() => listener.onComplete()),
         (error) => this.#send(() => listener.onError(error)),
       );
     };
     this.#next(() => undefined, begin);
+  }
+
+  /** The server follows the session, and the tab hears of it. */
+  get open(): boolean {
+    return this.#begun && !this.#left.signal.aborted;
   }
 
   /** The tab has heard enough; what is under way to it is nobody's any more. */
@@ -47,8 +52,8 @@ export class SimulatedStream {
     if (this.#left.signal.aborted) return;
     this.unsubscribe();
     const fail = () => this.#listener.onError(new TypeError("Failed to fetch"));
-    if (this.#tab.frozen) this.#tab.held.push(fail);
-    else if (this.#tab.alive) fail();
+    if (this.tab.frozen) this.tab.held.push(fail);
+    else if (this.tab.alive) fail();
   }
 
   #send(arrive: () => void): void {
@@ -65,8 +70,8 @@ export class SimulatedStream {
       if (after) this.#send(after);
     };
     const message: Message = {
-      tab: this.#tab,
-      cookie: this.#tab.device.cookie,
+      tab: this.tab,
+      cookie: this.tab.device.cookie,
       handle: async () => {
         begin();
         message.answer = { cookies: [], settle };

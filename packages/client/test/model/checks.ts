@@ -1,0 +1,39 @@
+import { identityOf, wipedOf } from "./device.ts";
+import type { Reference } from "./reference.ts";
+import type { World } from "./world.ts";
+
+/** Holds what every tab shows against the changes that were made. */
+export function checkTabs(world: World, reference: Reference, final: boolean): void {
+  for (const [i, tab] of world.devices.flatMap(({ tabs }) => tabs).entries()) {
+    reference.check(`Tab ${i}`, identityOf(tab), tab.session.values(), final);
+  }
+}
+
+/** At rest: all that was made is where it belongs, the tabs show what the store holds, and disks nothing that was wiped. */
+export async function checkAll(world: World, reference: Reference): Promise<void> {
+  checkTabs(world, reference, true);
+  for (const tab of world.devices.flatMap(({ tabs }) => tabs)) {
+    const identifier = identityOf(tab);
+    const stored = identifier === null ? {} : await world.stored(identifier);
+    const status = tab.session.status();
+    const where = `A tab of the session ${identifier}`;
+    if (status.pending > 0) throw new Error(`${where} still waits: ${JSON.stringify(status)}`);
+    const shown = tab.session.values();
+    if (JSON.stringify(sorted(shown)) !== JSON.stringify(sorted(stored ?? {}))) {
+      throw new Error(`${where} shows ${JSON.stringify(shown)}, the store holds ${JSON.stringify(stored)}`);
+    }
+  }
+  for (const device of world.devices) {
+    const dead = wipedOf(device);
+    const [left] = [...device.disk.rows].find(([, row]) => dead.includes(sessionOf(row))) ?? [];
+    if (left !== undefined) throw new Error(`${left} is on disk, though its session was wiped`);
+  }
+  for (const identifier of await world.identifiers()) {
+    reference.check("The store", identifier, (await world.stored(identifier)) ?? {}, true);
+  }
+}
+
+/** The session of a row on disk. */
+const sessionOf = (row: unknown) => String((row as { identifier?: string | null }).identifier);
+
+const sorted = (values: object) => Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -1,0 +1,50 @@
+import { type Device, identityOf } from "./device.ts";
+import type { World } from "./world.ts";
+
+/** Holds what apps were told of their changes against what the server has to tell: each note once in a browser, and none is left out. */
+export class Notes {
+  /** By device, the names of notes that it knows to be told. */
+  readonly #heard = new Map<Device, Set<string>>();
+
+  /** After every step: a device that says it heard has told its app, once. */
+  observe(world: World): void {
+    for (const device of world.devices) {
+      const heard = this.#of(device);
+      const [, listed = ""] = [...device.marks].find(([name]) => name.endsWith(":heard")) ?? [];
+      for (const name of listed.split(" ").filter(Boolean)) heard.add(name);
+      if (device.told > 0) world.reached.add("a note, told");
+      if (heard.size !== device.told) {
+        throw new Error(`${device.told} notes were told, of these: ${[...heard].join(", ")}`);
+      }
+    }
+  }
+
+  /** The device has lost what it knew. */
+  forgot(device: Device): void {
+    this.#heard.delete(device);
+    device.owed.clear();
+    device.told = 0;
+  }
+
+  /** The server has forgotten what it knew. */
+  wentBack({ devices }: World): void {
+    for (const { owed } of devices) owed.clear();
+  }
+
+  /** At rest: no note is left of which nobody was told, though its answer was lost. */
+  check({ devices }: World): void {
+    for (const device of devices) {
+      const identifiers = device.tabs.map(identityOf);
+      const untold = [...device.owed].filter(
+        ([name, identifier]) => identifiers.includes(identifier) && !this.#of(device).has(name),
+      );
+      if (untold.length > 0) throw new Error(`Nobody was told of ${untold.join("; ")}`);
+    }
+  }
+
+  #of(device: Device): Set<string> {
+    const heard = this.#heard.get(device) ?? new Set();
+    this.#heard.set(device, heard);
+    return heard;
+  }
+}

@@ -1,0 +1,166 @@
+import { createSessions, type SessionStore } from "@catnap/server";
+import type { ChangesEvent, ChangesInput } from "@catnap/shared";
+import { initTRPC } from "@trpc/server";
+import { memoryStore } from "../../../server/src/stores/memory.ts";
+import { definition } from "./device.ts";
+
+type Process = ReturnType<typeof createProcess>;
+
+/** The real server: one process after another, over a store that outlives them and can be sent back in time. */
+export class SimulatedServer {
+  readonly store: RewindableStore = new RewindableStore();
+  readonly #clock: () => number;
+  #process: Process;
+
+  constructor(clock: () => number) {
+    this.#clock = clock;
+    this.#process = createProcess(this.store, clock);
+  }
+
+  get sessions(): Process["sessions"] {
+    return this.#process.sessions;
+  }
+
+  get call(): Process["call"] {
+    return this.#process.call;
+  }
+
+  get follow(): Process["follow"] {
+    return this.#process.follow;
+  }
+
+  /** The process dies when it has called its store so many times more. Gives what came to nothing, as far as one knows by now. */
+  condemn(calls: number): Life {
+    const { life } = this.#process;
+    life.callsLeft = calls;
+    life.written = 0;
+    return life;
+  }
+
+  /** Another process begins. What the one before had in memory is gone, and what it was doing is never done. */
+  replace(): void {
+    this.condemn(0);
+    this.#process = createProcess(this.store, this.#clock);
+  }
+
+  /** The process ends its streams, writes what waits and gives way, as for a deploy. */
+  async close(): Promise<void> {
+    this.sessions.endStreams();
+    await this.sessions.close();
+    this.replace();
+  }
+}
+
+/** How long a process lives, counted in calls of its store. */
+interface Life {
+  callsLeft: number;
+  /** What it wrote since it was condemned. */
+  written: number;
+  /** Names of the calls that it was too late for. */
+  readonly missed: Set<string>;
+}
+
+const options = { definition, sweepInterval: 0, report: () => undefined };
+
+/** Made once, since that takes a tenth of a schedule's time: what a process knows is in its `sessions`, not in the routes. */
+const createCaller = (() => {
+  const sessions = createSessions({ ...options, store: memoryStore() });
+  const t = initTRPC.context<{ session: ReturnType<typeof sessions.wake> }>().create();
+  const procedure = t.procedure.use(sessions.middleware);
+  const router = t.router({
+    session: sessions.router({ procedure }),
+    rotate: procedure.mutation(({ ctx }) => ctx.session.rotate()),
+    login: procedure.mutation(({ ctx }) => ctx.session.login("ann")),
+    logout: procedure.mutation(({ ctx }) => ctx.session.invalidate()),
+  });
+  return t.createCallerFactory(router);
+})();
+
+function createProcess(store: SessionStore, clock: () => number) {
+  const life: Life = { callsLeft: Number.POSITIVE_INFINITY, written: 0, missed: new Set() };
+  const sessions = createSessions({ ...options, store: within(life, store), clock });
+  return {
+    life,
+    sessions,
+    /** One request with this cookie: what came of it, and the cookies that it sets. Never resolves if the process dies meanwhile. */
+    async call(cookie: string, run: (caller: ReturnType<typeof createCaller>) => Promise<unknown>) {
+      const cookies: string[] = [];
+      const headers = new Headers(cookie === "" ? {} : { cookie });
+      const session = sessions.wake({ headers, setCookie: (one) => void cookies.push(one) });
+      try {
+        return { cookies, result: await run(createCaller({ session })) };
+      } catch (error) {
+        return { cookies, error };
+      }
+    },
+    /** A live stream with this cookie, until it ends or the signal ends it. */
+    async follow(cookie: string, input: ChangesInput, signal: AbortSignal, tell: (event: ChangesEvent) => void) {
+      const session = sessions.wake({
+        headers: new Headers(cookie === "" ? {} : { cookie }),
+        setCookie: () => undefined,
+      });
+      for await (const event of await createCaller({ session }, { signal }).session.changes(input)) {
+        // Who calls in process gets the envelope as it leaves the procedure, not as a client unpacks it: id and data in turn.
+        const [, data] = event as unknown as readonly [id: string, data: ChangesEvent];
+        tell(data);
+      }
+    },
+  };
+}
+
+/** The store as one process reaches it; it is not that process's to close. */
+function within(life: Life, store: RewindableStore | SessionStore): SessionStore {
+  const call = <T>(name: string, run: () => Promise<T>): Promise<T> => {
+    if (life.callsLeft-- > 0) {
+      if (name === "write") life.written++;
+      return run();
+    }
+    life.missed.add(name);
+    return new Promise(() => undefined);
+  };
+  return {
+    read: (key) => call("read", () => store.read(key)),
+    write: (key, commit) => call("write", () => store.write(key, commit)),
+    touch: (touches) => call("touch", () => store.touch(touches)),
+    delete: (key, at) => call("delete", () => store.delete(key, at)),
+    find: (query) => call("find", () => store.find(query)),
+    sweep: (now, limit) => call("sweep", () => store.sweep(now, limit)),
+    watch: (key, listener) => watchOf(store)(key, listener),
+    close: async () => undefined,
+  };
+}
+
+/** The memory store, with a past to go back to: a restored backup is the same steps, fewer of them. */
+class RewindableStore implements SessionStore {
+  #store = memoryStore();
+  #steps: ((store: SessionStore) => Promise<unknown>)[] = [];
+
+  get taken(): number {
+    return this.#steps.length;
+  }
+
+  async rewind(taken: number): Promise<void> {
+    this.#steps = this.#steps.slice(0, taken);
+    this.#store = memoryStore();
+    for (const step of this.#steps) await step(this.#store);
+  }
+
+  readonly read: SessionStore["read"] = (key) => this.#store.read(key);
+  readonly watch: NonNullable<SessionStore["watch"]> = (key, listener) => watchOf(this.#store)(key, listener);
+  readonly find: SessionStore["find"] = (query) => this.#store.find(query);
+  readonly write: SessionStore["write"] = (key, commit) => this.#do((store) => store.write(key, commit));
+  readonly touch: SessionStore["touch"] = (touches) => this.#do((store) => store.touch(touches));
+  readonly delete: SessionStore["delete"] = (key, at) => this.#do((store) => store.delete(key, at));
+  readonly sweep: SessionStore["sweep"] = (now, limit) => this.#do((store) => store.sweep(now, limit));
+  readonly close: SessionStore["close"] = () => this.#store.close();
+
+  #do<T>(step: (store: SessionStore) => Promise<T>): Promise<T> {
+    this.#steps.push(step);
+    return step(this.#store);
+  }
+}
+
+function watchOf({ watch }: SessionStore): NonNullable<SessionStore["watch"]> {
+  if (!watch) throw new Error("The memory store watches");
+  return watch;
+}

@@ -1,0 +1,84 @@
+import type { Counters } from "./counters.ts";
+import { isSafe, type Tab } from "./device.ts";
+import type { Reference } from "./reference.ts";
+import type { Step } from "./schedule.ts";
+import type { World } from "./world.ts";
+
+/** After these a page that was left is as it was left no more. */
+const stirring: ReadonlySet<Step["do"]> = new Set([
+  ...(["note", "unnote", "visit", "tag", "sleep", "awake", "invalidate", "hide", "show", "thaw"] as const),
+]);
+
+/** Who sits before the devices, and what happens to a page by itself. Each change has a name of its own. */
+export class User {
+  readonly #world: World;
+  readonly #reference: Reference;
+  readonly #counters: Counters;
+  #acts = 0;
+
+  constructor(world: World, reference: Reference, counters: Counters) {
+    this.#world = world;
+    this.#counters = counters;
+    this.#reference = reference;
+  }
+
+  /** Does this in the tab, if it is something that is done in a tab. */
+  act(tab: Tab, what: Step["do"]): void {
+    const { session, page } = tab;
+    const name = `${what}${++this.#acts}`;
+    const fire = (visibility: "visible" | "hidden", target: EventTarget, event: string) => {
+      page.document.visibilityState = visibility;
+      target.dispatchEvent(new Event(event));
+    };
+    tab.opened ||= session.status().storage === "disk";
+    if (stirring.has(what)) tab.left = what === "hide" && tab.opened;
+    switch (what) {
+      case "note":
+        session.setValue("note", name);
+        return this.#reference.changed(tab, "note", name);
+      case "unnote":
+        if (!session.hasValue("note")) return;
+        session.delValue("note");
+        return this.#reference.changed(tab, "note", name);
+      case "visit":
+        session.update("visits", (visits) => visits + 1);
+        return this.#reference.changed(tab, "visits", name);
+      case "tag":
+        session.update("tags", (tags) => [...tags, name]);
+        return this.#reference.changed(tab, "tags", name);
+      case "sleep":
+        return void session.sleep().catch(() => undefined);
+      case "awake":
+        return void Promise.resolve(session.awake()).catch(() => undefined);
+      case "invalidate":
+        this.#reference.wiped(tab.device);
+        return void Promise.resolve(session.invalidate()).catch(() => undefined);
+      case "hide":
+        fire("hidden", page.window, "pagehide");
+        return fire("hidden", page.document, "visibilitychange");
+      case "show":
+        return fire("visible", page.window, "pageshow");
+      case "freeze":
+        fire("hidden", page.document, "freeze");
+        tab.frozen = true;
+        return;
+      case "thaw":
+        this.#world.thaw(tab);
+        return fire("visible", page.document, "resume");
+      case "close":
+        if (session.status().pending > 0 && !isSafe(tab)) {
+          this.#world.reached.add("a tab closed with changes that its disk lacks");
+        }
+        this.act(tab, "hide");
+        return this.act(tab, "kill");
+      case "kill":
+        if (session.status().pending > 0 && !isSafe(tab)) {
+          // Its siblings may have shown what nobody has any more.
+          this.#counters.lost(tab.device);
+          this.#world.reached.add("a tab killed with changes in memory alone");
+        }
+        this.#reference.killed(tab);
+        this.#world.kill(tab);
+    }
+  }
+}

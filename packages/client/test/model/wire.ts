@@ -1,0 +1,106 @@
+import { type Answer, type ChangesInput, noteName, type Push } from "@catnap/shared";
+import type { SessionProcedures } from "../../src/index.ts";
+import type { ChangesListener } from "../../src/post.ts";
+import type { Device, Message, Tab } from "./device.ts";
+import type { SimulatedServer } from "./server.ts";
+import { SimulatedStream } from "./stream.ts";
+import type { Trouble } from "./tally.ts";
+
+/** A tab that may be in the making. */
+export interface Seat {
+  tab?: Tab;
+}
+
+/** The network between tabs and server: each request is a message, and what becomes of it the schedule decides. */
+export class Wire {
+  readonly messages: Message[] = [];
+  readonly #server: SimulatedServer;
+  readonly #reached: Set<Trouble>;
+  /** All that there were since the server's last end, of which some still run. */
+  readonly #streams: SimulatedStream[] = [];
+
+  constructor(server: SimulatedServer, reached: Set<Trouble>) {
+    this.#server = server;
+    this.#reached = reached;
+  }
+
+  /** The streams that are open, of one device or of all. */
+  streams(device?: Device): SimulatedStream[] {
+    return this.#streams.filter(({ open, tab }) => open && (!device || tab.device === device));
+  }
+
+  /** Ends the streams of a tab that has ended. */
+  leave(tab: Tab): void {
+    for (const stream of this.#streams) if (stream.tab === tab) stream.unsubscribe();
+  }
+
+  /** Breaks all streams. */
+  cut(): void {
+    for (const stream of this.#streams.splice(0)) stream.break();
+  }
+
+  /** What a tab takes for its tRPC client. */
+  procedures(seat: Seat): SessionProcedures {
+    return {
+      sync: { mutate: (push: Push) => this.#send(seat, "sync", push) },
+      invalidate: { mutate: (input) => this.#send(seat, "invalidate", input) },
+      changes: { subscribe: (input, listener) => this.#subscribe(seat, input, listener) },
+    };
+  }
+
+  /** What a tab takes for `fetch`. */
+  fetch(seat: Seat): typeof fetch {
+    return (async (url: string, init: { body: string }) => {
+      const data = await this.#send(seat, url.split(".")[1] as "sync", JSON.parse(init.body));
+      return { status: 200, text: async () => JSON.stringify({ result: { data } }) };
+    }) as never;
+  }
+
+  #send<T>({ tab }: Seat, path: "sync" | "invalidate", input: unknown): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (!tab?.alive) return;
+      const copy = structuredClone(input);
+      const { cookie, disk } = tab.device;
+      const { identifier, ops = [] } = input as Partial<Push>;
+      if (ops.length > 0 && disk.health === "stuck") this.#reached.add("a push past a stuck disk");
+      const message: Message = {
+        tab,
+        cookie,
+        first: identifier === null,
+        handle: async () => {
+          const { cookies, result, error } = await this.#server.call(cookie, (caller) =>
+            caller.session[path](copy as never),
+          );
+          if (path === "sync" && result) owe(tab.device, input as Push, result as Answer);
+          const settle = () => (error === undefined ? resolve(result as T) : reject(error));
+          message.answer = { cookies, settle };
+        },
+        fail: () => reject(new TypeError("Failed to fetch")),
+      };
+      this.messages.push(message);
+    });
+  }
+
+  #subscribe({ tab }: Seat, input: ChangesInput, listener: ChangesListener): { unsubscribe(): void } {
+    if (!tab?.alive) return { unsubscribe() {} };
+    const { device } = tab;
+    const { cookie } = device;
+    const onData: ChangesListener["onData"] = (event) => {
+      if (device.tabs.length > 1) this.#reached.add("a stream's news for several tabs");
+      listener.onData(event);
+    };
+    const stream = new SimulatedStream(tab, this.messages, { ...listener, onData }, (left, tell) =>
+      this.#server.follow(cookie, input, left, tell),
+    );
+    this.#streams.push(stream);
+    return stream;
+  }
+}
+
+/** Notes what a device has to be told. Of a change that it may have repeated, only who sent it hears. */
+function owe({ owed }: Device, { writer }: Push, answer: Answer): void {
+  if (!answer.ok || answer.identifier === null) return;
+  for (const note of answer.notes) {
+    if (note.what !== "lost" || note.writer !== writer) owed.set(noteName(note), answer.identifier);
+  }
+}
