@@ -10,7 +10,9 @@ export interface Stream {
 export class Streams {
   readonly #most: number;
   readonly #open = new Map<string, number>();
-  readonly #ending = new AbortController();
+  /** Each ends one that is open. */
+  readonly #ends = new Set<() => void>();
+  #ended = false;
 
   constructor(most: number) {
     this.#most = most;
@@ -18,7 +20,7 @@ export class Streams {
 
   /** Throws `TOO_MANY_REQUESTS` for one stream of a session too many, `SERVICE_UNAVAILABLE` after the end of all. */
   open(identifier: string, left: AbortSignal | undefined): Stream {
-    if (this.#ending.signal.aborted) {
+    if (this.#ended) {
       throw new TRPCError({ code: "SERVICE_UNAVAILABLE", message: "This server is closing: come back in a moment" });
     }
     const count = this.#open.get(identifier) ?? 0;
@@ -27,9 +29,17 @@ export class Streams {
       throw new TRPCError({ code: "TOO_MANY_REQUESTS", message });
     }
     this.#open.set(identifier, count + 1);
+    // Not `AbortSignal.any`: what that makes of a signal that outlives it, Node 20 keeps for ever.
+    const controller = new AbortController();
+    const end = () => controller.abort();
+    this.#ends.add(end);
+    left?.addEventListener("abort", end);
+    if (left?.aborted) end();
     return {
-      signal: left ? AbortSignal.any([left, this.#ending.signal]) : this.#ending.signal,
+      signal: controller.signal,
       close: () => {
+        left?.removeEventListener("abort", end);
+        this.#ends.delete(end);
         const rest = (this.#open.get(identifier) ?? 1) - 1;
         if (rest > 0) this.#open.set(identifier, rest);
         else this.#open.delete(identifier);
@@ -39,6 +49,7 @@ export class Streams {
 
   /** Ends all that are open; there will be no others. */
   end(): void {
-    this.#ending.abort();
+    this.#ended = true;
+    for (const end of this.#ends) end();
   }
 }
