@@ -42,13 +42,8 @@ export class Counters {
     this.#wentBack = true;
   }
 
-  /** The device has lost what it alone knew, or some of it. */
-  lost({ tabs }: Device): void {
-    for (const tab of tabs) this.#mayFall.add(tab);
-  }
-
-  /** Its tabs have one profile, those to come another: none can tell which of the others' changes are counted. */
-  split(device: Device): void {
+  /** A tab has died with changes that it alone had, and its siblings may have shown. */
+  lost(device: Device): void {
     this.#unsure.add(device);
   }
 
@@ -56,7 +51,8 @@ export class Counters {
     const identifier = identityOf(tab);
     const before = this.#shown.get(tab);
     this.#shown.delete(tab);
-    if (identifier === null || this.#wentBack || this.#unsure.has(tab.device)) return;
+    const unsure = this.#wentBack || tab.device.cleared || this.#unsure.has(tab.device);
+    if (identifier === null || unsure) return;
     const visits = tab.session.value("visits");
     const lasts = before?.identifier === identifier && !tab.session.isExpired();
     if (lasts && visits < before.visits && !this.#mayFall.delete(tab)) {

@@ -37,7 +37,9 @@ export interface Device {
   /** How often its apps were told what became of a change. */
   told: number;
   /** The notes that the server has made of its changes, whether or not an answer arrived, and in which session. */
-  readonly owed: Map<string, string>;
+  owed: Map<string, string>;
+  /** Its site data were cleared under running tabs: these have one profile, those to come another. */
+  cleared: boolean;
   /** Its clock's error, in milliseconds. */
   readonly skew: number;
   /** Whether its tabs follow a live stream, which one of them has. */

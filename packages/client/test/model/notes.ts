@@ -22,7 +22,8 @@ export class Notes {
   /** The device has lost what it knew. */
   forgot(device: Device): void {
     this.#heard.delete(device);
-    device.owed.clear();
+    // What it sent before that is nobody's to hear of.
+    device.owed = new Map();
     device.told = 0;
   }
 

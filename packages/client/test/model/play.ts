@@ -2,6 +2,7 @@ import { checkAll, checkTabs } from "./checks.ts";
 import { Counters } from "./counters.ts";
 import { type Device, identityOf, type Tab } from "./device.ts";
 import { Notes } from "./notes.ts";
+import { agreed, readable } from "./profiles.ts";
 import { Reference } from "./reference.ts";
 import type { Step } from "./schedule.ts";
 import { Tally } from "./tally.ts";
@@ -20,10 +21,6 @@ export async function play(steps: readonly Step[], tally: Tally = new Tally()): 
     restoreTimers();
   }
 }
-
-/** Whether a new tab can read which profile the browser has; on a full disk, only where nothing is to be wiped first. */
-const readable = ({ disk, marks }: Device) =>
-  disk.health === "fine" || (disk.health === "full" && disk.rows.has("profile") && !marks.get("catnap:catnap:wipe"));
 
 class Play {
   readonly #world: World;
@@ -118,6 +115,7 @@ class Play {
         // Between two visits, to save room: the cookie outlives it.
         for (const each of [...device.tabs]) this.#user.act(each, "kill");
         await this.#clear(device);
+        device.cleared = false;
         this.#user.act(world.tab(device), "awake");
         return;
       case "clear site data":
@@ -125,11 +123,14 @@ class Play {
         // tabs cannot tell which of each other's changes are counted until each has had its answer.
         if (device.tabs.some((each) => identityOf(each) === null)) return;
         await this.#clear(device);
-        this.#counters.split(device);
+        device.cleared = true;
         device.cookie = "";
         return;
       case "disk":
-        if (one.health !== "fine" && !(await this.#opened(device))) return;
+        // All tabs look for their profile first.
+        if (one.health !== "fine") this.#everyTab(device, "awake");
+        await world.settle();
+        if (one.health !== "fine" && !agreed(device)) return;
         device.disk.become(one.health);
         if (one.writing) this.#everyTab(device, "visit");
         return;
@@ -168,7 +169,6 @@ class Play {
     device.marks.clear();
     this.#notes.forgot(device);
     this.#reference.wiped(device);
-    this.#counters.lost(device);
   }
 
   /** Requests arrive and are answered, and what they lead to, so many times. */
@@ -238,16 +238,5 @@ class Play {
       (tab) => String(tab.session.values().tags) !== String(writer.session.values().tags),
     );
     if (lacking.length > 0) throw new Error(`${lacking.length} of ${desk.tabs.length} tabs show no live news`);
-  }
-
-  /**
-   * Makes all tabs read which profile the browser has, and says whether they have. One that cannot takes a profile of its
-   * own, and tabs of two profiles cannot tell which of each other's changes are counted.
-   */
-  async #opened(device: Device): Promise<boolean> {
-    const closed = () => device.tabs.filter((tab) => tab.session.status().storage !== "disk");
-    for (const tab of closed()) if (!tab.frozen) this.#user.act(tab, "awake");
-    await this.#world.settle();
-    return closed().length === 0;
   }
 }

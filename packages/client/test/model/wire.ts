@@ -60,7 +60,7 @@ export class Wire {
     return new Promise<T>((resolve, reject) => {
       if (!tab?.alive) return;
       const copy = structuredClone(input);
-      const { cookie, disk } = tab.device;
+      const { cookie, disk, owed } = tab.device;
       const { identifier, ops = [] } = input as Partial<Push>;
       if (ops.length > 0 && disk.health === "stuck") this.#reached.add("a push past a stuck disk");
       const message: Message = {
@@ -71,7 +71,7 @@ export class Wire {
           const { cookies, result, error } = await this.#server.call(cookie, (caller) =>
             caller.session[path](copy as never),
           );
-          if (path === "sync" && result) owe(tab.device, input as Push, result as Answer);
+          if (path === "sync" && result) owe(owed, input as Push, result as Answer);
           const settle = () => (error === undefined ? resolve(result as T) : reject(error));
           message.answer = { cookies, settle };
         },
@@ -98,7 +98,7 @@ export class Wire {
 }
 
 /** Notes what a device has to be told. Of a change that it may have repeated, only who sent it hears. */
-function owe({ owed }: Device, { writer }: Push, answer: Answer): void {
+function owe(owed: Device["owed"], { writer }: Push, answer: Answer): void {
   if (!answer.ok || answer.identifier === null) return;
   for (const note of answer.notes) {
     if (note.what !== "lost" || note.writer !== writer) owed.set(noteName(note), answer.identifier);

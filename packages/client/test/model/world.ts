@@ -58,6 +58,7 @@ export class World {
       tabs: [],
       told: 0,
       owed: new Map(),
+      cleared: false,
       skew,
       live,
     };
