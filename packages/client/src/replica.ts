@@ -48,7 +48,7 @@ export class Replica {
   #blank = false;
   /** The writer's highest acknowledged seq. */
   #acked = 0;
-  /** Siblings' ops of which the disk knows nothing, and no sibling has said so since. */
+  /** Siblings' ops of which the disk knows nothing; one that is told anew is another object, and not among them. */
   readonly #doubted = new Set<Pending>();
   /** How far each writer's ops are part of the entries, as the server told last. */
   #decided: News["decided"] = {};
@@ -137,15 +137,10 @@ export class Replica {
     return this.#doubted;
   }
 
-  /** A sibling lives: what it has not decided is still to come. */
-  trust(writer: string): void {
-    for (const op of this.#doubted) if (op.writer === writer) this.#doubted.delete(op);
-  }
-
-  /** The server was asked after these were doubted: what no living sibling has vouched for was decided before. */
+  /** The server was asked after these were doubted: what no sibling has told anew was decided before. */
   dropDoubted(asked: ReadonlySet<Pending>): void {
-    const gone = this.memory.remove((op) => asked.has(op) && this.#doubted.has(op));
-    for (const op of gone) this.#doubted.delete(op);
+    const gone = this.memory.remove((op) => asked.has(op));
+    for (const op of asked) this.#doubted.delete(op);
     if (gone.length > 0) this.memory.settle();
   }
 

@@ -114,7 +114,11 @@ export class Tab implements SessionHome {
     });
     this.#keeper = new Keeper(replica, shelf, {
       frozen: (ops) => this.#tabs.tell({ kind: "op", ops }),
-      found: () => this.#sync.idle(0),
+      found: () => {
+        // Who has changes under way tells them anew.
+        if (replica.doubted.size > 0) this.#tabs.tell({ kind: "hello" });
+        this.#sync.idle(0);
+      },
       notes,
       pulse,
     });

@@ -86,6 +86,21 @@ test("a sibling's change that is not on disk yet stays on the screen of a tab th
   expect([b.session.value("visits"), b.session.status().pending]).toEqual([1, 0]);
 });
 
+test("a tab that missed how a living sibling's change came home does not wait for it for ever", async () => {
+  const { browser, b } = await twoTabs();
+  // Of a profile of its own, so that no answer tells this tab what is decided of its changes.
+  const a = browser.tab({ surroundings: { indexedDB: undefined } });
+  await a.session.awake();
+  a.session.update("visits", (n) => n + 1);
+  await until(() => b.session.value("visits") === 1);
+  b.page.leave();
+  await a.session.sleep();
+  b.page.document.visibilityState = "visible";
+  b.page.fire("pageshow");
+  await until(() => b.session.status().state === "synced");
+  expect([b.session.value("visits"), b.session.status().pending]).toEqual([1, 0]);
+});
+
 test("a tab asks what became of the last changes of a sibling whose page has ended as it sent them", async () => {
   const { a, b } = await twoTabs();
   a.session.setValue("note", "the last");

@@ -80,7 +80,6 @@ export class Tabs {
       return;
     }
     this.alive.add(message.writer);
-    this.#replica.trust(message.writer);
     switch (message.kind) {
       case "hello":
         this.tell({ kind: "op", ops: [...outbox.own.values()].filter((op) => outbox.isFrozen(op)) });
