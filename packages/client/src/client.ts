@@ -79,7 +79,7 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
   // The disk reports to the tab, which is made after it.
   const disk = new Disk(indexedDB, name, () => tab.pulse());
   const shelf = new Shelf(disk, marks, new Tail(localStorage, name), definition, id, options.migrate);
-  const replica = new Replica(definition, shelf.fresh(), id, now, options.migrate);
+  const replica = new Replica(definition, shelf.proposal(), id, now, options.migrate);
   const tab: Tab = new Tab({
     definition,
     replica,

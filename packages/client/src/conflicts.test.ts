@@ -1,19 +1,6 @@
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { memoryStore } from "../../server/src/stores/memory.ts";
-import { type Browser, createWorld, type Fate, k, type Shop, shop, type Tab, until } from "../test/world.ts";
-
-const browsers: Browser[] = [];
-
-function open(options: Parameters<typeof createWorld>[0] = {}) {
-  const world = createWorld(options);
-  const browser = world.browser();
-  browsers.push(browser);
-  return { world, browser };
-}
-
-afterEach(() => {
-  for (const browser of browsers.splice(0)) browser.closeAll();
-});
+import { createWorld, type Fate, k, open, type Shop, shop, type Tab, until } from "../test/world.ts";
 
 test("the app hears once what another device has overwritten, and can offer to take it back", async () => {
   const { browser } = open();
@@ -116,7 +103,7 @@ test("of many changes in two tabs at once, each is told once", async () => {
     await wait;
     return result;
   };
-  const { browser } = open({ store: { ...inner, write } });
+  const { browser } = open(createWorld({ store: { ...inner, write } }));
   const [other, a, b] = [
     browser.tab({ name: "other device" }),
     browser.tab({ idle: 1000 }),
@@ -150,7 +137,7 @@ test("of many changes in two tabs at once, each is told once", async () => {
 test("a page says of no more notes that it heard them than can wait, and of each once", async () => {
   const { keys } = shop;
   const few = { ...shop, keys: new Map([...keys].filter(([name]) => !/^k\d/.test(name))) } as Shop;
-  const { world, browser } = open({ definition: few });
+  const { world, browser } = open(createWorld({ definition: few }));
   const { session } = browser.tab();
   session.setValue("theme", "dark");
   await session.awake();

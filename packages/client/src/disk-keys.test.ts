@@ -1,15 +1,5 @@
-import { afterEach, expect, test } from "vitest";
-import { type Browser, createWorld, until } from "../test/world.ts";
-
-const browsers: Browser[] = [];
-const open = (world = createWorld()) => {
-  const browser = world.browser();
-  browsers.push(browser);
-  return { world, browser };
-};
-afterEach(() => {
-  for (const browser of browsers.splice(0)) browser.closeAll();
-});
+import { expect, test } from "vitest";
+import { type Browser, createWorld, open, until } from "../test/world.ts";
 
 const onDisk = async (browser: Browser) => JSON.stringify([...(await browser.rows())]);
 
@@ -75,5 +65,4 @@ test("a page goes on from the numbers of changes that never rested on disk", asy
   const seqs = world.requests.flatMap(({ body }) => [...body.matchAll(/"seq":(\d+)/g)].map(([, seq]) => Number(seq)));
   expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
   expect((await browser.server()).entries.pin?.value).toBe('"later"');
-  browser.closeAll();
 });

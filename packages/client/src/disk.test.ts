@@ -1,18 +1,7 @@
 import { IDBDatabase, IDBObjectStore } from "fake-indexeddb";
-import { afterEach, expect, test } from "vitest";
-import { type Browser, createWorld, until } from "../test/world.ts";
+import { expect, test } from "vitest";
+import { type Browser, open, until } from "../test/world.ts";
 import { Disk } from "./disk.ts";
-
-const browsers: Browser[] = [];
-const open = () => {
-  const world = createWorld();
-  const browser = world.browser();
-  browsers.push(browser);
-  return { world, browser };
-};
-afterEach(() => {
-  for (const browser of browsers.splice(0)) browser.closeAll();
-});
 
 const opRows = async (browser: Browser) => [...(await browser.rows()).keys()].filter((name) => name.startsWith("op:"));
 
@@ -250,6 +239,46 @@ test("a connection that was lost without an event is opened anew, once", async (
     IDBDatabase.prototype.transaction = transaction;
   }
   disk.close();
+});
+
+test("so is one that breaks under a change, which is made then", async () => {
+  const { browser } = open();
+  const disk = new Disk(browser.indexedDB, browser.name, () => {});
+  await disk.read();
+  const { transaction } = IDBDatabase.prototype;
+  IDBDatabase.prototype.transaction = () => {
+    IDBDatabase.prototype.transaction = transaction;
+    const broken = { error: null as DOMException | null, onerror() {}, onabort() {} };
+    setTimeout(() => {
+      // A request's failure bubbles, before the transaction has one of its own.
+      broken.onerror();
+      broken.error = new DOMException("lost", "UnknownError");
+      broken.onabort();
+    });
+    return { objectStore: () => ({ transaction: broken, put: () => ({}) }) } as never;
+  };
+  await disk.write([["a", 1]], []);
+  expect([disk.storage, (await browser.rows()).get("a")]).toEqual(["disk", 1]);
+  disk.close();
+});
+
+test("while a transaction hangs the tab works from memory, and says so", async () => {
+  const { browser } = open();
+  const { session } = browser.tab();
+  await session.awake();
+  const { transaction } = IDBDatabase.prototype;
+  IDBDatabase.prototype.transaction = () => {
+    const hanging = { put: () => ({}), delete: () => ({}), transaction: {} };
+    return { objectStore: () => hanging } as never;
+  };
+  try {
+    session.setValue("note", "x");
+    await until(() => session.status().storage === "memory");
+  } finally {
+    IDBDatabase.prototype.transaction = transaction;
+  }
+  await session.awake();
+  expect(session.status().storage).toBe("disk");
 });
 
 test("another tab may delete the database while this one has it open", async () => {

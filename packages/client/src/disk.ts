@@ -1,7 +1,7 @@
-import { entries, promisifyRequest, type UseStore } from "idb-keyval";
+import { entries, type UseStore } from "idb-keyval";
 
 const table = "catnap";
-/** How long a database may take to open before the tab says that it works from memory, and asks once more. */
+/** How long a database may take to open, or to do anything, before the tab says that it works from memory; one that does not open is asked once more. */
 const patienceMs = 3_000;
 /** At most so long after the last time. */
 const longestMs = 60_000;
@@ -33,6 +33,9 @@ export class Disk {
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** How often it was closed. */
   #turn = 0;
+  /** What was asked for and not answered. */
+  #underWay = 0;
+  #overdue: ReturnType<typeof setTimeout> | undefined;
 
   constructor(factory: IDBFactory | undefined, name: string, changed: () => void) {
     this.#factory = factory;
@@ -61,28 +64,26 @@ export class Disk {
   }
 
   /** The row of this name, made of `fresh` when it is absent: tabs that start at once agree on it. */
-  async claim<T>(name: string, fresh: T): Promise<T> {
-    let row = fresh;
+  async claim<T>(name: string, fresh: () => T): Promise<T> {
+    let row: T | undefined;
     await this.#change((store) => {
       const request: IDBRequest<T | undefined> = store.get(name);
       request.onsuccess = () => {
-        if (request.result === undefined) store.put(fresh, name);
-        else row = request.result;
+        row = request.result ?? fresh();
+        if (request.result === undefined) store.put(row, name);
       };
     });
-    return row;
+    return row as T;
   }
 
-  /** One pass over all rows, in one transaction: `next` gives a row's new content, or `undefined` to delete it. */
-  rewrite(next: (name: string, row: unknown) => unknown): Promise<void> {
+  /** Deletes what `keeps` does not hold for, in one pass and one transaction. */
+  sift(keeps: (name: string, row: unknown) => boolean): Promise<void> {
     return this.#change((store) => {
       const request = store.openCursor();
       request.onsuccess = () => {
         const cursor = request.result;
         if (!cursor) return;
-        const row = next(String(cursor.key), cursor.value);
-        if (row === undefined) cursor.delete();
-        else if (row !== cursor.value) cursor.update(row);
+        if (!keeps(String(cursor.key), cursor.value)) cursor.delete();
         cursor.continue();
       };
     });
@@ -91,6 +92,8 @@ export class Disk {
   close(): void {
     this.#turn++;
     clearTimeout(this.#timer);
+    clearTimeout(this.#overdue);
+    this.#overdue = undefined;
     this.#db?.close();
     this.#db = this.#opening = undefined;
   }
@@ -98,7 +101,12 @@ export class Disk {
   #change(work: (store: IDBObjectStore) => void): Promise<void> {
     return this.#guard(
       this.#use("readwrite", (store) => {
-        const done = promisifyRequest(store.transaction);
+        const { transaction } = store;
+        const done = new Promise<void>((resolve, reject) => {
+          transaction.oncomplete = () => resolve();
+          // Not `onerror`: a request's error comes by before the transaction has one of its own.
+          transaction.onabort = () => reject(transaction.error);
+        });
         work(store);
         return done;
       }),
@@ -161,6 +169,8 @@ export class Disk {
   }
 
   async #guard<T>(work: Promise<T>): Promise<T> {
+    this.#underWay++;
+    this.#watch();
     try {
       const result = await work;
       this.#set("disk");
@@ -168,7 +178,17 @@ export class Disk {
     } catch (error) {
       this.#set("memory");
       throw error;
+    } finally {
+      this.#underWay--;
+      clearTimeout(this.#overdue);
+      this.#overdue = undefined;
+      this.#watch();
     }
+  }
+
+  /** What is not done by then may never be. */
+  #watch(): void {
+    if (this.#underWay > 0) this.#overdue ??= setTimeout(() => this.#set("memory"), patienceMs);
   }
 
   #set(storage: StorageState): void {

@@ -1,20 +1,22 @@
 import type { Put } from "./disk.ts";
 import type { Pending } from "./memory.ts";
 import type { Told } from "./news.ts";
-import { rowName } from "./outbox.ts";
+import { type OpRow, rowName } from "./outbox.ts";
 import type { Replica } from "./replica.ts";
 import type { Shelf } from "./shelf.ts";
 
 /** How long the first awake waits for the disk before it goes on without; what the disk says later still counts. */
 const softMs = 150;
-/** How long the first changes wait for it: tabs that give it up split their browser in two. */
-const hardMs = 6_000;
+/** How long the first changes wait for it: what it holds may be older than they, and go out after them. */
+const hardMs = 3_000;
 
 /** What the keeper tells of: ops that became frozen, notes for the app, a status that may have changed. */
 export interface KeeperEvents {
   frozen(ops: readonly Pending[]): void;
   /** Ops of other page loads were found on disk, or missed there: the server knows more. */
   found(): void;
+  /** The profile is another one than siblings were heard under. */
+  renamed(): void;
   notes(told: readonly Told[]): void;
   pulse(): void;
 }
@@ -39,11 +41,6 @@ export class Keeper {
     this.#replica = replica;
     this.#shelf = shelf;
     this.#events = events;
-  }
-
-  /** Whether the disk was waited for: only then are profile and seqs settled enough to be sent. */
-  get ready(): boolean {
-    return this.#waited;
   }
 
   /** Reads the disk, unless that was done, and waits for it only so long. */
@@ -114,30 +111,33 @@ export class Keeper {
   /** Freezes what is new and writes to disk what is not there yet, in one transaction that is begun at once. */
   flush(): void {
     this.#willFlush = false;
-    // What is frozen keeps its profile and number: not while the disk may still tell which they are.
-    if (!this.#waited || (!this.#loaded && this.#reading && !this.#givenUp)) return;
+    // What is frozen keeps its number: not while the disk may still tell of higher ones.
+    if (this.#waited && (this.#loaded || !this.#reading || this.#givenUp)) this.#freeze();
+  }
+
+  /** Flushes, though the disk may not have been read, and puts aside what may not get there any more. */
+  depart(): void {
+    this.#willFlush = false;
+    this.#freeze();
+    const { outbox } = this.#replica;
+    const rows = outbox.unsafe().filter(({ key }) => this.#shelf.keeps(key));
+    if (rows.length > 0) this.#shelf.stash(rows.map((op) => this.#replica.row(op)));
+  }
+
+  /** Before anything is frozen or sent: all tabs of a browser are of one profile, and begin under one nonce. */
+  agree(): void {
+    this.#replica.belong(this.#shelf.whose(this.#replica.profile));
+  }
+
+  #freeze(): void {
     const { outbox } = this.#replica;
     const fresh = [...outbox.own.values()].filter((op) => !outbox.isFrozen(op));
     if (fresh.length > 0) {
+      this.agree();
       outbox.freeze(fresh);
       this.#events.frozen(fresh);
     }
     this.save();
-  }
-
-  /**
-   * Flushes, and puts aside what may not get to the disk any more. A page that leaves before its disk was read may still
-   * have wrong numbers: it hands its changes over to the next page, which may be itself.
-   */
-  depart(leaving: boolean): void {
-    const replica = this.#replica;
-    this.flush();
-    const handsOver = leaving && !this.#waited;
-    const ops = handsOver ? replica.handOver() : replica.outbox.unsafe();
-    const rows = ops.filter(({ key }) => this.#shelf.keeps(key)).map((op) => replica.row(op));
-    if (rows.length > 0 && (handsOver || this.#loaded)) this.#shelf.stash(rows);
-    // A read under way has not met them.
-    if (handsOver) this.forget();
   }
 
   /** Saves what is not on disk, in one transaction, with the snapshot where there is news or a reset; no transaction for nothing. */
@@ -161,9 +161,13 @@ export class Keeper {
     const reading = {};
     this.#reading = reading;
     try {
-      const rows = await this.#shelf.read(() => this.#replica.writer, !this.#loaded);
+      const { outbox } = this.#replica;
+      const isDone = (row: OpRow) => row.writer === this.#replica.writer && !outbox.own.has(row.op.seq);
+      const rows = await this.#shelf.read(isDone, !this.#loaded);
       if (this.#reading !== reading) return;
+      const { profile } = this.#replica.profile;
       const unusable = this.#replica.merge(rows, before);
+      if (this.#replica.profile.profile !== profile) this.#events.renamed();
       this.#loaded = true;
       this.#events.notes(
         unusable.map(({ op: { key, seq, value }, writer, code }) => ({

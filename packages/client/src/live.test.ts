@@ -1,16 +1,10 @@
-import { afterEach, expect, test, vi } from "vitest";
-import { type Browser, createWorld, until } from "../test/world.ts";
-
-const browsers: Browser[] = [];
-afterEach(() => {
-  for (const browser of browsers.splice(0)) browser.closeAll();
-});
+import { expect, test, vi } from "vitest";
+import { createWorld, until } from "../test/world.ts";
 
 /** Two devices of one session, and a way to call the server from the second. */
 async function twoDevices() {
   const world = createWorld();
   const [desk, phone] = [world.browser(), world.browser()];
-  browsers.push(desk, phone);
   const here = desk.tab({ live: true });
   here.session.setValue("note", "start");
   await here.session.awake();
@@ -120,7 +114,6 @@ test("a session that is revoked wipes its live tabs at once, without a request o
 test("a tab without a session opens no stream until it has one", async () => {
   const world = createWorld();
   const browser = world.browser();
-  browsers.push(browser);
   const { session } = browser.tab({ live: true });
   await session.awake();
   expect(world.requests.map(({ path }) => path)).toEqual(["session.sync"]);
@@ -132,7 +125,6 @@ test("a tab without a session opens no stream until it has one", async () => {
 test("a tRPC client that cannot subscribe is an error that names the remedy, and the rest works", async () => {
   const world = createWorld();
   const browser = world.browser();
-  browsers.push(browser);
   const uncaught: unknown[] = [];
   const others = process.listeners("uncaughtException");
   process.removeAllListeners("uncaughtException");

@@ -1,3 +1,9 @@
+/** Who the browser profile is, and the secret by which its first requests know each other. */
+export interface ProfileRow {
+  readonly profile: string;
+  readonly nonce: string;
+}
+
 type Listed = "wipe" | "end" | "dead" | "parked" | "heard";
 
 /**
@@ -33,13 +39,21 @@ export class Marks {
     }
   }
 
-  /** `nonce`: the one under which the browser begins its next session; after a wipe it names that. `wiped`: that of its last wipe of everything. */
-  get(what: "nonce" | "wiped"): string {
+  /** `profile`: the browser's. `nonce`: the one under which it begins its next session; after a wipe it names that. `wiped`: that of its last wipe of everything. */
+  get(what: "profile" | "nonce" | "wiped"): string {
     return this.#get(what) ?? "";
   }
 
   set(what: "nonce" | "wiped", nonce: string): void {
     this.#set(what, nonce);
+  }
+
+  /** Profile and nonce as the browser's tabs have them; from the first tab that has to know on, as that one proposes. */
+  agree(proposed: ProfileRow): ProfileRow {
+    const agreed = { profile: this.get("profile") || proposed.profile, nonce: this.get("nonce") || proposed.nonce };
+    // Without localStorage the disk alone can tell them, whose word counts each time that it is read.
+    for (const what of ["profile", "nonce"] as const) if (this.get(what) === "") this.#share(what, agreed[what]);
+    return agreed;
   }
 
   /**
@@ -64,12 +78,17 @@ export class Marks {
   }
 
   #set(what: string, text: string): void {
+    if (this.#share(what, text)) this.#own.delete(what);
+    else this.#own.set(what, text);
+  }
+
+  /** Whether localStorage took it, which may be denied or full. */
+  #share(what: string, text: string): boolean {
     try {
-      if (!this.#storage) throw null;
-      this.#storage.setItem(this.#prefix + what, text);
-      this.#own.delete(what);
+      this.#storage?.setItem(this.#prefix + what, text);
+      return this.#storage !== undefined;
     } catch {
-      this.#own.set(what, text); // denied or full
+      return false;
     }
   }
 }

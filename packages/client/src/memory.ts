@@ -95,6 +95,11 @@ export class Memory {
     return this.#ops.get(name) ?? [];
   }
 
+  /** Whether it is among the unacknowledged ops. */
+  has({ key, writer, seq }: Pending): boolean {
+    return this.ops(key).some((op) => op.writer === writer && op.seq === seq);
+  }
+
   /** How many ops are unacknowledged. */
   pending(): number {
     return this.#count;

@@ -100,6 +100,23 @@ export class Outbox {
     }
   }
 
+  /**
+   * What is known of another page load's ops, oldest first. Where the user has cleared the disk under a living page, the rows
+   * that it has written since lack what it still waits for, and tells.
+   */
+  opsOf(writer: string): Pending[] {
+    const rows = this.others.get(writer)?.ops ?? [];
+    const last = rows.at(-1)?.seq ?? 0;
+    const told = this.#memory.all().filter((op) => op.writer === writer && op.seq < last);
+    const lacking = told.filter(({ seq }) => !rows.some((row) => row.seq === seq));
+    return [...rows, ...lacking].sort((a, b) => a.seq - b.seq);
+  }
+
+  /** Counts as saved only what is there: the user may have cleared the disk. */
+  recount(there: ReadonlySet<number>): void {
+    for (const [op, complete] of this.saved) if (complete && !there.has(op.seq)) this.saved.delete(op);
+  }
+
   /** Forgets a writer's ops up to `seq`, which the server has decided. Their rows are stale. */
   acknowledge(writer: string, seq: number): void {
     this.#decided.set(writer, Math.max(seq, this.#decided.get(writer) ?? 0));
@@ -139,13 +156,6 @@ export class Outbox {
         this.#stale.push(...stale);
       },
     };
-  }
-
-  /** Forgets this tab's own ops, whatever becomes of them. */
-  release(): void {
-    for (const op of this.own.values()) this.#memory.remove((one) => one === op, [op.key]);
-    this.own.clear();
-    this.saved.clear();
   }
 
   clear(): void {

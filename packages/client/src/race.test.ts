@@ -71,7 +71,6 @@ test("whatever is lost, doubled or killed, every change that was on disk is in t
       }
       expect(await truth()).toEqual([counted, added]);
       expect(views()).toEqual(agreed);
-      browser.closeAll();
     }),
     {
       numRuns: Number(process.env.CATNAP_RUNS ?? 40),

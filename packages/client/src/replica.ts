@@ -10,11 +10,12 @@ import {
   type SessionSnapshot,
   type SyncSuccess,
 } from "@catnap/shared";
+import type { ProfileRow } from "./marks.ts";
 import { type BaseEntry, Memory, type Pending } from "./memory.ts";
 import type { Migrate } from "./mend.ts";
 import type { Facts, News } from "./news.ts";
 import { type OpRow, Outbox, rowName } from "./outbox.ts";
-import type { CacheRow, ProfileRow, Rows } from "./shelf.ts";
+import type { CacheRow, Rows } from "./shelf.ts";
 
 /** Of so many notes a push says that they were heard; fewer wait on the server. */
 const maxHeard = 16;
@@ -107,8 +108,7 @@ export class Replica {
    */
   merge({ cache, profile, ops, unusable }: Rows, before: ReadonlySet<Pending>): Rows["unusable"] {
     const { memory, outbox } = this;
-    // After an eviction the disk may name another; what siblings have seen goes home under the name that they saw.
-    if (!this.spoke && ![...outbox.own.values()].some((op) => outbox.isFrozen(op))) this.profile = profile;
+    this.belong(profile);
     if (this.identifier === null && !this.#blank && cache?.identifier) this.adopt(cache.identifier);
     this.strangers = ops.filter(({ identifier }) => identifier !== null && identifier !== this.identifier);
     const ours = ({ identifier, writer }: OpRow) =>
@@ -124,6 +124,7 @@ export class Replica {
     // Ops whose effect is in what is shown, though their rows are still there.
     if (own && (newer || own.rev > 0)) this.#decide(own.decided);
     for (const name of own?.heard ?? []) this.heard.add(name);
+    outbox.recount(new Set(ops.filter(({ writer }) => writer === this.writer).map(({ op }) => op.seq)));
     outbox.adopt(ops.filter(ours));
     // Known before, and not on disk: on their way there, or decided while this tab did not listen.
     for (const op of memory.all()) if (op.writer !== this.writer && before.has(op)) this.#doubted.add(op);
@@ -158,13 +159,18 @@ export class Replica {
     };
   }
 
-  /** Gives up this writer's ops, and becomes another one: whoever finds their rows sends them. */
-  handOver(): Pending[] {
-    const ops = [...this.outbox.own.values()];
-    this.outbox.release();
-    this.memory.settle();
-    this.writer = this.#id(8);
-    return ops;
+  /**
+   * Is of this profile from here on, and begins under this nonce; but not while it shows what others know, or sends, under
+   * the one at hand. After its data were cleared a browser has another profile, of which the tab is as a new writer.
+   */
+  belong(profile: ProfileRow): void {
+    const pending = this.memory.all();
+    if (pending.some((op) => op.writer !== this.writer || this.outbox.isFrozen(op))) return;
+    if (!this.spoke) this.profile = profile;
+    else if (profile.profile !== this.profile.profile && pending.length === 0) {
+      this.profile = { ...this.profile, profile: profile.profile };
+      this.#become();
+    }
   }
 
   /** An op's row, bound to the session as of now. */
@@ -283,13 +289,12 @@ export class Replica {
   /** Forgets the session and becomes another writer, under another nonce. The ops are gone from memory, not from disk. */
   reset(nonce: string, expiresAt: number = Number.POSITIVE_INFINITY): void {
     this.identifier = null;
-    this.spoke = this.#blank = this.#hidden = false;
+    this.#blank = this.#hidden = false;
     this.renew(nonce);
-    this.rev = this.#acked = 0;
+    this.#become();
+    this.rev = 0;
     this.#decided = {};
-    this.writer = this.#id(8);
     this.facts = { ...this.#unknown(), expiresAt };
-    this.retired.clear();
     this.heard.clear();
     this.memory.clearBase();
     this.outbox.clear();
@@ -304,6 +309,14 @@ export class Replica {
       key,
       value: value === null ? undefined : decode(value, key),
     }));
+  }
+
+  /** Another writer, of which the server knows nothing. */
+  #become(): void {
+    this.writer = this.#id(8);
+    this.spoke = false;
+    this.#acked = 0;
+    this.retired.clear();
   }
 
   #unknown(): Facts {

@@ -1,6 +1,6 @@
 import { type AnyDefinition, type Op, SessionError, type SessionErrorCode } from "@catnap/shared";
 import type { Disk, GuardedPuts, Put, StorageState } from "./disk.ts";
-import type { Marks } from "./marks.ts";
+import type { Marks, ProfileRow } from "./marks.ts";
 import type { BaseEntry } from "./memory.ts";
 import { type Migrate, mend } from "./mend.ts";
 import type { Facts } from "./news.ts";
@@ -27,12 +27,6 @@ type Head = Pick<CacheRow, "identifier" | "rev" | "fingerprint">;
 
 /** The rows of which a snapshot consists. */
 export const snapshotRows: readonly string[] = ["cache", "head"];
-
-/** Who the browser profile is, and the secret by which its first requests know each other. */
-export interface ProfileRow {
-  readonly profile: string;
-  readonly nonce: string;
-}
 
 /** What the disk holds, sorted: the cache, the profile, the ops. */
 export interface Rows {
@@ -72,24 +66,34 @@ export class Shelf {
     return this.#disk.storage;
   }
 
-  /** Ids for a browser profile that has none. */
-  fresh(): ProfileRow {
-    return { profile: this.#id(12), nonce: this.#id(32) };
+  /** A nonce of nobody's. */
+  nonce(): string {
+    return this.#id(32);
+  }
+
+  /** What the browser's tabs have agreed on, or ids for a profile that has none. */
+  proposal(): ProfileRow {
+    return { profile: this.#marks.get("profile") || this.#id(12), nonce: this.#marks.get("nonce") || this.nonce() };
+  }
+
+  /** Profile and nonce of the browser, where the disk has not told them yet: `proposed`, unless its tabs have agreed already. */
+  whose(proposed: ProfileRow): ProfileRow {
+    return this.#marks.agree(proposed);
   }
 
   /**
-   * Finishes what wiping was interrupted, then reads all rows at once, with the tails of pages that are not this `writer`'s.
-   * Changes that do not fit are left behind by older versions of the app when the page reads for the `first` time; what
+   * Finishes what wiping was interrupted, then reads all rows at once, with the tails of pages, but for what is of no more
+   * use there. Changes that do not fit are left behind by older versions of the app when the page reads for the `first` time; what
    * comes later is a newer page's, which sends it itself.
    */
-  async read(writer: () => string, first: boolean): Promise<Rows> {
+  async read(isDone: (row: OpRow) => boolean, first: boolean): Promise<Rows> {
     await this.#sweep();
     const found = await this.#disk.read();
     // What a tab wrote for a session that was wiped, and did not live to hear of it.
     const dead = this.#marks.list("dead");
     const late = (row: Partial<OpRow>) => dead.includes(row.identifier ?? "");
     const gone: string[] = [];
-    this.#tail.filter((row) => row.writer !== writer() && !late(row));
+    this.#tail.filter((row) => !isDone(row) && !late(row));
     const tail = this.#tail.rows();
     if (tail.length > 0) {
       const rows = new Map(found);
@@ -119,10 +123,10 @@ export class Shelf {
       }
     }
     if (gone.length > 0) void this.#disk.write([], gone).catch(() => undefined);
-    profile ??= await this.#disk.claim("profile", this.fresh());
-    // A tab that had not heard of a wipe yet may have put an older nonce back.
-    const nonce = this.#marks.get("nonce") || profile.nonce;
-    return { cache, ops, unusable, profile: { ...profile, nonce } };
+    // A disk that takes nothing more can still be read.
+    profile ??= await this.#disk.claim("profile", () => this.proposal()).catch(() => this.proposal());
+    // A tab that had not heard of a wipe yet may have put an older nonce back; and one that could not read may go by another.
+    return { cache, ops, unusable, profile: this.#marks.agree(profile) };
   }
 
   /** The entries, of which a page of another version may have left some out: then all of it has to be asked for. */
@@ -168,8 +172,10 @@ export class Shelf {
     return this.#definition.keys.get(name)?.disk !== false;
   }
 
-  write(puts: readonly Put[], deletes: readonly string[], snapshot?: GuardedPuts): Promise<void> {
-    return this.#disk.write(puts, deletes, snapshot);
+  async write(puts: readonly Put[], deletes: readonly string[], snapshot?: GuardedPuts): Promise<void> {
+    // A wipe that failed is to take nothing that was written after it.
+    if (this.#marks.list("wipe").length > 0) await this.#sweep();
+    await this.#disk.write(puts, deletes, snapshot);
   }
 
   /** Puts rows aside, at once, since the page ends. */
@@ -180,6 +186,7 @@ export class Shelf {
   /** Deletes what is bound to a session, `"*"` for all; a mark that is set first lets the next start finish it. */
   wipe(identifier: string): Promise<void> {
     this.#marks.add("wipe", identifier);
+    this.#tail.filter((row) => !isOf([identifier], row));
     return this.#sweep();
   }
 
@@ -188,19 +195,25 @@ export class Shelf {
   }
 
   async #sweep(): Promise<void> {
-    const dying = this.#marks.list("wipe");
-    if (dying.length === 0) return;
-    const among = (doomed: readonly string[], { identifier }: { identifier?: string | null }) =>
-      doomed.includes("*") || Boolean(identifier && doomed.includes(identifier));
-    this.#tail.filter((row) => !among(dying, row));
+    if (this.#marks.list("wipe").length === 0) return;
     // The disk may open late. What another tab has finished by then is not done to what was written since.
     let doomed: readonly string[] | undefined;
-    await this.#disk.rewrite((name, row) => {
+    let profile: ProfileRow | undefined;
+    await this.#disk.sift((name, row) => {
       doomed ??= this.#marks.list("wipe");
-      if (doomed.length === 0) return row;
-      if (name === "profile") return { ...(row as ProfileRow), nonce: this.#marks.get("nonce") || this.#id(32) };
-      return among(doomed, row as { identifier?: string | null }) ? undefined : row;
+      if (name === "profile") profile = row as ProfileRow;
+      return name === "profile" || !isOf(doomed, row as Partial<OpRow>);
     });
-    for (const identifier of doomed ?? dying) this.#marks.remove("wipe", identifier);
+    if (profile && doomed && doomed.length > 0) {
+      const nonce = this.#marks.get("nonce") || this.nonce();
+      // A full disk takes deletions alone; where there is localStorage, the nonce is there.
+      await this.#disk.write([["profile", { ...profile, nonce }]], []).catch(() => undefined);
+    }
+    for (const identifier of doomed ?? []) this.#marks.remove("wipe", identifier);
   }
+}
+
+/** Whether a row is of one of these sessions, `"*"` for any. */
+function isOf(sessions: readonly string[], { identifier }: Pick<Partial<OpRow>, "identifier">): boolean {
+  return sessions.includes("*") || Boolean(identifier && sessions.includes(identifier));
 }

@@ -1,20 +1,10 @@
 import { defineSession, type Push } from "@catnap/shared";
 import { IDBDatabase, IDBFactory } from "fake-indexeddb";
 import superjson from "superjson";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { z } from "zod";
-import { type Browser, createWorld, type Fate, k, until } from "../test/world.ts";
+import { type createWorld, type Fate, k, open, until } from "../test/world.ts";
 import type { ClientSession } from "./index.ts";
-
-const browsers: Browser[] = [];
-const open = (world = createWorld()) => {
-  const browser = world.browser();
-  browsers.push(browser);
-  return { world, browser };
-};
-afterEach(() => {
-  for (const browser of browsers.splice(0)) browser.closeAll();
-});
 
 const pushes = (world: ReturnType<typeof createWorld>) =>
   world.requests.filter(({ path }) => path === "session.sync").map(({ body }) => superjson.parse<Push>(body));

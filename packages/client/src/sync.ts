@@ -21,6 +21,9 @@ const claimMs = 60_000;
 /** How long a tab waits to hear what became of a sibling's changes; their page may have ended as it sent them. */
 const wonderMs = 5_000;
 
+/** Within how long a tab tries again after the first failure, and how far that doubles. */
+const [firstMs, longestMs] = [1_000, 60_000];
+
 /** What the synchroniser works with. */
 export interface SyncParts {
   readonly replica: Replica;
@@ -129,11 +132,11 @@ export class Sync {
 
   /** Sends what the server has not acknowledged, once: synchronously, since the page may be gone in a moment. */
   sendLast(): void {
-    const { replica, keeper, post, marks } = this.#parts;
+    const { replica, post, marks } = this.#parts;
     const ops = [...replica.outbox.own.values()];
     const last = ops.at(-1)?.seq ?? 0;
     this.#renew();
-    if (!keeper.ready || last <= this.#lastSent || marks.list("end").length > 0) return;
+    if (last <= this.#lastSent || marks.list("end").length > 0) return;
     this.#lastSent = last;
     const sent = post.sendLast(replica.push(replica.profile.profile, replica.writer, ops));
     // It may never be answered; the next awake finds out what became of it.
@@ -171,7 +174,7 @@ export class Sync {
     this.#events.before();
     await keeper.load();
     const doubted = new Set(replica.doubted);
-    // All tabs of a browser begin under one profile and one nonce, which the disk decides: the first changes wait for it.
+    // What the disk holds of dead tabs goes out first.
     if (!replica.spoke && replica.outbox.own.size > 0) await keeper.settled();
     this.#renew();
     try {
@@ -182,8 +185,11 @@ export class Sync {
         marks.remove("end", due);
       }
       // Dead tabs' ops are older than ours. Those of a living sibling do no harm twice; that it lives is never certain.
-      for (const [writer, { profile, ops }] of replica.outbox.others) await this.#exchange(profile, writer, ops);
+      for (const [writer, { profile }] of replica.outbox.others) {
+        await this.#exchange(profile, writer, replica.outbox.opsOf(writer));
+      }
       const { forced } = this;
+      keeper.agree();
       await this.#exchange(replica.profile.profile, replica.writer, [...replica.outbox.own.values()]);
       replica.dropDoubted(doubted);
       if (forced) this.forced = false;
@@ -196,7 +202,7 @@ export class Sync {
       if (error.code === "SESSION_EXPIRED" || this.#closed) throw error;
       this.failures++;
       // Full jitter, so that a server that comes back does not meet everybody at once.
-      const backoff = this.#parts.random() * Math.min(60_000, 500 * 2 ** (this.failures - 1));
+      const backoff = this.#parts.random() * Math.min(longestMs, firstMs * 2 ** (this.failures - 1));
       if (retryMs !== null) this.later(Math.max(retryMs, backoff));
       throw error;
     }
@@ -238,7 +244,7 @@ export class Sync {
     if (strangers.length > 0 && named !== null && named === replica.identifier) this.#events.replaced(strangers);
     for (const retired of push.retire ?? []) replica.retired.delete(retired);
     const own = writer === replica.writer;
-    const left = own ? [...replica.outbox.own.values()] : (replica.outbox.others.get(writer)?.ops ?? []);
+    const left = own ? [...replica.outbox.own.values()] : replica.outbox.opsOf(writer);
     const first = push.ops[0]?.seq;
     if (first !== undefined && left[0]?.seq === first && replica.isOwn(push)) {
       throw new SessionError("CONFLICT", "The server took none of the changes: they are kept and sent again");

@@ -47,7 +47,7 @@ export interface Conflict {
    * it fits neither the schema nor the rights of the browser, and was dropped.
    */
   readonly what: "lost" | "merged" | "rejected";
-  /** What the change had set; `undefined`: it was a deletion, or one of many characters that was sent earlier. */
+  /** What the change had set; `undefined`: it was a deletion, or too long to be kept since it was sent. */
   readonly mine: unknown;
   readonly code?: SessionErrorCode;
   readonly message?: string;
@@ -119,6 +119,8 @@ export class Tab implements SessionHome {
         if (replica.doubted.size > 0) this.#tabs.tell({ kind: "hello" });
         this.#sync.idle(0);
       },
+      // What they told before was a stranger's.
+      renamed: () => this.#tabs.tell({ kind: "hello" }),
       notes,
       pulse,
     });
@@ -246,7 +248,7 @@ export class Tab implements SessionHome {
     setTimeout(() => {
       this.#leaving = false;
     });
-    this.#keeper.depart(leaving);
+    this.#keeper.depart();
     this.#sync.sendLast();
     // A page in the back/forward cache is thrown out of it by the first message to its channel.
     if (leaving) this.#tabs.close();

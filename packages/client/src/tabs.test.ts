@@ -1,11 +1,9 @@
-import { afterEach, expect, test } from "vitest";
-import { type Browser, createWorld, until } from "../test/world.ts";
+import { expect, test } from "vitest";
+import { type Browser, createWorld, type Tab, until } from "../test/world.ts";
 
-const browsers: Browser[] = [];
 async function twoTabs() {
   const world = createWorld();
   const browser = world.browser();
-  browsers.push(browser);
   const [a, b] = [browser.tab(), browser.tab()];
   a.session.setValue("note", "start");
   await a.session.awake();
@@ -13,9 +11,8 @@ async function twoTabs() {
   await b.session.awake();
   return { world, browser, a, b };
 }
-afterEach(() => {
-  for (const browser of browsers.splice(0)) browser.closeAll();
-});
+
+const profileOf = ({ marks, name }: Browser) => marks.get(`catnap:${name}:profile`);
 
 test("a sibling shows a write at once, without the network, and the answer too", async () => {
   const { world, a, b } = await twoTabs();
@@ -58,7 +55,6 @@ test("two tabs count together, and both see the sum before it goes home", async 
 test("a tab without a session learns of a sibling's", async () => {
   const world = createWorld();
   const browser = world.browser();
-  browsers.push(browser);
   const [a, b] = [browser.tab(), browser.tab()];
   await Promise.all([a.session.awake(), b.session.awake()]);
   a.session.setValue("note", "first");
@@ -88,7 +84,6 @@ test("a sibling's change that is not on disk yet stays on the screen of a tab th
 
 test("a tab that missed how a living sibling's change came home does not wait for it for ever", async () => {
   const { browser, b } = await twoTabs();
-  // Of a profile of its own, so that no answer tells this tab what is decided of its changes.
   const a = browser.tab({ surroundings: { indexedDB: undefined } });
   await a.session.awake();
   a.session.update("visits", (n) => n + 1);
@@ -99,6 +94,28 @@ test("a tab that missed how a living sibling's change came home does not wait fo
   b.page.fire("pageshow");
   await until(() => b.session.status().state === "synced");
   expect([b.session.value("visits"), b.session.status().pending]).toEqual([1, 0]);
+});
+
+test("what a sibling without the session still waits for stays on the screen of one that has met it", async () => {
+  const world = createWorld();
+  const browser = world.browser();
+  // Neither can keep anything.
+  const [a, b] = [1, 2].map(() => browser.tab({ surroundings: { indexedDB: undefined } })) as [Tab, Tab];
+  await Promise.all([a.session.awake(), b.session.awake()]);
+  world.fate = () => "lost";
+  a.session.update("visits", (n) => n + 1);
+  await until(() => b.session.value("visits") === 1);
+  b.session.update("visits", (n) => n + 1);
+  const shown: number[] = [];
+  b.session.subscribe("visits", () => shown.push(b.session.value("visits")));
+  await a.session.sleep().catch(() => undefined);
+  world.fate = () => "ok";
+  await b.session.sleep();
+  expect([a.session.isDirty(), b.session.value("visits")]).toEqual([true, 2]);
+  await b.session.awake();
+  await a.session.sleep();
+  await until(() => b.session.status().pending === 0);
+  expect([b.session.value("visits"), shown]).toEqual([2, []]);
 });
 
 test("a tab asks what became of the last changes of a sibling whose page has ended as it sent them", async () => {
@@ -112,21 +129,22 @@ test("a tab asks what became of the last changes of a sibling whose page has end
 
 test("a change of a sibling that died, whose acknowledgement a tab has not heard, does not stay on its screen", async () => {
   const { browser, a, b } = await twoTabs();
-  const { writer } = { writer: "writer-that-died" };
+  const writer = "writer-that-died";
   const op = { seq: 50, key: "visits", value: "1", from: null, base: 0, writer };
   const died = new BroadcastChannel(`catnap:${browser.name}`);
-  died.postMessage({ identifier: a.session.identifier(), writer, kind: "op", ops: [op] });
+  const about = { identifier: a.session.identifier(), profile: profileOf(browser), writer };
+  died.postMessage({ ...about, kind: "op", ops: [op] });
   died.close();
   await until(() => b.session.value("visits") === 1);
   await b.session.awake();
   expect([b.session.value("visits"), b.session.status().pending]).toEqual([0, 0]);
 });
 
-test("messages of another session are ignored", async () => {
+test("messages of another session, or of another profile, are ignored", async () => {
   const { browser, a } = await twoTabs();
   const foreign = new BroadcastChannel(`catnap:${browser.name}`);
   const op = { seq: 99, key: "note", value: '"leak"', base: 0, writer: "w".repeat(11) };
-  const about = { identifier: "x".repeat(32), writer: op.writer };
+  const about = { identifier: "x".repeat(32), profile: profileOf(browser), writer: op.writer };
   const news = {
     since: 0,
     rev: 999,
@@ -139,12 +157,11 @@ test("messages of another session are ignored", async () => {
   foreign.postMessage({ ...about, kind: "op", ops: [op] });
   foreign.postMessage({ ...about, kind: "synced", news });
   foreign.postMessage({ ...about, kind: "wipe" });
-  foreign.postMessage({
-    identifier: a.session.identifier(),
-    writer: op.writer,
-    kind: "op",
-    ops: [{ ...op, key: "k1", value: '"mark"' }],
-  });
+  const stranger = { ...about, identifier: a.session.identifier(), profile: "p".repeat(16) };
+  foreign.postMessage({ ...stranger, kind: "op", ops: [op] });
+  foreign.postMessage({ ...stranger, kind: "synced", news });
+  const known = { ...stranger, profile: about.profile };
+  foreign.postMessage({ ...known, kind: "op", ops: [{ ...op, key: "k1", value: '"mark"' }] });
   await until(() => a.session.value("k0" as never, undefined) === undefined && a.session.status().pending === 1);
   expect([a.session.value("note"), a.session.value("theme")]).toEqual(["start", "light"]);
   foreign.close();

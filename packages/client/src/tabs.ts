@@ -15,8 +15,8 @@ export interface Wipe {
   readonly nonce: string;
 }
 
-/** Every message names the session that it is about and who sends it: tabs of another session ignore it. */
-type Message = Body & { readonly identifier: string | null; readonly writer: string };
+/** Every message names the session that it is about, and whose it is: tabs of another session ignore it. */
+type Message = Body & { readonly identifier: string | null; readonly profile: string; readonly writer: string };
 
 /** The few methods of a BroadcastChannel that are called. */
 export interface Channel {
@@ -57,10 +57,10 @@ export class Tabs {
   }
 
   tell(body: Body): void {
-    const { identifier, writer } = this.#replica;
+    const { identifier, writer, profile } = this.#replica;
     // A tab that is asleep listens to nobody, but what it wipes is wiped everywhere.
     const channel = this.#channel ?? (body.kind === "wipe" ? this.#open() : undefined);
-    channel?.postMessage({ ...body, identifier, writer });
+    channel?.postMessage({ ...body, identifier, profile: profile.profile, writer });
     if (channel !== this.#channel) channel?.close();
   }
 
@@ -70,26 +70,33 @@ export class Tabs {
   }
 
   #heard(message: Message): void {
-    const { memory, outbox, identifier } = this.#replica;
+    const { memory, outbox, identifier, profile } = this.#replica;
     if (message.kind === "wipe") return this.#events.wiped(message);
     // Whatever session they are of: a later edit has a higher number in all tabs.
     if (message.kind === "op") for (const { seq } of message.ops) outbox.clock = Math.max(outbox.clock, seq);
-    if (message.identifier !== identifier) {
-      // A sibling has a session where this tab has none yet.
-      if (identifier === null) this.#events.behind();
+    const same = message.identifier === identifier;
+    // A sibling has a session where this tab has none yet.
+    if (!same && identifier === null) this.#events.behind();
+    // Two profiles are two devices: what is decided of the other's changes, no answer tells.
+    if (message.profile !== profile.profile) {
+      if (same && message.kind === "synced") this.#events.behind();
       return;
     }
-    this.alive.add(message.writer);
+    const meetsLater = !same && message.identifier === null;
+    if (same || meetsLater) this.alive.add(message.writer);
     switch (message.kind) {
       case "hello":
-        this.tell({ kind: "op", ops: [...outbox.own.values()].filter((op) => outbox.isFrozen(op)) });
+        if (same || identifier === null) {
+          this.tell({ kind: "op", ops: [...outbox.own.values()].filter((op) => outbox.isFrozen(op)) });
+        }
         break;
       case "op":
-        for (const op of message.ops) outbox.hear(op);
+        for (const op of message.ops) if (same || (meetsLater && memory.has(op))) outbox.hear(op);
         memory.settle();
         this.#events.changed();
         break;
       case "synced":
+        if (!same) break;
         if (this.#replica.lacks(message.news)) this.#events.behind();
         else this.#replica.apply(message.news);
         this.#events.changed();

@@ -1,17 +1,7 @@
 import { IDBFactory } from "fake-indexeddb";
-import { afterEach, expect, test } from "vitest";
-import { type Browser, createWorld, until } from "../test/world.ts";
+import { expect, test } from "vitest";
+import { type Browser, open, until } from "../test/world.ts";
 import { Tail } from "./tail.ts";
-
-const browsers: Browser[] = [];
-const open = () => {
-  const browser = createWorld().browser();
-  browsers.push(browser);
-  return browser;
-};
-afterEach(() => {
-  for (const browser of browsers.splice(0)) browser.closeAll();
-});
 
 const kept = (browser: Browser) => [...browser.marks.values()].join();
 
@@ -24,7 +14,7 @@ async function signedIn(browser: Browser) {
 }
 
 test("what a page wrote as it ended is taken over, though the disk never got it", async () => {
-  const browser = open();
+  const { browser } = open();
   const { session, page, kill } = await signedIn(browser);
   session.setValue("note", "last");
   session.update("visits", (visits) => visits + 1);
@@ -39,7 +29,7 @@ test("what a page wrote as it ended is taken over, though the disk never got it"
 
 test("what a page wrote and left at once, before its disk was read, goes with the next page, once", async () => {
   for (const indexedDB of [undefined, { open: () => ({}) } as never]) {
-    const browser = open();
+    const { browser } = open();
     const { session, page, kill } = browser.tab(indexedDB ? { surroundings: { indexedDB } } : {});
     session.setValue("note", "landed");
     session.update("visits", (visits) => visits + 1);
@@ -54,8 +44,34 @@ test("what a page wrote and left at once, before its disk was read, goes with th
   }
 });
 
+test("what a page wrote and was hidden with, before its disk was read, outlives its process", async () => {
+  const { world, browser } = open();
+  world.fate = () => "lost";
+  const { session, page, kill } = browser.tab();
+  session.update("visits", (visits) => visits + 1);
+  page.hide();
+  kill();
+  world.fate = () => "ok";
+  const next = browser.tab({ surroundings: { indexedDB: new IDBFactory() } });
+  await next.session.awake();
+  await next.session.sleep();
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "1" } });
+});
+
+test("what waits aside stays there until the disk has it, also where its page comes back", async () => {
+  const { world, browser } = open();
+  world.fate = () => "lost";
+  // Read at once, and full.
+  const { session, page, kill } = browser.tab({ surroundings: { indexedDB: undefined } });
+  session.setValue("note", "last");
+  page.leave();
+  await session.awake();
+  kill();
+  expect(kept(browser)).toContain("last");
+});
+
 test("a page that left before its disk was read and comes back shows and sends what it wrote, once", async () => {
-  const browser = open();
+  const { browser } = open();
   const { session, page } = browser.tab();
   session.update("visits", (visits) => visits + 1);
   page.leave();
@@ -70,7 +86,7 @@ test("a page that left before its disk was read and comes back shows and sends w
 });
 
 test("a page that comes back keeps nothing aside", async () => {
-  const browser = open();
+  const { browser } = open();
   const { session, page } = await signedIn(browser);
   session.setValue("note", "last");
   page.leave();
@@ -81,7 +97,7 @@ test("a page that comes back keeps nothing aside", async () => {
 });
 
 test("logging out in another tab leaves nothing of it, and what is not for the disk is never kept aside", async () => {
-  const browser = open();
+  const { browser } = open();
   const { session, page, kill } = await signedIn(browser);
   const other = browser.tab();
   await other.session.awake();

@@ -1,18 +1,8 @@
 import { defineSession, merge, value } from "@catnap/shared";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { z } from "zod";
 import { memoryStore } from "../../server/src/stores/memory.ts";
-import { type Browser, createWorld, type Shop, shop, until } from "../test/world.ts";
-
-const browsers: Browser[] = [];
-const open = (world = createWorld()) => {
-  const browser = world.browser();
-  browsers.push(browser);
-  return { world, browser };
-};
-afterEach(() => {
-  for (const browser of browsers.splice(0)) browser.closeAll();
-});
+import { type Browser, createWorld, open, type Shop, shop, until } from "../test/world.ts";
 
 const opRows = async (browser: Browser) => [...(await browser.rows()).keys()].filter((name) => name.startsWith("op:"));
 

@@ -1,16 +1,6 @@
 import { IDBFactory } from "fake-indexeddb";
-import { afterEach, expect, test } from "vitest";
-import { type Browser, createWorld, type Tab, until } from "../test/world.ts";
-
-const browsers: Browser[] = [];
-const open = (world = createWorld()) => {
-  const browser = world.browser();
-  browsers.push(browser);
-  return { world, browser };
-};
-afterEach(() => {
-  for (const browser of browsers.splice(0)) browser.closeAll();
-});
+import { expect, test } from "vitest";
+import { type Browser, createWorld, open, type Tab, until } from "../test/world.ts";
 
 /** What a page without a session is rendered with. */
 const blank = { identifier: null, rev: 0, entries: {}, decided: {}, facts: null };
@@ -141,7 +131,6 @@ test("a page of another session hands over what the disk still holds of the one 
   // A form has logged her out, and somebody else in.
   world.fate = () => "ok";
   const other = world.browser();
-  browsers.push(other);
   await signedIn(other);
   browser.jar.cookie = other.jar.cookie;
   const grace = browser.tab({ initialSnapshot: await other.server() });
@@ -338,7 +327,6 @@ test("when the browser holds another session now, the old ops are handed out and
   const a = await signedIn(browser);
   // Somebody else signs in beside this tab: the cookie changes under it.
   const other = world.browser();
-  browsers.push(other);
   const b = other.tab();
   b.session.setValue("theme", "dark");
   await b.session.awake();
@@ -507,7 +495,6 @@ test("a session that was made after one was ended without a name is not ended fo
   world.fate = () => "ok";
   // Beside this tab, as by a form that logs in.
   const other = world.browser();
-  browsers.push(other);
   const anew = await signedIn(other);
   browser.jar.cookie = other.jar.cookie;
   await session.awake();
@@ -649,7 +636,6 @@ test("a page that ends sends and keeps nothing of what was wiped unheard", async
 test("a first push that a wipe has overtaken, and that met another session, does not end that one", async () => {
   const { world, browser } = open();
   const other = world.browser();
-  browsers.push(other);
   const { session: second } = await signedIn(other);
   const b = browser.tab({ surroundings: deaf });
   await b.session.awake();

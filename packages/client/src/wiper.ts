@@ -41,7 +41,7 @@ export class Wiper {
   /** Wipes the session, or `"*"`: everything, here and in all tabs. */
   wipe(what: string): void {
     const { replica, shelf, marks } = this.#parts;
-    const { nonce } = shelf.fresh();
+    const nonce = shelf.nonce();
     marks.set("nonce", nonce);
     if (what === "*") marks.set("wiped", nonce);
     if (replica.identifier !== null) marks.add("dead", replica.identifier);
@@ -82,7 +82,7 @@ export class Wiper {
     const { identifier } = replica;
     if (identifier === null || identifier === this.#met) return;
     this.#met = identifier;
-    const nonce = marks.successor(identifier, () => shelf.fresh().nonce);
+    const nonce = marks.successor(identifier, () => shelf.nonce());
     this.#known.add(nonce);
     replica.renew(nonce);
   }
@@ -92,7 +92,7 @@ export class Wiper {
     const { marks, shelf } = this.#parts;
     let nonce = marks.get("nonce");
     if (nonce === "" || nonce === spent) {
-      nonce = shelf.fresh().nonce;
+      nonce = shelf.nonce();
       marks.set("nonce", nonce);
     }
     this.#known.add(nonce);

@@ -6,6 +6,7 @@ import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { EventSource } from "eventsource";
 import { IDBFactory } from "fake-indexeddb";
 import superjson from "superjson";
+import { onTestFinished } from "vitest";
 import { z } from "zod";
 import { memoryStore } from "../../server/src/stores/memory.ts";
 import {
@@ -131,6 +132,9 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
     };
     const open = new Set<ClientSession<Shop>>();
     const locks = createLocks();
+    const closeAll = () => {
+      for (const session of open) session.close();
+    };
 
     const send = async (input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> => {
       const url = new URL(String(input), "https://shop.test");
@@ -230,6 +234,8 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
       };
     }
 
+    onTestFinished(closeAll);
+
     return {
       tab,
       jar,
@@ -256,13 +262,18 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
         await Promise.all([...rows].map(([key, row]) => done(store.put(row, key))));
         db.close();
       },
+      /** The user clears what sites have stored, but for the cookies. */
+      async clear(): Promise<void> {
+        marks.clear();
+        const db = await done(indexedDB.open(name));
+        await done(db.transaction("catnap", "readwrite").objectStore("catnap").clear());
+        db.close();
+      },
       /** The session as the server holds it. */
       async server(): Promise<SessionSnapshot> {
         return sessions.snapshot(new Request("https://shop.test/", { headers: { cookie: jar.cookie } }));
       },
-      closeAll() {
-        for (const session of open) session.close();
-      },
+      closeAll,
     };
   }
   return world;
@@ -278,6 +289,11 @@ function createLocks(): Pick<LockManager, "request"> {
     await mine;
   };
   return { request: request as LockManager["request"] };
+}
+
+/** A world, of its own unless another is given, and a browser in it, which is closed when the test is over. */
+export function open(world = createWorld()) {
+  return { world, browser: world.browser() };
 }
 
 export type Browser = ReturnType<ReturnType<typeof createWorld>["browser"]>;

@@ -1,4 +1,4 @@
-import { type Device, hasTail, identityOf, type Tab } from "./device.ts";
+import { type Device, identityOf, type Tab } from "./device.ts";
 import type { World } from "./world.ts";
 
 /** What a device remembers of sessions that have ended. */
@@ -30,8 +30,8 @@ export class Counters {
         this.#unsure.add(device);
       }
       for (const tab of tabs) {
-        // What a tab shows without a session may be of one that has ended; what it has handed over it shows no more.
-        if (split || hasTail(device) || (ended && identityOf(tab) === null)) this.#mayFall.add(tab);
+        // What a tab shows without a session may be of one that has ended.
+        if (split || (ended && identityOf(tab) === null)) this.#mayFall.add(tab);
         this.#look(tab);
       }
     }
@@ -51,7 +51,7 @@ export class Counters {
     const identifier = identityOf(tab);
     const before = this.#shown.get(tab);
     this.#shown.delete(tab);
-    const unsure = this.#wentBack || tab.device.cleared || this.#unsure.has(tab.device);
+    const unsure = this.#wentBack || this.#unsure.has(tab.device);
     if (identifier === null || unsure) return;
     const visits = tab.session.value("visits");
     const lasts = before?.identifier === identifier && !tab.session.isExpired();

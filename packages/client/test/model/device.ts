@@ -36,10 +36,8 @@ export interface Device {
   readonly tabs: Tab[];
   /** How often its apps were told what became of a change. */
   told: number;
-  /** The notes that the server has made of its changes, whether or not an answer arrived, and in which session. */
+  /** The notes that the server has made of its tabs' changes, whether or not an answer arrived, and in which session. */
   owed: Map<string, string>;
-  /** Its site data were cleared under running tabs: these have one profile, those to come another. */
-  cleared: boolean;
   /** Its clock's error, in milliseconds. */
   readonly skew: number;
   /** Whether its tabs follow a live stream, which one of them has. */
@@ -51,11 +49,11 @@ export interface Tab {
   readonly session: ClientSession<Definition>;
   readonly page: { readonly window: EventTarget; readonly document: EventTarget & { visibilityState: string } };
   readonly expired: Expired[];
+  /** Where notes of its changes are listed: its device's list, as it was when the tab opened. */
+  readonly owed: Map<string, string>;
   alive: boolean;
   frozen: boolean;
-  /** Its disk was there once. */
-  opened: boolean;
-  /** It had been, and nothing has happened in the tab since the page was left. */
+  /** Nothing has happened in the tab since the page was left. */
   left: boolean;
   /** What reached the tab while it was frozen. */
   readonly held: (() => void)[];
@@ -72,11 +70,6 @@ export function identityOf(tab: Tab): string | null {
  */
 export function isSafe({ device, session, left }: Tab): boolean {
   return left || (session.status().storage === "disk" && device.disk.health !== "stuck");
-}
-
-/** Whether a page that ended has left changes for the next one, beside the disk. */
-export function hasTail({ marks }: Device): boolean {
-  return [...marks].some(([name, text]) => name.endsWith(":tail") && text !== "");
 }
 
 /** The sessions that a device has wiped and may not keep anything of. */

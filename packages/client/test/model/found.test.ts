@@ -121,6 +121,43 @@ const found: Record<string, Step[]> = {
     network(1),
     { ...at(0), do: "share" },
   ],
+  "what a sibling without the session waits for does not vanish from a tab that has met it, though no disk has it": [
+    { ...at(0), do: "open" },
+    { ...at(0), do: "login", lost: false },
+    { ...at(0), do: "disk", health: "full", writing: true },
+    network(1),
+    { ...at(1), do: "sleep" },
+  ],
+  "tabs of a first visit that cannot read their disk begin one session": [
+    { ...at(0), do: "disk", health: "broken", writing: false },
+    { ...at(0), do: "open" },
+    { ...at(0, 1), do: "visit" },
+    { ...at(0), do: "tag" },
+    second,
+    { ...at(0), do: "deliver", message: 0 },
+    { ...at(0), do: "deliver", message: 1 },
+  ],
+  "a tab that shows what its sibling waits for takes no other profile before that has come home": [
+    { ...at(0), do: "open" },
+    { ...at(0), do: "visit" },
+    { ...at(0), do: "clear site data" },
+    { ...at(0), do: "share" },
+  ],
+  "what a page still waits for is not passed over by what it wrote after the user had cleared the disk": [
+    { ...at(0), do: "visit" },
+    { ...at(0), do: "clear site data" },
+    { ...at(0), do: "login", lost: false },
+    { ...at(0), do: "disk", health: "stuck", writing: true },
+    { ...at(0), do: "share" },
+  ],
+  "what a page has frozen stays on its screen when it leaves while its disk hangs": [
+    { ...at(0), do: "note" },
+    { ...at(0), do: "open" },
+    { ...at(0), do: "meet" },
+    { ...at(0), do: "disk", health: "stuck", writing: true },
+    { ...at(0, 1), do: "awake" },
+    { ...at(0, 1), do: "hide" },
+  ],
 };
 
 for (const [name, steps] of Object.entries(found)) test(name, async () => expect(await play(steps)).toBeUndefined());

@@ -22,7 +22,7 @@ export class Notes {
   /** The device has lost what it knew. */
   forgot(device: Device): void {
     this.#heard.delete(device);
-    // What it sent before that is nobody's to hear of.
+    // What its tabs of that time send is nobody's to hear of: they are of another profile, and may lose their session.
     device.owed = new Map();
     device.told = 0;
   }

@@ -2,7 +2,6 @@ import { checkAll, checkTabs } from "./checks.ts";
 import { Counters } from "./counters.ts";
 import { type Device, identityOf, type Tab } from "./device.ts";
 import { Notes } from "./notes.ts";
-import { agreed, readable } from "./profiles.ts";
 import { Reference } from "./reference.ts";
 import type { Step } from "./schedule.ts";
 import { Tally } from "./tally.ts";
@@ -56,7 +55,7 @@ class Play {
     const world = this.#world;
     const device = world.devices[one.device % world.devices.length] as Device;
     if (one.do === "open") {
-      if (device.tabs.length < 3 && readable(device)) this.#user.act(world.tab(device), "awake");
+      if (device.tabs.length < 3) this.#user.act(world.tab(device), "awake");
       return;
     }
     const tab = device.tabs[one.tab % Math.max(1, device.tabs.length)];
@@ -115,22 +114,14 @@ class Play {
         // Between two visits, to save room: the cookie outlives it.
         for (const each of [...device.tabs]) this.#user.act(each, "kill");
         await this.#clear(device);
-        device.cleared = false;
         this.#user.act(world.tab(device), "awake");
         return;
       case "clear site data":
-        // Under running tabs, by the user. Before there is a session it would split the browser into two profiles, whose
-        // tabs cannot tell which of each other's changes are counted until each has had its answer.
-        if (device.tabs.some((each) => identityOf(each) === null)) return;
+        // Under running tabs, by the user.
         await this.#clear(device);
-        device.cleared = true;
         device.cookie = "";
         return;
       case "disk":
-        // All tabs look for their profile first.
-        if (one.health !== "fine") this.#everyTab(device, "awake");
-        await world.settle();
-        if (one.health !== "fine" && !agreed(device)) return;
         device.disk.become(one.health);
         if (one.writing) this.#everyTab(device, "visit");
         return;

@@ -1,6 +1,6 @@
 import type { Change, Key, Shown, Spell } from "./change.ts";
 import { endsOf } from "./counters.ts";
-import { type Device, hasTail, identityOf, isSafe, type Tab } from "./device.ts";
+import { type Device, identityOf, isSafe, type Tab } from "./device.ts";
 import type { World } from "./world.ts";
 
 /** What must be true, however a schedule went: the changes that were made, to which session, and which may be gone. */
@@ -27,9 +27,7 @@ export class Reference {
       const { identifier, changes } = this.#follow(tab);
       if (identifier !== null && isSafe(tab)) for (const change of changes) change.stored = true;
       if (identifier === null || tab.session.status().pending > 0) continue;
-      // What it has handed over to the next page is not its own any more: that has the same session, and changes to come.
-      if (hasTail(tab.device) && this.#current.delete(tab)) this.#follow(tab);
-      else for (const change of changes) change.acked = true;
+      for (const change of changes) change.acked = true;
     }
   }
 

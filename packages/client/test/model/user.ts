@@ -30,8 +30,7 @@ export class User {
       page.document.visibilityState = visibility;
       target.dispatchEvent(new Event(event));
     };
-    tab.opened ||= session.status().storage === "disk";
-    if (stirring.has(what)) tab.left = what === "hide" && tab.opened;
+    if (stirring.has(what)) tab.left = what === "hide";
     switch (what) {
       case "note":
         session.setValue("note", name);

@@ -1,7 +1,7 @@
 import { type Answer, type ChangesInput, noteName, type Push } from "@catnap/shared";
 import type { SessionProcedures } from "../../src/index.ts";
 import type { ChangesListener } from "../../src/post.ts";
-import type { Device, Message, Tab } from "./device.ts";
+import { type Device, identityOf, type Message, type Tab } from "./device.ts";
 import type { SimulatedServer } from "./server.ts";
 import { SimulatedStream } from "./stream.ts";
 import type { Trouble } from "./tally.ts";
@@ -60,9 +60,14 @@ export class Wire {
     return new Promise<T>((resolve, reject) => {
       if (!tab?.alive) return;
       const copy = structuredClone(input);
-      const { cookie, disk, owed } = tab.device;
+      const { owed } = tab;
+      const { cookie, disk } = tab.device;
       const { identifier, ops = [] } = input as Partial<Push>;
       if (ops.length > 0 && disk.health === "stuck") this.#reached.add("a push past a stuck disk");
+      const waiting = tab.device.tabs.filter((each) => identityOf(each) === null && each.session.status().pending > 0);
+      if (waiting.length > 1 && disk.health !== "fine" && !disk.rows.has("profile")) {
+        this.#reached.add("the first pushes of several tabs, past a disk that does not work");
+      }
       const message: Message = {
         tab,
         cookie,
@@ -98,7 +103,7 @@ export class Wire {
 }
 
 /** Notes what a device has to be told. Of a change that it may have repeated, only who sent it hears. */
-function owe(owed: Device["owed"], { writer }: Push, answer: Answer): void {
+function owe(owed: Tab["owed"], { writer }: Push, answer: Answer): void {
   if (!answer.ok || answer.identifier === null) return;
   for (const note of answer.notes) {
     if (note.what !== "lost" || note.writer !== writer) owed.set(noteName(note), answer.identifier);

@@ -58,7 +58,6 @@ export class World {
       tabs: [],
       told: 0,
       owed: new Map(),
-      cleared: false,
       skew,
       live,
     };
@@ -104,9 +103,9 @@ export class World {
       session,
       page,
       expired,
+      owed: device.owed,
       alive: true,
       frozen: false,
-      opened: false,
       left: false,
       held: [],
     };

@@ -1,0 +1,192 @@
+import { IDBObjectStore } from "fake-indexeddb";
+import { expect, test } from "vitest";
+import { type Browser, type createWorld, open, type Tab, until } from "../test/world.ts";
+
+type World = ReturnType<typeof createWorld>;
+/** What all requests have named themselves by. */
+const named = ({ requests }: World, what: "profile" | "nonce") =>
+  new Set(requests.flatMap(({ body }) => new RegExp(`"${what}":"([^"]+)"`).exec(body)?.[1] ?? []));
+const mark = ({ marks, name }: Browser, what: string) => marks.get(`catnap:${name}:${what}`);
+
+const visit = ({ session }: Tab) => session.update("visits", (visits) => visits + 1);
+const awake = (tabs: readonly Tab[]) => Promise.all(tabs.map(({ session }) => session.awake()));
+const sleep = (tabs: readonly Tab[]) => Promise.all(tabs.map(({ session }) => session.sleep()));
+
+const disks: Record<string, () => IDBFactory | undefined> = {
+  missing: () => undefined,
+  failing: () =>
+    ({
+      open() {
+        const request = { onerror: () => {}, error: new DOMException("no", "UnknownError") };
+        setTimeout(() => request.onerror());
+        return request;
+      },
+    }) as never,
+  hanging: () => ({ open: () => ({}) }) as never,
+};
+
+test.each(Object.keys(disks))("tabs whose disk is %s begin one session, and count each change once", async (kind) => {
+  const { world, browser } = open();
+  const tabs = [1, 2, 3].map(() => browser.tab({ surroundings: { indexedDB: disks[kind]?.() } }));
+  const shown = new Set<number>();
+  for (const { session } of tabs) session.subscribe("visits", () => shown.add(session.value("visits")));
+  tabs.forEach(visit);
+  await awake(tabs);
+  tabs.forEach(visit);
+  await sleep(tabs);
+  await awake(tabs);
+  await until(() => tabs.every(({ session }) => session.value("visits") === 6 && session.status().pending === 0));
+  expect(Math.max(...shown)).toBe(6);
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "6" } });
+  expect([named(world, "profile").size, new Set(tabs.map(({ session }) => session.identifier())).size]).toEqual([1, 1]);
+});
+
+test("pages that leave in their first moment, whatever their disk would have said, begin one session", async () => {
+  const { world, browser } = open();
+  const tabs = [browser.tab(), browser.tab({ surroundings: { indexedDB: disks.hanging?.() } })];
+  for (const tab of tabs) {
+    visit(tab);
+    tab.page.leave();
+    tab.kill();
+  }
+  await until(() => world.requests.length === 2);
+  expect([named(world, "profile").size, named(world, "nonce").size]).toEqual([1, 1]);
+  const next = browser.tab();
+  await next.session.awake();
+  await next.session.sleep();
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "2" } });
+});
+
+test("what the disk alone knows of the browser counts from then on where it cannot be read", async () => {
+  const { world, browser } = open();
+  const first = browser.tab();
+  visit(first);
+  await awake([first]);
+  await sleep([first]);
+  first.kill();
+  browser.marks.clear();
+  await awake([browser.tab()]);
+  const blind = browser.tab({ surroundings: { indexedDB: undefined } });
+  visit(blind);
+  await awake([blind]);
+  await sleep([blind]);
+  expect(named(world, "profile").size).toBe(1);
+});
+
+test("without localStorage the disk alone decides, each time that it is read", async () => {
+  const { world, browser } = open();
+  const denied = { surroundings: { localStorage: undefined } };
+  const tabs = [browser.tab(denied), browser.tab(denied)];
+  tabs.forEach(visit);
+  await awake(tabs);
+  await sleep(tabs);
+  expect([named(world, "profile").size, named(world, "nonce").size]).toEqual([1, 1]);
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "2" } });
+});
+
+test("a tab of another profile is another device: its changes show when they have come home, once", async () => {
+  const { browser } = open();
+  const old = browser.tab();
+  visit(old);
+  await awake([old]);
+  await sleep([old]);
+  // The user clears what sites have stored, and opens another tab.
+  await browser.clear();
+  const other = browser.tab();
+  await awake([other]);
+  const shown: number[] = [];
+  for (const { session } of [old, other]) session.subscribe("visits", () => shown.push(session.value("visits")));
+  visit(other);
+  visit(old);
+  await sleep([other]);
+  await sleep([old]);
+  await until(() => [old, other].every(({ session }) => session.value("visits") === 3));
+  expect(Math.max(...shown)).toBe(3);
+});
+
+test("a tab takes the browser's new profile after site data were cleared, once nothing is pending", async () => {
+  const { world, browser } = open();
+  const old = browser.tab();
+  visit(old);
+  await awake([old]);
+  await sleep([old]);
+  const before = mark(browser, "profile");
+  await browser.clear();
+  await awake([browser.tab()]);
+  const after = mark(browser, "profile") ?? "";
+  expect(after).not.toBe(before);
+  world.fate = () => "lost";
+  visit(old);
+  await awake([old]);
+  world.fate = () => "ok";
+  await sleep([old]);
+  expect(world.requests.at(-1)?.body).toContain(`"profile":"${before}"`);
+  await awake([old]);
+  visit(old);
+  await sleep([old]);
+  expect(world.requests.at(-1)?.body).toContain(`"profile":"${after}"`);
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "3" } });
+});
+
+test("a disk that takes nothing more is wiped all the same", async () => {
+  const { browser } = open();
+  const tab = browser.tab();
+  visit(tab);
+  await awake([tab]);
+  await sleep([tab]);
+  await until(async () => (await browser.rows()).has("cache"));
+  await refusing("put", async () => {
+    await tab.session.invalidate();
+    await until(() => mark(browser, "wipe") === "");
+  });
+  expect([...(await browser.rows()).keys()]).toEqual(["profile"]);
+});
+
+test("a wipe that failed takes nothing that was written after it", async () => {
+  const { world, browser } = open();
+  const tab = browser.tab();
+  visit(tab);
+  await awake([tab]);
+  await sleep([tab]);
+  await until(async () => (await browser.rows()).has("cache"));
+  await refusing("openCursor", async () => {
+    await tab.session.invalidate();
+    await until(() => tab.session.status().storage === "memory");
+  });
+  expect(mark(browser, "wipe")).toBe("*");
+  world.fate = () => "lost";
+  visit(tab);
+  await until(async () => [...(await browser.rows()).keys()].some((name) => name.startsWith("op:")));
+  tab.kill();
+  world.fate = () => "ok";
+  const next = browser.tab();
+  await awake([next]);
+  await until(() => next.session.value("visits") === 1);
+});
+
+test("what a page puts aside while a wipe waits for the disk is the next page's", async () => {
+  const { browser } = open();
+  const tab = browser.tab({ surroundings: { indexedDB: disks.hanging?.() } });
+  await awake([tab]);
+  await tab.session.invalidate();
+  tab.session.setValue("pin", "1234");
+  tab.session.setValue("note", "later");
+  tab.page.leave();
+  tab.kill();
+  const next = browser.tab();
+  await awake([next]);
+  await until(() => next.session.value("note", "") === "later");
+});
+
+/** Has the disk refuse this while `run` runs. */
+async function refusing(what: "put" | "openCursor", run: () => Promise<void>): Promise<void> {
+  const real = IDBObjectStore.prototype[what];
+  IDBObjectStore.prototype[what] = () => {
+    throw new DOMException("full", "QuotaExceededError");
+  };
+  try {
+    await run();
+  } finally {
+    IDBObjectStore.prototype[what] = real as never;
+  }
+}
