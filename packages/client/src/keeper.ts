@@ -1,4 +1,5 @@
 import type { Put } from "./disk.ts";
+import type { ProfileRow } from "./marks.ts";
 import type { Pending } from "./memory.ts";
 import type { Told } from "./news.ts";
 import { type OpRow, rowName } from "./outbox.ts";
@@ -15,7 +16,7 @@ export interface KeeperEvents {
   frozen(ops: readonly Pending[]): void;
   /** Ops of other page loads were found on disk, or missed there: the server knows more. */
   found(): void;
-  /** The profile is another one than siblings were heard under. */
+  /** The profile is another one than before. */
   renamed(): void;
   notes(told: readonly Told[]): void;
   pulse(): void;
@@ -119,14 +120,23 @@ export class Keeper {
   depart(): void {
     this.#willFlush = false;
     this.#freeze();
-    const { outbox } = this.#replica;
-    const rows = outbox.unsafe().filter(({ key }) => this.#shelf.keeps(key));
-    if (rows.length > 0) this.#shelf.stash(rows.map((op) => this.#replica.row(op)));
+    const { outbox, writer } = this.#replica;
+    const ops = outbox.unsafe().filter(({ key }) => this.#shelf.keeps(key));
+    this.#shelf.stash(
+      writer,
+      ops.map((op) => this.#replica.row(op)),
+    );
   }
 
   /** Before anything is frozen or sent: all tabs of a browser are of one profile, and begin under one nonce. */
   agree(): void {
-    this.#replica.belong(this.#shelf.whose(this.#replica.profile));
+    this.#belong(this.#shelf.whose(this.#replica.profile));
+  }
+
+  #belong(row: ProfileRow): void {
+    const { profile } = this.#replica.profile;
+    this.#replica.belong(row);
+    if (this.#replica.profile.profile !== profile) this.#events.renamed();
   }
 
   #freeze(): void {
@@ -165,9 +175,8 @@ export class Keeper {
       const isDone = (row: OpRow) => row.writer === this.#replica.writer && !outbox.own.has(row.op.seq);
       const rows = await this.#shelf.read(isDone, !this.#loaded);
       if (this.#reading !== reading) return;
-      const { profile } = this.#replica.profile;
+      this.#belong(rows.profile);
       const unusable = this.#replica.merge(rows, before);
-      if (this.#replica.profile.profile !== profile) this.#events.renamed();
       this.#loaded = true;
       this.#events.notes(
         unusable.map(({ op: { key, seq, value }, writer, code }) => ({

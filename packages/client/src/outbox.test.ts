@@ -30,7 +30,7 @@ test("an op that is decided is not brought back by a row or a message that comes
   expect(memory.get("note")).toBe('"x"');
   outbox.acknowledge("sibling", 5);
   outbox.hear({ ...op, writer: "sibling" });
-  outbox.adopt([{ identifier: null, profile: "p", writer: "sibling", op }]);
+  outbox.adopt([{ identifier: null, profile: "p", writer: "sibling", op }], "p");
   memory.settle();
   expect(memory.get("note")).toBeNull();
   expect(outbox.others.size).toBe(0);

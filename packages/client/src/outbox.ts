@@ -77,23 +77,25 @@ export class Outbox {
     return this.#frozen.has(op);
   }
 
-  /** Shows another tab's op, unless it is decided already. Gives whether it does. */
-  hear(op: Pending): boolean {
+  /** Shows another tab's op, unless it is decided already. */
+  hear(op: Pending): void {
     this.clock = Math.max(this.clock, op.seq);
-    if (op.seq <= (this.#decided.get(op.writer) ?? 0)) return false;
-    this.#memory.add(op);
-    return true;
+    if (!this.#isDecided(op)) this.#memory.add(op);
   }
 
-  /** Takes over the rows of other page loads, in place of those found before. */
-  adopt(rows: readonly OpRow[]): void {
+  /**
+   * Takes over the rows of other page loads, in place of those found before. Of those of another profile than `own`, no answer
+   * tells what is decided but to who sends them: they show when they have come home.
+   */
+  adopt(rows: readonly OpRow[], own: string): void {
     this.others.clear();
     for (const { profile, writer, op } of rows) {
       const pending = { ...op, writer };
-      if (!this.hear(pending)) {
+      if (this.#isDecided(pending)) {
         this.#stale.push(rowName(pending));
         continue;
       }
+      if (profile === own) this.hear(pending);
       const box = this.others.get(writer) ?? { profile, ops: [] };
       box.ops.push(pending);
       this.others.set(writer, box);
@@ -165,6 +167,10 @@ export class Outbox {
     this.saved.clear();
     this.#decided.clear();
     this.#stale = [];
+  }
+
+  #isDecided({ writer, seq }: Pending): boolean {
+    return seq <= (this.#decided.get(writer) ?? 0);
   }
 
   #add(op: Pending): void {

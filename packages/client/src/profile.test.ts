@@ -128,6 +128,55 @@ test("a tab takes the browser's new profile after site data were cleared, once n
   expect((await browser.server()).entries).toMatchObject({ visits: { value: "3" } });
 });
 
+test("a tab that shows what its sibling waits for takes no other profile before that has come home", async () => {
+  const { world, browser } = open();
+  const [a, b] = [browser.tab(), browser.tab()];
+  await awake([a, b]);
+  world.fate = () => "lost";
+  visit(a);
+  await until(() => b.session.value("visits") === 1);
+  await browser.clear();
+  await awake([browser.tab(), b]);
+  world.fate = () => "ok";
+  await sleep([a]);
+  await until(() => b.session.status().pending === 0);
+  expect(b.session.value("visits")).toBe(1);
+});
+
+test("what a page still waits for is not passed over by what it wrote after the user had cleared the disk", async () => {
+  const { world, browser } = open();
+  // Nothing of what it sends arrives.
+  const lost = { mutate: () => new Promise(() => undefined) };
+  const tab = browser.tab({ trpc: { sync: lost, invalidate: lost } as never });
+  void tab.session.awake();
+  visit(tab);
+  const stored = async () => [...(await browser.rows()).keys()].filter((name) => name.startsWith("op:")).length;
+  await until(async () => (await stored()) === 1);
+  await browser.clear();
+  visit(tab);
+  await until(async () => (await stored()) === 1);
+  world.fate = () => "lost";
+  const next = browser.tab();
+  await awake([next]);
+  await until(() => next.session.value("visits") === 2);
+  world.fate = () => "ok";
+  await awake([next]);
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "2" } });
+});
+
+test("what a page has not sent is on disk again when it has awoken, though the user has cleared it", async () => {
+  const { world, browser } = open();
+  const tab = browser.tab();
+  await awake([tab]);
+  world.fate = () => "lost";
+  const stored = async () => [...(await browser.rows()).keys()].filter((name) => name.startsWith("op:")).length;
+  visit(tab);
+  await until(async () => (await stored()) === 1);
+  await browser.clear();
+  await awake([tab]);
+  await until(async () => (await stored()) === 1);
+});
+
 test("a disk that takes nothing more is wiped all the same", async () => {
   const { browser } = open();
   const tab = browser.tab();

@@ -30,18 +30,11 @@ test("news that is older than what the tab knows moves nothing back, and asks fo
 
 test("a change that others may know goes home under the profile and nonce that they know, though the disk was lost", () => {
   const replica = new Replica(shop, { profile: "p", nonce: "n" }, (bytes) => "i".repeat(bytes), Date.now);
-  const rows = {
-    cache: undefined,
-    profile: { profile: "disk", nonce: "of-disk" },
-    ops: [],
-    unusable: [],
-    mend: <T>(row: T) => row,
-  };
-  replica.merge(rows, new Set());
+  replica.belong({ profile: "disk", nonce: "of-disk" });
   const key = shop.keys.get("note");
   if (key) replica.outbox.write(key, '"x"', replica.writer);
   replica.outbox.freeze(replica.outbox.own.values());
-  replica.merge({ ...rows, profile: { profile: "other", nonce: "another" } }, new Set());
+  replica.belong({ profile: "other", nonce: "another" });
   const push = replica.push(replica.profile.profile, replica.writer, [...replica.outbox.own.values()]);
   expect([push.profile, push.nonce]).toEqual(["disk", "of-disk"]);
 });

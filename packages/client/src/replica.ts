@@ -106,9 +106,8 @@ export class Replica {
    * Takes in what the disk holds: the cache unless the tab is ahead of it, and the ops of other page loads. Gives the
    * unusable rows that are this session's to drop.
    */
-  merge({ cache, profile, ops, unusable }: Rows, before: ReadonlySet<Pending>): Rows["unusable"] {
+  merge({ cache, ops, unusable }: Omit<Rows, "profile">, before: ReadonlySet<Pending>): Rows["unusable"] {
     const { memory, outbox } = this;
-    this.belong(profile);
     if (this.identifier === null && !this.#blank && cache?.identifier) this.adopt(cache.identifier);
     this.strangers = ops.filter(({ identifier }) => identifier !== null && identifier !== this.identifier);
     const ours = ({ identifier, writer }: OpRow) =>
@@ -125,7 +124,7 @@ export class Replica {
     if (own && (newer || own.rev > 0)) this.#decide(own.decided);
     for (const name of own?.heard ?? []) this.heard.add(name);
     outbox.recount(new Set(ops.filter(({ writer }) => writer === this.writer).map(({ op }) => op.seq)));
-    outbox.adopt(ops.filter(ours));
+    outbox.adopt(ops.filter(ours), this.profile.profile);
     // Known before, and not on disk: on their way there, or decided while this tab did not listen.
     for (const op of memory.all()) if (op.writer !== this.writer && before.has(op)) this.#doubted.add(op);
     outbox.renumber();

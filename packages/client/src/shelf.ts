@@ -88,7 +88,7 @@ export class Shelf {
    */
   async read(isDone: (row: OpRow) => boolean, first: boolean): Promise<Rows> {
     await this.#sweep();
-    const found = await this.#disk.read();
+    const found: (readonly [string, unknown])[] = await this.#disk.read();
     // What a tab wrote for a session that was wiped, and did not live to hear of it.
     const dead = this.#marks.list("dead");
     const late = (row: Partial<OpRow>) => dead.includes(row.identifier ?? "");
@@ -178,9 +178,9 @@ export class Shelf {
     await this.#disk.write(puts, deletes, snapshot);
   }
 
-  /** Puts rows aside, at once, since the page ends. */
-  stash(rows: readonly (readonly [string, OpRow])[]): void {
-    this.#tail.keep(rows);
+  /** Puts a writer's rows aside, at once, since the page ends. */
+  stash(writer: string, rows: readonly (readonly [string, OpRow])[]): void {
+    this.#tail.keep(writer, rows);
   }
 
   /** Deletes what is bound to a session, `"*"` for all; a mark that is set first lets the next start finish it. */

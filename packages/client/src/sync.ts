@@ -152,7 +152,8 @@ export class Sync {
   hear(asked: Push, event: ChangesEvent): void {
     try {
       const since = event.ok ? event.since : this.#parts.replica.rev;
-      if (!this.#take({ ...asked, since }, event)) this.catchUp();
+      const isOther = asked.profile !== this.#parts.replica.profile.profile;
+      if (!this.#take({ ...asked, since }, event) || isOther) this.catchUp();
     } catch {
       // The session has ended, which the tab was told.
     }
@@ -239,6 +240,8 @@ export class Sync {
     const answer = await post.send(push);
     // Meanwhile the tab has put away what the answer builds on.
     if (!this.#take(push, answer)) return this.#exchange(profile, writer, ops);
+    // The profile has become another one meanwhile: what else the answer tells was not taken in.
+    if (ops.length === 0 && profile !== replica.profile.profile) this.later(0);
     // What was on disk before the server named the browser's session is of none that the browser still has.
     const named = answer.ok ? answer.identifier : null;
     if (strangers.length > 0 && named !== null && named === replica.identifier) this.#events.replaced(strangers);
@@ -297,8 +300,13 @@ export class Sync {
     const untold = answer.notes.filter((note) => !known.has(noteName(note)));
     const told = untold.map(({ was, ...note }) => ({ ...note, mine: was === undefined ? sent.get(note.seq) : was }));
     const news = replica.news(push, answer);
-    const fits = !replica.lacks(news);
-    if (fits) {
+    const isOther = push.profile !== replica.profile.profile;
+    const fits = isOther || !replica.lacks(news);
+    if (isOther) {
+      // What else it tells may hold changes of this profile, and does not say so.
+      replica.outbox.acknowledge(push.writer, answer.acked);
+      keeper.save();
+    } else if (fits) {
       const quiet = news.rev === replica.rev && !news.reset && news.entries.length === 0 && push.ops.length === 0;
       const anew = replica.apply(news, push);
       keeper.save(quiet && answer.notes.length === 0 ? "changes" : anew ? "reset" : "news");

@@ -119,8 +119,11 @@ export class Tab implements SessionHome {
         if (replica.doubted.size > 0) this.#tabs.tell({ kind: "hello" });
         this.#sync.idle(0);
       },
-      // What they told before was a stranger's.
-      renamed: () => this.#tabs.tell({ kind: "hello" }),
+      renamed: () => {
+        // What siblings told before was a stranger's, and what the stream tells is.
+        this.#tabs.tell({ kind: "hello" });
+        this.#live?.follow(null);
+      },
       notes,
       pulse,
     });

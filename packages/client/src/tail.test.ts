@@ -121,12 +121,15 @@ test("of more than there is room for the oldest are kept, and storage that refus
     writer: "w",
     op: { seq, key: "note", value: "x".repeat(30_000), base: 0 },
   });
-  tail.keep([1, 2, 3].map((seq) => [`op:w:${seq}`, row(seq)] as const));
+  tail.keep(
+    "w",
+    [1, 2, 3].map((seq) => [`op:w:${seq}`, row(seq)] as const),
+  );
   expect(tail.rows().map(([name]) => name)).toEqual(["op:w:1", "op:w:2"]);
   const refuse = (): never => {
     throw new DOMException("no", "SecurityError");
   };
   const refused = new Tail({ getItem: refuse, setItem: refuse }, "catnap");
-  refused.keep([["op:w:1", row(1)]]);
+  refused.keep("w", [["op:w:1", row(1)]]);
   expect(refused.rows()).toEqual([]);
 });

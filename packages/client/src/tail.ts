@@ -1,6 +1,6 @@
 import type { OpRow } from "./outbox.ts";
 
-type Row = [string, OpRow];
+type Row = readonly [string, OpRow];
 
 /** All of a tail together; localStorage has a few megabytes for the whole origin. */
 const maxLength = 65_536;
@@ -27,17 +27,17 @@ export class Tail {
     }
   }
 
-  /** Adds rows, as many of the oldest as there is room for: of one writer, a later op without an earlier one is worth nothing. */
-  keep(rows: readonly (readonly [string, OpRow])[]): void {
-    if (rows.length === 0) return;
-    const all = [...new Map([...this.rows(), ...rows])];
+  /** Keeps these of the writer's rows, as many of the oldest as there is room for: a later op without an earlier one is worth nothing. */
+  keep(writer: string, rows: readonly (readonly [string, OpRow])[]): void {
+    const others = this.rows().filter(([, row]) => row.writer !== writer);
+    const all = [...others, ...rows];
     let [length, count] = [2, 0];
     for (const row of all) {
       length += JSON.stringify(row).length + 1;
       if (length > maxLength) break;
       count++;
     }
-    this.#set(all.slice(0, count));
+    if (all.length > 0) this.#set(all.slice(0, count));
   }
 
   /** Keeps what `test` holds for. */

@@ -42,7 +42,7 @@ export class Counters {
     this.#wentBack = true;
   }
 
-  /** A tab has died with changes that it alone had, and its siblings may have shown. */
+  /** Changes are lost of which the device's tabs may have shown something. */
   lost(device: Device): void {
     this.#unsure.add(device);
   }

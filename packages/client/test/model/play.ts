@@ -117,7 +117,8 @@ class Play {
         this.#user.act(world.tab(device), "awake");
         return;
       case "clear site data":
-        // Under running tabs, by the user.
+        // Under running tabs, by the user. What they had not sent lives on in their memory, unless a sibling passes it over.
+        if (device.tabs.some(({ session }) => session.status().pending > 0)) this.#counters.lost(device);
         await this.#clear(device);
         device.cookie = "";
         return;

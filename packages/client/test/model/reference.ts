@@ -8,6 +8,7 @@ export class Reference {
   readonly #spells: Spell[] = [];
   readonly #current = new Map<Tab, Spell>();
   readonly #ended = new Map<Device, string>();
+  readonly #dead = new Set<string | null>();
 
   changed(tab: Tab, key: Key, name: string): void {
     const { identifier, changes } = this.#follow(tab);
@@ -44,8 +45,8 @@ export class Reference {
   /** The device has wiped itself or lost its disk: what it alone held may be gone. */
   wiped = (device: Device): void => this.#doubt((one) => one.device === device);
 
-  /** The session has ended. A late first push may begin one of that name anew, which has nothing of it. */
-  died = (identifier: string): void => this.#lose((one) => one.identifier === identifier);
+  /** The session has ended. A late first push may begin one of that name anew, of which a frozen tab may think that it has not ended. */
+  died = (identifier: string): void => void this.#dead.add(identifier);
 
   /** The server has forgotten what it knew. */
   wentBack = (): void => this.#lose(() => true);
@@ -59,7 +60,7 @@ export class Reference {
     const possible = (key: Key) => this.#named(key, (one, spell) => one.early || inIt.includes(spell));
     const certain = (key: Key) =>
       this.#named(key, (one, { device, identifier: its }) =>
-        Boolean(its === identifier && !one.doubtful && (one.acked || living.has(device))),
+        Boolean(its === identifier && !this.#dead.has(its) && !one.doubtful && (one.acked || living.has(device))),
       );
     const [elements, count] = [tags as string[], Number(visits)];
     const foreign = (key: Key, names: unknown[]) => names.filter((name) => !possible(key).includes(String(name)));

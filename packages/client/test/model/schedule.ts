@@ -104,11 +104,20 @@ const acquainted: Step[] = [
   { device: 0, tab: 0, do: "meet" },
 ];
 
+/** Two tabs of a first visit that cannot learn from their disk whose browser it is, and write at once. */
+const blind = (health: Health): Step[] => [
+  { device: 0, tab: 0, do: "disk", health, writing: false },
+  { device: 0, tab: 0, do: "open" },
+  { device: 0, tab: 0, do: "visit" },
+  { device: 0, tab: 1, do: "tag" },
+];
+
+const beginnings = [[], [], [], acquainted, acquainted, blind("full"), blind("broken"), blind("stuck")];
+const longest = Math.max(...beginnings.map(({ length }) => length));
+
 /** Any schedule of up to so many steps, with one kind of trouble more than the others. */
 export const schedules = (maxLength: number): fc.Arbitrary<Step[]> => {
   const troubles = [fc.oneof(crash, restart), fc.oneof({ weight: 3, arbitrary: disk }, oneOf("kill"), close)];
-  const lists = troubles.map((much) => listsOf(stepsWith(much), maxLength - acquainted.length));
-  return fc
-    .tuple(fc.constantFrom([], [], acquainted), fc.oneof(...lists))
-    .map(([before, after]) => [...before, ...after]);
+  const lists = troubles.map((much) => listsOf(stepsWith(much), maxLength - longest));
+  return fc.tuple(fc.constantFrom(...beginnings), fc.oneof(...lists)).map(([before, after]) => [...before, ...after]);
 };
