@@ -268,7 +268,7 @@ test("while a transaction hangs the tab works from memory, and says so", async (
   await session.awake();
   const { transaction } = IDBDatabase.prototype;
   IDBDatabase.prototype.transaction = () => {
-    const hanging = { put: () => ({}), delete: () => ({}), transaction: {} };
+    const hanging = { put: () => ({}), get: () => ({}), delete: () => ({}), transaction: {} };
     return { objectStore: () => hanging } as never;
   };
   try {

@@ -16,6 +16,18 @@ async function twoDevices() {
   return { world, desk, phone, here, there };
 }
 
+test("after the user has cleared site data, a stream is the new profile's", async () => {
+  const { world, desk, here, there } = await twoDevices();
+  await desk.clear();
+  await here.session.awake();
+  await until(() => world.streams.size === 1);
+  const before = world.requests.length;
+  there.session.setValue("theme", "dark");
+  await there.session.sleep();
+  await until(() => here.session.value("theme") === "dark");
+  expect(world.requests.slice(before).map(({ path }) => path)).toEqual(["session.sync"]);
+});
+
 test("what another device writes shows within a second, without a request of this one", async () => {
   const { world, here, there } = await twoDevices();
   const before = world.requests.length;

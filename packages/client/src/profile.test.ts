@@ -111,6 +111,8 @@ test("a tab takes the browser's new profile after site data were cleared, once n
   await awake([old]);
   await sleep([old]);
   const before = mark(browser, "profile");
+  const writer = () => /"writer":"([^"]+)"/.exec(world.requests.at(-1)?.body ?? "")?.[1];
+  const first = writer();
   await browser.clear();
   await awake([browser.tab()]);
   const after = mark(browser, "profile") ?? "";
@@ -125,7 +127,58 @@ test("a tab takes the browser's new profile after site data were cleared, once n
   visit(old);
   await sleep([old]);
   expect(world.requests.at(-1)?.body).toContain(`"profile":"${after}"`);
+  // Of that profile the server knew no such writer.
+  expect(writer()).not.toBe(first);
   expect((await browser.server()).entries).toMatchObject({ visits: { value: "3" } });
+});
+
+test("what a page of another profile has left on disk goes home, and no change counts twice meanwhile", async () => {
+  const { world, browser } = open();
+  const old = browser.tab();
+  visit(old);
+  await awake([old]);
+  await sleep([old]);
+  world.fate = () => "lost";
+  visit(old);
+  await until(async () => [...(await browser.rows()).keys()].some((name) => name.startsWith("op:")));
+  old.kill();
+  browser.marks.clear();
+  await browser.put(new Map([["profile", { profile: "another-profile", nonce: "n".repeat(43) }]]));
+  const next = browser.tab({ initialSnapshot: await browser.server() });
+  visit(next);
+  world.fate = () => "answer lost";
+  next.page.leave();
+  await until(async () => (await browser.server()).entries.visits?.value === "2");
+  world.fate = () => "ok";
+  const shown: number[] = [];
+  next.session.subscribe("visits", () => shown.push(next.session.value("visits")));
+  await awake([next]);
+  await until(() => next.session.value("visits") === 3);
+  expect(Math.max(...shown)).toBe(3);
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "3" } });
+});
+
+test("what tabs write while they end a session begins one with what their siblings write, though no disk answers", async () => {
+  const { world, browser } = open();
+  const before = browser.tab();
+  visit(before);
+  await awake([before]);
+  await sleep([before]);
+  before.kill();
+  browser.marks.clear();
+  browser.marks.set(`catnap:${browser.name}:end`, (await browser.server()).identifier ?? "");
+  const release = world.hold();
+  const tabs = [1, 2].map(() => browser.tab({ surroundings: { indexedDB: disks.hanging?.() } }));
+  const awoken = awake(tabs);
+  await until(() => world.requests.filter(({ path }) => path === "session.invalidate").length === 2);
+  tabs.forEach(visit);
+  const asked = world.requests.length;
+  release();
+  await awoken;
+  await until(() => tabs.every(({ session }) => session.status().pending === 0));
+  const profiles = world.requests.slice(asked).flatMap(({ body }) => /"profile":"([^"]+)"/.exec(body)?.[1] ?? []);
+  expect(new Set(profiles).size).toBe(1);
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "2" } });
 });
 
 test("a tab that shows what its sibling waits for takes no other profile before that has come home", async () => {

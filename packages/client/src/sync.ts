@@ -152,8 +152,7 @@ export class Sync {
   hear(asked: Push, event: ChangesEvent): void {
     try {
       const since = event.ok ? event.since : this.#parts.replica.rev;
-      const isOther = asked.profile !== this.#parts.replica.profile.profile;
-      if (!this.#take({ ...asked, since }, event) || isOther) this.catchUp();
+      if (!this.#take({ ...asked, since }, event)) this.catchUp();
     } catch {
       // The session has ended, which the tab was told.
     }
@@ -240,8 +239,6 @@ export class Sync {
     const answer = await post.send(push);
     // Meanwhile the tab has put away what the answer builds on.
     if (!this.#take(push, answer)) return this.#exchange(profile, writer, ops);
-    // The profile has become another one meanwhile: what else the answer tells was not taken in.
-    if (ops.length === 0 && profile !== replica.profile.profile) this.later(0);
     // What was on disk before the server named the browser's session is of none that the browser still has.
     const named = answer.ok ? answer.identifier : null;
     if (strangers.length > 0 && named !== null && named === replica.identifier) this.#events.replaced(strangers);

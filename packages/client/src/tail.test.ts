@@ -1,5 +1,5 @@
-import { IDBFactory } from "fake-indexeddb";
-import { expect, test } from "vitest";
+import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { type Browser, open, until } from "../test/world.ts";
 import { Tail } from "./tail.ts";
 
@@ -61,8 +61,11 @@ test("what a page wrote and was hidden with, before its disk was read, outlives 
 test("what waits aside stays there until the disk has it, also where its page comes back", async () => {
   const { world, browser } = open();
   world.fate = () => "lost";
-  // Read at once, and full.
-  const { session, page, kill } = browser.tab({ surroundings: { indexedDB: undefined } });
+  const put = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(() => {
+    throw new DOMException("full", "QuotaExceededError");
+  });
+  onTestFinished(() => put.mockRestore());
+  const { session, page, kill } = browser.tab();
   session.setValue("note", "last");
   page.leave();
   await session.awake();
@@ -109,6 +112,21 @@ test("logging out in another tab leaves nothing of it, and what is not for the d
   expect(kept(browser)).not.toContain("canary");
   await other.session.invalidate();
   expect(kept(browser)).not.toContain("private-note");
+});
+
+test("logging out leaves nothing of what a page without a session has put aside", async () => {
+  const { world, browser } = open();
+  world.fate = () => "lost";
+  const { session, page, kill } = browser.tab();
+  session.setValue("note", "private-note");
+  page.leave();
+  kill();
+  expect(kept(browser)).toContain("private-note");
+  const other = browser.tab();
+  await other.session.invalidate().catch(() => undefined);
+  expect(kept(browser)).not.toContain("private-note");
+  await other.session.awake();
+  expect(other.session.hasValue("note")).toBe(false);
 });
 
 test("of more than there is room for the oldest are kept, and storage that refuses is borne", () => {

@@ -14,6 +14,7 @@ export class Counters {
   readonly #ends = new Map<Device, string>();
   /** Whose tabs do not know what is counted until they have heard of the server, all of them. */
   readonly #unsure = new Set<Device>();
+  readonly #dead = new Set<string | null>();
   #wentBack = false;
 
   /** After every step. */
@@ -42,6 +43,11 @@ export class Counters {
     this.#wentBack = true;
   }
 
+  /** The session has ended. A late first push may begin one of that name anew, of which a frozen tab may think that it has not ended. */
+  died(identifier: string): void {
+    this.#dead.add(identifier);
+  }
+
   /** Changes are lost of which the device's tabs may have shown something. */
   lost(device: Device): void {
     this.#unsure.add(device);
@@ -51,7 +57,7 @@ export class Counters {
     const identifier = identityOf(tab);
     const before = this.#shown.get(tab);
     this.#shown.delete(tab);
-    const unsure = this.#wentBack || this.#unsure.has(tab.device);
+    const unsure = this.#wentBack || this.#dead.has(identifier) || this.#unsure.has(tab.device);
     if (identifier === null || unsure) return;
     const visits = tab.session.value("visits");
     const lasts = before?.identifier === identifier && !tab.session.isExpired();

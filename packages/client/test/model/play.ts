@@ -200,7 +200,10 @@ class Play {
 
   async #observe(): Promise<void> {
     const living = await this.#world.identifiers();
-    for (const identifier of this.#living) if (!living.includes(identifier)) this.#reference.died(identifier);
+    for (const identifier of this.#living.filter((one) => !living.includes(one))) {
+      this.#reference.died(identifier);
+      this.#counters.died(identifier);
+    }
     this.#living = living;
     this.#reference.observe(this.#world);
     this.#counters.observe(this.#world);

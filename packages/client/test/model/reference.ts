@@ -45,7 +45,7 @@ export class Reference {
   /** The device has wiped itself or lost its disk: what it alone held may be gone. */
   wiped = (device: Device): void => this.#doubt((one) => one.device === device);
 
-  /** The session has ended. A late first push may begin one of that name anew, of which a frozen tab may think that it has not ended. */
+  /** The session has ended. A late first push may begin one of that name anew, which has nothing of it. */
   died = (identifier: string): void => void this.#dead.add(identifier);
 
   /** The server has forgotten what it knew. */
