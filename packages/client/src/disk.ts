@@ -119,7 +119,7 @@ export class Disk {
     try {
       return await run(this.#db ?? (await this.#open()));
     } catch (error) {
-      const { name } = error as { name?: string };
+      const { name } = (error ?? {}) as { name?: string };
       // iOS closes connections without an event; Safari loses the database process.
       if (!this.#db || (name !== "InvalidStateError" && name !== "UnknownError")) throw error;
       this.close();

@@ -8,7 +8,7 @@ import type { Shelf } from "./shelf.ts";
 
 /** How long the first awake waits for the disk before it goes on without; what the disk says later still counts. */
 const softMs = 150;
-/** How long the first changes wait for it: what it holds may be older than they, and go out after them. */
+/** How long the first changes wait for it: what it holds of dead tabs is older, and has to go out first. */
 const hardMs = 3_000;
 
 /** What the keeper tells of: ops that became frozen, notes for the app, a status that may have changed. */

@@ -266,6 +266,19 @@ test("a wipe that failed takes nothing that was written after it", async () => {
   await until(() => next.session.value("visits") === 1);
 });
 
+test("a wipe that finds nothing is done, and takes nothing that is written after it", async () => {
+  const { world, browser } = open();
+  world.fate = () => "lost";
+  const tab = browser.tab();
+  const stored = async () => [...(await browser.rows()).keys()].filter((name) => name.startsWith("op:")).length;
+  await tab.session.invalidate().catch(() => undefined);
+  expect(mark(browser, "wipe")).toBe("");
+  for (let count = 1; count <= 3; count++) {
+    visit(tab);
+    await until(async () => (await stored()) === count);
+  }
+});
+
 test("what a page puts aside while a wipe waits for the disk is the next page's", async () => {
   const { browser } = open();
   const tab = browser.tab({ surroundings: { indexedDB: disks.hanging?.() } });

@@ -45,6 +45,8 @@ export class Shelf {
   readonly #definition: AnyDefinition;
   readonly #id: (bytes: number) => string;
   readonly #migrate: Migrate | undefined;
+  /** What writes wait for. */
+  #sweeping: Promise<void> | undefined;
 
   constructor(
     disk: Disk,
@@ -172,9 +174,14 @@ export class Shelf {
     return this.#definition.keys.get(name)?.disk !== false;
   }
 
+  /** Puts and deletes, in a transaction that is begun at once; but not before a wipe that failed, which would take what comes after it. */
   async write(puts: readonly Put[], deletes: readonly string[], snapshot?: GuardedPuts): Promise<void> {
-    // A wipe that failed is to take nothing that was written after it.
-    if (this.#marks.list("wipe").length > 0) await this.#sweep();
+    if (this.#marks.list("wipe").length > 0) {
+      this.#sweeping ??= this.#sweep().finally(() => {
+        this.#sweeping = undefined;
+      });
+    }
+    if (this.#sweeping !== undefined) await this.#sweeping;
     await this.#disk.write(puts, deletes, snapshot);
   }
 
@@ -195,7 +202,8 @@ export class Shelf {
   }
 
   async #sweep(): Promise<void> {
-    if (this.#marks.list("wipe").length === 0) return;
+    const dying = this.#marks.list("wipe");
+    if (dying.length === 0) return;
     // The disk may open late. What another tab has finished by then is not done to what was written since.
     let doomed: readonly string[] | undefined;
     let profile: ProfileRow | undefined;
@@ -209,7 +217,7 @@ export class Shelf {
       // A full disk takes deletions alone; where there is localStorage, the nonce is there.
       await this.#disk.write([["profile", { ...profile, nonce }]], []).catch(() => undefined);
     }
-    for (const identifier of doomed ?? []) this.#marks.remove("wipe", identifier);
+    for (const identifier of doomed ?? dying) this.#marks.remove("wipe", identifier);
   }
 }
 

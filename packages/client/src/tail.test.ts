@@ -88,6 +88,17 @@ test("a page that left before its disk was read and comes back shows and sends w
   expect((await browser.server()).entries).toMatchObject({ visits: { value: "1" } });
 });
 
+test("what a page has put aside and saved since is aside no more when it leaves again", async () => {
+  const { browser } = open();
+  const { session, page } = await signedIn(browser);
+  session.setValue("note", "last");
+  page.hide();
+  expect(kept(browser)).toContain("last");
+  await until(async () => JSON.stringify([...(await browser.rows())]).includes("last"));
+  page.leave();
+  expect(kept(browser)).not.toContain("last");
+});
+
 test("a page that comes back keeps nothing aside", async () => {
   const { browser } = open();
   const { session, page } = await signedIn(browser);

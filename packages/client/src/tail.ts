@@ -29,15 +29,16 @@ export class Tail {
 
   /** Keeps these of the writer's rows, as many of the oldest as there is room for: a later op without an earlier one is worth nothing. */
   keep(writer: string, rows: readonly (readonly [string, OpRow])[]): void {
-    const others = this.rows().filter(([, row]) => row.writer !== writer);
-    const all = [...others, ...rows];
+    const before = this.rows();
+    const all = [...before.filter(([, row]) => row.writer !== writer), ...rows];
+    if (all.length === before.length && rows.length === 0) return;
     let [length, count] = [2, 0];
     for (const row of all) {
       length += JSON.stringify(row).length + 1;
       if (length > maxLength) break;
       count++;
     }
-    if (all.length > 0) this.#set(all.slice(0, count));
+    this.#set(all.slice(0, count));
   }
 
   /** Keeps what `test` holds for. */

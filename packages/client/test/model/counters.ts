@@ -53,6 +53,11 @@ export class Counters {
     this.#unsure.add(device);
   }
 
+  /** The tab hears later of changes whose tab is dead by then: it shows them until it knows what became of them. */
+  missed(tab: Tab): void {
+    this.#mayFall.add(tab);
+  }
+
   #look(tab: Tab): void {
     const identifier = identityOf(tab);
     const before = this.#shown.get(tab);

@@ -76,6 +76,7 @@ export class User {
           this.#counters.lost(tab.device);
           this.#world.reached.add("a tab killed with changes in memory alone");
         }
+        for (const each of tab.device.tabs) if (each.frozen) this.#counters.missed(each);
         this.#reference.killed(tab);
         this.#world.kill(tab);
     }
