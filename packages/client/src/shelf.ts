@@ -90,7 +90,7 @@ export class Shelf {
    */
   async read(isDone: (row: OpRow) => boolean, first: boolean): Promise<Rows> {
     await this.#sweep();
-    const found: (readonly [string, unknown])[] = await this.#disk.read();
+    const found = await this.#rows();
     // What a tab wrote for a session that was wiped, and did not live to hear of it.
     const dead = this.#marks.list("dead");
     const late = (row: Partial<OpRow>) => dead.includes(row.identifier ?? "");
@@ -98,9 +98,8 @@ export class Shelf {
     this.#tail.filter((row) => !isDone(row) && !late(row));
     const tail = this.#tail.rows();
     if (tail.length > 0) {
-      const rows = new Map(found);
-      const rescued = tail.filter(([name]) => !rows.has(name));
-      found.push(...rescued);
+      const rescued = tail.filter(([name]) => !found.has(name));
+      for (const [name, row] of rescued) found.set(name, row);
       const moved = new Set(tail.map(([name]) => name));
       const forget = () => this.#tail.filter((_, name) => !moved.has(name));
       void this.#disk.write(rescued, []).then(forget, () => undefined);
@@ -129,6 +128,14 @@ export class Shelf {
     profile ??= await this.#disk.claim("profile", () => this.proposal()).catch(() => this.proposal());
     // A tab that had not heard of a wipe yet may have put an older nonce back; and one that could not read may go by another.
     return { cache, ops, unusable, profile: this.#marks.agree(profile) };
+  }
+
+  /** What is on disk. Of a tail that another page moves there meanwhile one would find nothing in either place. */
+  async #rows(): Promise<Map<string, unknown>> {
+    const before = this.#tail.rows();
+    const found = new Map(await this.#disk.read());
+    const names = new Set(this.#tail.rows().map(([name]) => name));
+    return before.every(([name]) => names.has(name) || found.has(name)) ? found : this.#rows();
   }
 
   /** The entries, of which a page of another version may have left some out: then all of it has to be asked for. */

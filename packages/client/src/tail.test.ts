@@ -99,6 +99,27 @@ test("what a page has put aside and saved since is aside no more when it leaves 
   expect(kept(browser)).not.toContain("last");
 });
 
+test("a tail that another page moves to the disk, while this one reads it, is found", async () => {
+  const { world, browser } = open();
+  world.fate = () => "lost";
+  const { session, page, kill } = browser.tab();
+  session.setValue("note", "last");
+  page.leave();
+  kill();
+  const [name, row] = JSON.parse(browser.marks.get(`catnap:${browser.name}:tail`) ?? "")[0] as [string, unknown];
+  const { getAll } = IDBObjectStore.prototype;
+  const spy = vi.spyOn(IDBObjectStore.prototype, "getAll").mockImplementation(function (this: IDBObjectStore) {
+    spy.mockRestore();
+    const request = getAll.call(this as never);
+    browser.marks.set(`catnap:${browser.name}:tail`, "");
+    void browser.put(new Map([[name, row]]));
+    return request as never;
+  } as never);
+  const next = browser.tab();
+  await next.session.awake();
+  expect(next.session.value("note")).toBe("last");
+});
+
 test("a page that comes back keeps nothing aside", async () => {
   const { browser } = open();
   const { session, page } = await signedIn(browser);
