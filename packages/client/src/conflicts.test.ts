@@ -153,6 +153,29 @@ test("a page says of no more notes that it heard them than can wait, and of each
   expect(pushes.map(({ heard = [] }) => heard.length)).toEqual([8, 0, 0]);
 });
 
+test("what was heard is said with changes of one's own profile alone, whose notes the server keeps together", async () => {
+  const { world, browser } = open();
+  const tab = browser.tab();
+  tab.session.setValue("note", "x");
+  await tab.session.awake();
+  await tab.session.sleep();
+  world.fate = () => "lost";
+  tab.session.setValue("note", "y");
+  await until(async () => [...(await browser.rows()).keys()].some((name) => name.startsWith("op:")));
+  tab.kill();
+  const rows = await browser.rows();
+  await browser.put(new Map([["cache", { ...(rows.get("cache") as object), heard: ["ancestor/1"] }]]));
+  browser.marks.set(`catnap:${browser.name}:profile`, "another-profile");
+  world.fate = () => "ok";
+  const next = browser.tab();
+  await next.session.awake();
+  next.session.setValue("note", "z");
+  await next.session.sleep();
+  const heard = world.requests.filter(({ body }) => body.includes("ancestor/1"));
+  expect(heard.length).toBeGreaterThan(0);
+  expect(heard.every(({ body }) => body.includes("another-profile"))).toBe(true);
+});
+
 test("without localStorage the disk tells the next page what was heard", async () => {
   const { browser } = open();
   const second = { name: "other device", surroundings: { localStorage: undefined } };

@@ -8,7 +8,7 @@ import type { Shelf } from "./shelf.ts";
 
 /** How long the first awake waits for the disk before it goes on without; what the disk says later still counts. */
 const softMs = 150;
-/** How long the first changes wait for it: what it holds of dead tabs is older, and has to go out first. */
+/** How long the first changes wait for it: without localStorage it alone knows profile and numbers. */
 const hardMs = 3_000;
 
 /** What the keeper tells of: ops that became frozen, notes for the app, a status that may have changed. */
@@ -141,11 +141,17 @@ export class Keeper {
 
   #freeze(): void {
     const { outbox } = this.#replica;
-    const fresh = [...outbox.own.values()].filter((op) => !outbox.isFrozen(op));
-    if (fresh.length > 0) {
+    const fresh = () => [...outbox.own.values()].filter((op) => !outbox.isFrozen(op));
+    const [first] = fresh();
+    if (first) {
       this.agree();
-      outbox.freeze(fresh);
-      this.#events.frozen(fresh);
+      // Other tabs' changes are older, though neither the disk nor they may have told of them.
+      outbox.clock = Math.max(outbox.clock, this.#shelf.clock);
+      if (first.seq <= this.#shelf.clock) outbox.renumber();
+      this.#shelf.clock = outbox.clock;
+      const ops = fresh();
+      outbox.freeze(ops);
+      this.#events.frozen(ops);
     }
     this.save();
   }
@@ -170,9 +176,10 @@ export class Keeper {
     const before = new Set(this.#replica.memory.all());
     const reading = {};
     this.#reading = reading;
+    const { outbox } = this.#replica;
+    const isDone = ({ op, writer }: OpRow) =>
+      writer === this.#replica.writer ? !outbox.own.has(op.seq) : outbox.isDecided({ ...op, writer });
     try {
-      const { outbox } = this.#replica;
-      const isDone = (row: OpRow) => row.writer === this.#replica.writer && !outbox.own.has(row.op.seq);
       const rows = await this.#shelf.read(isDone, !this.#loaded);
       if (this.#reading !== reading) return;
       this.#belong(rows.profile);
@@ -195,7 +202,10 @@ export class Keeper {
       } else if (names.length > 0) void this.#shelf.write([], names).catch(() => undefined);
     } catch {
       // Works from memory; the next write or awake tries again.
-      if (this.#reading === reading) this.#loading = undefined;
+      if (this.#reading === reading) {
+        this.#loading = undefined;
+        if (!this.#loaded) this.#replica.find(this.#shelf.aside(isDone));
+      }
     }
     if (this.#reading === reading) this.#reading = undefined;
     this.#events.pulse();

@@ -172,6 +172,17 @@ test("a link that streams is bypassed when the cookie is due", async () => {
   expect((await browser.server()).identifier).toBeNull();
 });
 
+test("a page that comes back and writes at once is awake", async () => {
+  const { browser } = open();
+  const { session, page } = browser.tab();
+  await session.awake();
+  page.leave();
+  page.document.visibilityState = "visible";
+  page.fire("pageshow");
+  session.setValue("note", "back");
+  await until(() => session.status().state === "synced");
+});
+
 test("close ends listeners, timers and the channel", async () => {
   const { world, browser } = open();
   const { session, page } = browser.tab();

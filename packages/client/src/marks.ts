@@ -48,7 +48,16 @@ export class Marks {
     this.#set(what, nonce);
   }
 
-  /** Profile and nonce as the browser's tabs have them; from the first tab that has to know on, as that one proposes. */
+  /** The highest number that the browser's tabs have given: who cannot read the disk goes on from there. */
+  get clock(): number {
+    return Number(this.#get("clock")) || 0;
+  }
+
+  set clock(seq: number) {
+    this.#set("clock", String(seq));
+  }
+
+  /** Profile and nonce as the browser's tabs have them: as the first one that had to know has proposed. */
   agree(proposed: ProfileRow): ProfileRow {
     const agreed = { profile: this.get("profile") || proposed.profile, nonce: this.get("nonce") || proposed.nonce };
     // Without localStorage the disk alone can tell them, whose word counts each time that it is read.

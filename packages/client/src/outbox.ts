@@ -80,18 +80,18 @@ export class Outbox {
   /** Shows another tab's op, unless it is decided already. */
   hear(op: Pending): void {
     this.clock = Math.max(this.clock, op.seq);
-    if (!this.#isDecided(op)) this.#memory.add(op);
+    if (!this.isDecided(op)) this.#memory.add(op);
   }
 
   /**
-   * Takes over the rows of other page loads, in place of those found before. Of those of another profile than `own`, no answer
-   * tells what is decided but to who sends them: they show when they have come home.
+   * Takes over the rows of other page loads, in place of those found before. What is decided of another profile than `own`,
+   * only whoever sends it is told: it shows when it has come home.
    */
   adopt(rows: readonly OpRow[], own: string): void {
     this.others.clear();
     for (const { profile, writer, op } of rows) {
       const pending = { ...op, writer };
-      if (this.#isDecided(pending)) {
+      if (this.isDecided(pending)) {
         this.#stale.push(rowName(pending));
         continue;
       }
@@ -100,6 +100,15 @@ export class Outbox {
       box.ops.push(pending);
       this.others.set(writer, box);
     }
+  }
+
+  isDecided({ writer, seq }: Pending): boolean {
+    return seq <= (this.#decided.get(writer) ?? 0);
+  }
+
+  /** What waits to be sent and is not shown, since it is of another profile than `own`. */
+  unseen(own: string): Pending[] {
+    return [...this.others.values()].flatMap(({ profile, ops }) => (profile === own ? [] : ops));
   }
 
   /**
@@ -167,10 +176,6 @@ export class Outbox {
     this.saved.clear();
     this.#decided.clear();
     this.#stale = [];
-  }
-
-  #isDecided({ writer, seq }: Pending): boolean {
-    return seq <= (this.#decided.get(writer) ?? 0);
   }
 
   #add(op: Pending): void {

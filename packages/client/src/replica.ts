@@ -109,9 +109,6 @@ export class Replica {
   merge({ cache, ops, unusable }: Omit<Rows, "profile">, before: ReadonlySet<Pending>): Rows["unusable"] {
     const { memory, outbox } = this;
     if (this.identifier === null && !this.#blank && cache?.identifier) this.adopt(cache.identifier);
-    this.strangers = ops.filter(({ identifier }) => identifier !== null && identifier !== this.identifier);
-    const ours = ({ identifier, writer }: OpRow) =>
-      writer !== this.writer && (identifier === null || identifier === this.identifier);
     outbox.clock = Math.max(outbox.clock, cache?.clock ?? 0);
     // Of the session at hand, unless its time seems to be over.
     const own =
@@ -124,13 +121,37 @@ export class Replica {
     if (own && (newer || own.rev > 0)) this.#decide(own.decided);
     for (const name of own?.heard ?? []) this.heard.add(name);
     outbox.recount(new Set(ops.filter(({ writer }) => writer === this.writer).map(({ op }) => op.seq)));
-    outbox.adopt(ops.filter(ours), this.profile.profile);
+    this.#find(ops);
     // Known before, and not on disk: on their way there, or decided while this tab did not listen.
     for (const op of memory.all()) if (op.writer !== this.writer && before.has(op)) this.#doubted.add(op);
     outbox.renumber();
     if (newer) this.apply({ ...nothing, ...own, reset: true });
     this.memory.settle();
-    return unusable.filter(ours);
+    return unusable.filter((row) => this.#isOurs(row));
+  }
+
+  /** Takes over what pages have left, where the disk cannot tell what else there is. */
+  find(rows: readonly OpRow[]): void {
+    this.#find(rows);
+    this.outbox.renumber();
+    this.memory.settle();
+  }
+
+  #find(rows: readonly OpRow[]): void {
+    this.strangers = rows.filter(({ identifier }) => identifier !== null && identifier !== this.identifier);
+    this.outbox.adopt(
+      rows.filter((row) => this.#isOurs(row)),
+      this.profile.profile,
+    );
+  }
+
+  #isOurs({ identifier, writer }: OpRow): boolean {
+    return writer !== this.writer && (identifier === null || identifier === this.identifier);
+  }
+
+  /** How many changes of this browser the server has not acknowledged. */
+  get pending(): number {
+    return this.memory.pending() + this.outbox.unseen(this.profile.profile).length;
   }
 
   get doubted(): ReadonlySet<Pending> {
@@ -160,7 +181,7 @@ export class Replica {
 
   /**
    * Is of this profile from here on, and begins under this nonce; but not while it shows what others know, or sends, under
-   * the one at hand. After its data were cleared a browser has another profile, of which the tab is as a new writer.
+   * the one at hand. After its data were cleared a browser has another profile, to which the tab belongs as a new writer.
    */
   belong(profile: ProfileRow): void {
     const pending = this.memory.all();
@@ -198,7 +219,7 @@ export class Replica {
       since: this.since,
       acked: own ? this.#acked : 0,
       ...(sent.length === 0 && this.since > 0 ? { checksum: checksum(this.#definition, this.memory.values()) } : {}),
-      ...(this.heard.size > 0 ? { heard: this.#heardLately() } : {}),
+      ...(this.heard.size > 0 && profile === this.profile.profile ? { heard: this.#heardLately() } : {}),
       ...(own && retire.length > 0 ? { retire } : {}),
       ...(this.identifier === null ? { nonce: this.profile.nonce } : {}),
     };
@@ -301,7 +322,9 @@ export class Replica {
   }
 
   /** The latest unacknowledged change of each key, decoded. */
-  unsent(ops: readonly Op[] = this.memory.all()): { key: string; value: unknown }[] {
+  unsent(
+    ops: readonly Op[] = [...this.outbox.unseen(this.profile.profile), ...this.memory.all()],
+  ): { key: string; value: unknown }[] {
     const latest = new Map<string, Op>();
     for (const op of ops) latest.set(op.key, op);
     return [...latest.values()].map(({ key, value }) => ({

@@ -45,8 +45,6 @@ export class Shelf {
   readonly #definition: AnyDefinition;
   readonly #id: (bytes: number) => string;
   readonly #migrate: Migrate | undefined;
-  /** What writes wait for. */
-  #sweeping: Promise<void> | undefined;
 
   constructor(
     disk: Disk,
@@ -83,9 +81,31 @@ export class Shelf {
     return this.#marks.agree(proposed);
   }
 
+  /** The highest number that the browser's tabs have given, as far as they could tell each other. */
+  get clock(): number {
+    return this.#marks.clock;
+  }
+
+  set clock(seq: number) {
+    this.#marks.clock = seq;
+  }
+
+  /** What pages have put aside, but for what is done: all that there is where the disk fails. */
+  aside(isDone: (row: OpRow) => boolean): OpRow[] {
+    const dead = this.#marks.list("dead");
+    this.#tail.filter((row) => !isDone(row) && !dead.includes(row.identifier ?? ""));
+    return this.#tail.rows().flatMap(([, row]) => {
+      try {
+        return [{ ...row, op: this.#fitOp(row.op) }];
+      } catch {
+        return []; // a later page may read the disk, and tell the app
+      }
+    });
+  }
+
   /**
-   * Finishes what wiping was interrupted, then reads all rows at once, with the tails of pages, but for what is of no more
-   * use there. Changes that do not fit are left behind by older versions of the app when the page reads for the `first` time; what
+   * Finishes what wiping was interrupted, then reads all rows at once, with the tails of pages, except what is done. Changes
+   * that do not fit are left behind by older versions of the app when the page reads for the `first` time; what
    * comes later is a newer page's, which sends it itself.
    */
   async read(isDone: (row: OpRow) => boolean, first: boolean): Promise<Rows> {
@@ -183,13 +203,10 @@ export class Shelf {
 
   /** Puts and deletes, in a transaction that is begun at once; but not before a wipe that failed, which would take what comes after it. */
   async write(puts: readonly Put[], deletes: readonly string[], snapshot?: GuardedPuts): Promise<void> {
-    if (this.#marks.list("wipe").length > 0) {
-      this.#sweeping ??= this.#sweep().finally(() => {
-        this.#sweeping = undefined;
-      });
-    }
-    if (this.#sweeping !== undefined) await this.#sweeping;
-    await this.#disk.write(puts, deletes, snapshot);
+    const wiped = this.#marks.get("wiped");
+    while (this.#marks.list("wipe").length > 0) await this.#sweep();
+    // What was wiped while it waited is not to come back.
+    if (this.#marks.get("wiped") === wiped) await this.#disk.write(puts, deletes, snapshot);
   }
 
   /** Puts a writer's rows aside, at once, since the page ends. */
@@ -197,10 +214,10 @@ export class Shelf {
     this.#tail.keep(writer, rows);
   }
 
-  /** Deletes what is bound to a session, `"*"` for all; a mark that is set first lets the next start finish it. */
-  wipe(identifier: string): Promise<void> {
-    this.#marks.add("wipe", identifier);
-    this.#tail.filter((row) => !isOf([identifier], row));
+  /** Deletes what is bound to a session, or, by a name that begins with `*`, all; a mark that is set first lets the next start finish it. */
+  wipe(what: string): Promise<void> {
+    this.#marks.add("wipe", what);
+    this.#tail.filter((row) => !isOf([what], row));
     return this.#sweep();
   }
 
@@ -224,11 +241,11 @@ export class Shelf {
       // A full disk takes deletions alone; where there is localStorage, the nonce is there.
       await this.#disk.write([["profile", { ...profile, nonce }]], []).catch(() => undefined);
     }
-    for (const identifier of doomed ?? dying) this.#marks.remove("wipe", identifier);
+    for (const what of doomed ?? dying) this.#marks.remove("wipe", what);
   }
 }
 
-/** Whether a row is of one of these sessions, `"*"` for any. */
-function isOf(sessions: readonly string[], { identifier }: Pick<Partial<OpRow>, "identifier">): boolean {
-  return sessions.includes("*") || Boolean(identifier && sessions.includes(identifier));
+/** Whether one of these wipes takes a row. */
+function isOf(wipes: readonly string[], { identifier }: Pick<Partial<OpRow>, "identifier">): boolean {
+  return wipes.some((what) => what.startsWith("*") || what === identifier);
 }

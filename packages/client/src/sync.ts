@@ -126,7 +126,7 @@ export class Sync {
   wonder(): void {
     this.#wondering ??= setTimeout(() => {
       this.#wondering = undefined;
-      if (this.#parts.replica.memory.pending() > 0) this.attempt();
+      if (this.#parts.replica.pending > 0) this.attempt();
     }, wonderMs);
   }
 
@@ -174,7 +174,6 @@ export class Sync {
     this.#events.before();
     await keeper.load();
     const doubted = new Set(replica.doubted);
-    // What the disk holds of dead tabs goes out first.
     if (!replica.spoke && replica.outbox.own.size > 0) await keeper.settled();
     this.#renew();
     try {
@@ -189,8 +188,7 @@ export class Sync {
         await this.#exchange(profile, writer, replica.outbox.opsOf(writer));
       }
       const { forced } = this;
-      keeper.agree();
-      await this.#exchange(replica.profile.profile, replica.writer, [...replica.outbox.own.values()]);
+      await this.#exchangeOwn();
       replica.dropDoubted(doubted);
       if (forced) this.forced = false;
       this.failures = 0;
@@ -230,6 +228,17 @@ export class Sync {
     if (answer.identifier === null || asked - age > time) return null;
     marks.add("dead", answer.identifier);
     return answer.identifier;
+  }
+
+  /** Anew where the tab has become another profile's meanwhile, or begins another session: then nothing was taken in. */
+  async #exchangeOwn(): Promise<void> {
+    const { replica, keeper } = this.#parts;
+    const ops = [...replica.outbox.own.values()];
+    if (ops.length > 0) keeper.agree();
+    const { profile, nonce } = replica.profile;
+    await this.#exchange(profile, replica.writer, ops);
+    const now = replica.profile;
+    if (now.profile !== profile || (replica.identifier === null && now.nonce !== nonce)) await this.#exchangeOwn();
   }
 
   async #exchange(profile: string, writer: string, ops: readonly Pending[]): Promise<void> {

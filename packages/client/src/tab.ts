@@ -108,7 +108,7 @@ export class Tab implements SessionHome {
       wiped: (wipe) => this.#wiper.heard(wipe),
       changed: () => {
         this.#keeper.save();
-        if (this.#awake && replica.memory.pending() > 0) this.#sync.wonder();
+        if (this.#awake && replica.pending > 0) this.#sync.wonder();
         this.pulse();
       },
     });
@@ -194,7 +194,7 @@ export class Tab implements SessionHome {
   }
 
   isDirty(): boolean {
-    return this.#sync.forced || this.#replica.memory.pending() > 0;
+    return this.#sync.forced || this.#replica.pending > 0;
   }
 
   setDirty(dirty: boolean): void {
@@ -214,6 +214,7 @@ export class Tab implements SessionHome {
   async awake(): Promise<void> {
     this.#comeBack();
     this.#awake = true;
+    this.#leaving = false;
     this.#sync.refresh();
     this.#tabs.open();
     this.#keeper.refresh();
@@ -269,10 +270,11 @@ export class Tab implements SessionHome {
 
   /** Works out the status, and tells when it changed. */
   pulse(): void {
-    this.#wiper.meet();
+    // Siblings tell those of their own session alone what they wait for.
+    if (this.#wiper.meet()) this.#tabs.tell({ kind: "hello" });
     // A hidden page may be awake, to send what waits; but it costs no connection.
     this.#live?.follow(this.#awake && this.#parts.visible() ? this.#replica.identifier : null);
-    const pending = this.#replica.memory.pending();
+    const { pending } = this.#replica;
     const { storage } = this.#parts.shelf;
     let state: Status["state"] = this.#awake ? "synced" : "asleep";
     if (pending > 0) state = "dirty";

@@ -169,6 +169,16 @@ test("messages of another session, or of another profile, are ignored", async ()
   foreign.close();
 });
 
+test("a page that meets the session hears of changes that no disk holds", async () => {
+  const { world, browser, a } = await twoTabs();
+  world.fate = () => "lost";
+  a.session.setValue("pin", "1234");
+  await a.session.sleep().catch(() => undefined);
+  const c = browser.tab();
+  await c.session.awake();
+  await until(() => c.session.value("pin", "") === "1234");
+});
+
 test("a living sibling's writer is not retired", async () => {
   const { world, a, b } = await twoTabs();
   world.fate = () => "lost";

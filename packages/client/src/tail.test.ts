@@ -120,6 +120,23 @@ test("a tail that another page moves to the disk, while this one reads it, is fo
   expect(next.session.value("note")).toBe("last");
 });
 
+test("what a page without a disk has put aside, the next one without a disk sends, and puts away", async () => {
+  const { world, browser } = open();
+  const disk = { surroundings: { indexedDB: undefined } };
+  world.fate = () => "lost";
+  const { session, page, kill } = browser.tab(disk);
+  session.update("visits", (visits) => visits + 1);
+  page.leave();
+  kill();
+  world.fate = () => "ok";
+  const next = browser.tab(disk);
+  await next.session.awake();
+  await until(async () => (await browser.server()).entries.visits?.value === "1");
+  expect([next.session.value("visits"), next.session.status().pending]).toEqual([1, 0]);
+  await next.session.awake();
+  expect(kept(browser)).not.toContain("visits");
+});
+
 test("a page that comes back keeps nothing aside", async () => {
   const { browser } = open();
   const { session, page } = await signedIn(browser);
@@ -159,6 +176,22 @@ test("logging out leaves nothing of what a page without a session has put aside"
   expect(kept(browser)).not.toContain("private-note");
   await other.session.awake();
   expect(other.session.hasValue("note")).toBe(false);
+});
+
+test("what comes aside after its session was ended here is put away, also where no disk can be read", async () => {
+  const { browser } = open();
+  const { session, page } = await signedIn(browser);
+  session.setValue("note", "private-note");
+  page.leave();
+  const name = `catnap:${browser.name}:tail`;
+  const aside = browser.marks.get(name) ?? "";
+  expect(aside).toContain("private-note");
+  await session.invalidate().catch(() => undefined);
+  // By a page that did not live to hear of it.
+  browser.marks.set(name, aside);
+  const next = browser.tab({ surroundings: { indexedDB: undefined } });
+  await next.session.awake();
+  expect([next.session.hasValue("note"), kept(browser).includes("private-note")]).toEqual([false, false]);
 });
 
 test("of more than there is room for the oldest are kept, and storage that refuses is borne", () => {

@@ -45,7 +45,8 @@ export class Wiper {
     marks.set("nonce", nonce);
     if (what === "*") marks.set("wiped", nonce);
     if (replica.identifier !== null) marks.add("dead", replica.identifier);
-    const wiped = shelf.wipe(what);
+    // Two wipes of everything are two: the end of the first is not that of the second.
+    const wiped = shelf.wipe(what === "*" ? `*${nonce}` : what);
     this.#events.wiped({ what, nonce });
     this.leave(nonce);
     wiped.catch(() => undefined); // the mark stays, and the next start finishes it
@@ -76,15 +77,16 @@ export class Wiper {
     this.#events.forget(nonce);
   }
 
-  /** The browser has a session: the nonce that may have begun it is put away, before it could begin another. */
-  meet(): void {
+  /** The browser has a session: the nonce that may have begun it is put away, before it could begin another. Says whether it is news. */
+  meet(): boolean {
     const { replica, marks, shelf } = this.#parts;
     const { identifier } = replica;
-    if (identifier === null || identifier === this.#met) return;
+    if (identifier === null || identifier === this.#met) return false;
     this.#met = identifier;
     const nonce = marks.successor(identifier, () => shelf.nonce());
     this.#known.add(nonce);
     replica.renew(nonce);
+    return true;
   }
 
   /** The nonce under which the browser goes on, all tabs alike, since this one is of no use any more. */
