@@ -66,7 +66,7 @@ test("whatever is lost, doubled or killed, every change that was on disk is in t
       const quiet = () =>
         tabs.every(({ session }) => session.status().state === "synced") &&
         JSON.stringify(views()) === JSON.stringify(agreed);
-      for (let patience = 400; patience > 0 && !quiet(); patience--) {
+      for (let patience = 4000; patience > 0 && !quiet(); patience--) {
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
       expect(await truth()).toEqual([counted, added]);
