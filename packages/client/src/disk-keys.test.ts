@@ -46,6 +46,47 @@ test("what other tabs show of it comes through memory alone", async () => {
   expect(await onDisk(browser)).not.toContain("canary");
 });
 
+test("a change that is in memory alone is not passed over by what another page finds on disk", async () => {
+  const { world, browser } = open();
+  const a = browser.tab();
+  await a.session.awake();
+  a.session.setValue("note", "start");
+  await a.session.sleep();
+  world.fate = () => "lost";
+  a.session.setValue("pin", "1234");
+  a.session.setValue("note", "later");
+  a.page.leave();
+  await until(async () => (await onDisk(browser)).includes("later"));
+  world.fate = () => "ok";
+  const b = browser.tab();
+  await b.session.awake();
+  expect((await browser.server()).entries.note?.value).toBe('"later"');
+  a.page.document.visibilityState = "visible";
+  a.page.fire("pageshow");
+  await until(() => a.session.status().state === "synced");
+  expect((await browser.server()).entries).toMatchObject({ note: { value: '"later"' }, pin: { value: '"1234"' } });
+  await until(() => b.session.value("pin", "") === "1234");
+});
+
+test("a page that goes sends what is in memory alone, too", async () => {
+  const { world, browser } = open();
+  const { session, page, kill } = browser.tab();
+  await session.awake();
+  session.setValue("note", "start");
+  await session.sleep();
+  session.setValue("pin", "1234");
+  session.setValue("note", "last");
+  const before = world.requests.length;
+  page.leave();
+  kill();
+  const sent = world.requests.slice(before);
+  expect(sent.map(({ keepalive, body }) => [keepalive, body.includes("1234"), body.includes("last")])).toEqual([
+    [true, false, true],
+    [true, true, false],
+  ]);
+  await until(async () => (await browser.server()).entries.pin?.value === '"1234"');
+});
+
 test("a page goes on from the numbers of changes that never rested on disk", async () => {
   const world = createWorld();
   const browser = world.browser();

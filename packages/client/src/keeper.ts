@@ -178,7 +178,7 @@ export class Keeper {
     this.#reading = reading;
     const { outbox } = this.#replica;
     const isDone = ({ op, writer }: OpRow) =>
-      writer === this.#replica.writer ? !outbox.own.has(op.seq) : outbox.isDecided({ ...op, writer });
+      this.#replica.isMine(writer) ? !outbox.own.has(op.seq) : outbox.isDecided({ ...op, writer });
     try {
       const rows = await this.#shelf.read(isDone, !this.#loaded);
       if (this.#reading !== reading) return;

@@ -106,6 +106,11 @@ export class Outbox {
     return seq <= (this.#decided.get(writer) ?? 0);
   }
 
+  /** Own ops under one of this page load's names. */
+  ownOf(writer: string): Pending[] {
+    return [...this.own.values()].filter((op) => op.writer === writer);
+  }
+
   /** What waits to be sent and is not shown, since it is of another profile than `own`. */
   unseen(own: string): Pending[] {
     return [...this.others.values()].flatMap(({ profile, ops }) => (profile === own ? [] : ops));

@@ -2,6 +2,7 @@ import {
   type AnyDefinition,
   checksum,
   decode,
+  type Key,
   maxOpsPerPush,
   type Op,
   type Push,
@@ -74,6 +75,23 @@ export class Replica {
     this.facts = this.#unknown();
   }
 
+  /**
+   * The name under which the same page load makes changes that touch no disk: who finds rows of `writer` there has all that
+   * came before them, and passes nothing over.
+   */
+  get diskless(): string {
+    return `${this.writer}_`;
+  }
+
+  writerOf(key: Key): string {
+    return key.disk ? this.writer : this.diskless;
+  }
+
+  /** Whether this page load makes changes under that name. */
+  isMine(writer: string): boolean {
+    return writer === this.writer || writer === this.diskless;
+  }
+
   /** The revision that this tab can be told the difference to. */
   get since(): number {
     return this.#hidden ? 0 : this.rev;
@@ -123,7 +141,7 @@ export class Replica {
     outbox.recount(new Set(ops.filter(({ writer }) => writer === this.writer).map(({ op }) => op.seq)));
     this.#find(ops);
     // Known before, and not on disk: on their way there, or decided while this tab did not listen.
-    for (const op of memory.all()) if (op.writer !== this.writer && before.has(op)) this.#doubted.add(op);
+    for (const op of memory.all()) if (!this.isMine(op.writer) && before.has(op)) this.#doubted.add(op);
     outbox.renumber();
     if (newer) this.apply({ ...nothing, ...own, reset: true });
     this.memory.settle();
@@ -146,7 +164,7 @@ export class Replica {
   }
 
   #isOurs({ identifier, writer }: OpRow): boolean {
-    return writer !== this.writer && (identifier === null || identifier === this.identifier);
+    return !this.isMine(writer) && (identifier === null || identifier === this.identifier);
   }
 
   /** How many changes of this browser the server has not acknowledged. */
@@ -185,7 +203,7 @@ export class Replica {
    */
   belong(profile: ProfileRow): void {
     const pending = this.memory.all();
-    if (pending.some((op) => op.writer !== this.writer || this.outbox.isFrozen(op))) return;
+    if (pending.some((op) => !this.isMine(op.writer) || this.outbox.isFrozen(op))) return;
     if (!this.spoke) this.profile = profile;
     else if (profile.profile !== this.profile.profile && pending.length === 0) {
       this.profile = { ...this.profile, profile: profile.profile };

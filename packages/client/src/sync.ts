@@ -133,14 +133,16 @@ export class Sync {
   /** Sends what the server has not acknowledged, once: synchronously, since the page may be gone in a moment. */
   sendLast(): void {
     const { replica, post, marks } = this.#parts;
-    const ops = [...replica.outbox.own.values()];
-    const last = ops.at(-1)?.seq ?? 0;
+    const last = [...replica.outbox.own.keys()].at(-1) ?? 0;
     this.#renew();
     if (last <= this.#lastSent || marks.list("end").length > 0) return;
     this.#lastSent = last;
-    const sent = post.sendLast(replica.push(replica.profile.profile, replica.writer, ops));
-    // It may never be answered; the next awake finds out what became of it.
-    sent?.answer.then((answer) => this.#take(sent.push, answer)).catch(() => undefined);
+    for (const writer of [replica.writer, replica.diskless]) {
+      const ops = replica.outbox.ownOf(writer);
+      const sent = ops.length > 0 && post.sendLast(replica.push(replica.profile.profile, writer, ops));
+      // It may never be answered; the next awake finds out what became of it.
+      if (sent) sent.answer.then((answer) => this.#take(sent.push, answer)).catch(() => undefined);
+    }
   }
 
   /** The session that is made, or was made, under this nonce is to end, as soon as an answer names it. */
@@ -233,10 +235,13 @@ export class Sync {
   /** Anew where the tab has become another profile's meanwhile, or begins another session: then nothing was taken in. */
   async #exchangeOwn(): Promise<void> {
     const { replica, keeper } = this.#parts;
-    const ops = [...replica.outbox.own.values()];
-    if (ops.length > 0) keeper.agree();
+    const { outbox } = replica;
+    if (outbox.own.size > 0) keeper.agree();
     const { profile, nonce } = replica.profile;
-    await this.#exchange(profile, replica.writer, ops);
+    const diskless = outbox.ownOf(replica.diskless);
+    if (diskless.length > 0) await this.#exchange(profile, replica.diskless, diskless);
+    const ops = outbox.ownOf(replica.writer);
+    if (ops.length > 0 || diskless.length === 0) await this.#exchange(profile, replica.writer, ops);
     const now = replica.profile;
     if (now.profile !== profile || (replica.identifier === null && now.nonce !== nonce)) await this.#exchangeOwn();
   }
@@ -252,8 +257,8 @@ export class Sync {
     const named = answer.ok ? answer.identifier : null;
     if (strangers.length > 0 && named !== null && named === replica.identifier) this.#events.replaced(strangers);
     for (const retired of push.retire ?? []) replica.retired.delete(retired);
-    const own = writer === replica.writer;
-    const left = own ? [...replica.outbox.own.values()] : replica.outbox.opsOf(writer);
+    const own = replica.isMine(writer);
+    const left = own ? replica.outbox.ownOf(writer) : replica.outbox.opsOf(writer);
     const first = push.ops[0]?.seq;
     if (first !== undefined && left[0]?.seq === first && replica.isOwn(push)) {
       throw new SessionError("CONFLICT", "The server took none of the changes: they are kept and sent again");

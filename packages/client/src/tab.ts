@@ -176,8 +176,7 @@ export class Tab implements SessionHome {
     if (!this.#awake) this.#comeBack();
     // What was only put away meanwhile is to be deleted all the same.
     if (before === encoded && memory.get(key.name) === encoded) return;
-    const { writer } = this.#replica;
-    outbox.write(key, encoded, writer);
+    outbox.write(key, encoded, this.#replica.writerOf(key));
     if (this.#keeper.soon()) {
       if (this.#leaving) queueMicrotask(() => this.depart(false));
       else this.#sync.idle(this.#parts.idleMs);
@@ -299,7 +298,7 @@ export class Tab implements SessionHome {
   }
 
   #ended(code: Expired["code"]): void {
-    const { identifier, outbox, writer, profile } = this.#replica;
+    const { identifier, outbox, writer, diskless, profile } = this.#replica;
     const unsent = this.#replica.unsent();
     if (code === "SESSION_EXPIRED") {
       // The ops stay on disk, for the case that this very session comes back; its values do not.
@@ -308,7 +307,7 @@ export class Tab implements SessionHome {
       this.#forget(profile.nonce, this.now());
     } else if (identifier === null) {
       // It was met by what this tab alone had sent: siblings may be in another by now.
-      outbox.acknowledge(writer, outbox.clock);
+      for (const name of [writer, diskless]) outbox.acknowledge(name, outbox.clock);
       this.#keeper.save();
       this.#wiper.leave(this.#wiper.nonceAfter(profile.nonce));
     } else this.#wiper.wipe(identifier);
