@@ -1,7 +1,10 @@
 import { entries, type UseStore } from "idb-keyval";
 
 const table = "catnap";
-/** How long a database may take to open, or to do anything, before the tab says that it works from memory; one that does not open is asked once more. */
+/**
+ * How long a database may take to open, or for a transaction, before the tab says that it works from memory; one that does
+ * not open is asked once more.
+ */
 const patienceMs = 3_000;
 /** At most so long after the last time. */
 const longestMs = 60_000;

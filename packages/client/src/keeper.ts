@@ -177,6 +177,8 @@ export class Keeper {
     const reading = {};
     this.#reading = reading;
     const { outbox } = this.#replica;
+    const waiting = outbox.others.size;
+    let failed = false;
     const isDone = ({ op, writer }: OpRow) =>
       this.#replica.isMine(writer) ? !outbox.own.has(op.seq) : outbox.isDecided({ ...op, writer });
     try {
@@ -202,6 +204,7 @@ export class Keeper {
       } else if (names.length > 0) void this.#shelf.write([], names).catch(() => undefined);
     } catch {
       // Works from memory; the next write or awake tries again.
+      failed = true;
       if (this.#reading === reading) {
         this.#loading = undefined;
         if (!this.#loaded) this.#replica.find(this.#shelf.aside(isDone));
@@ -209,6 +212,8 @@ export class Keeper {
     }
     if (this.#reading === reading) this.#reading = undefined;
     this.#events.pulse();
-    if (this.#replica.outbox.others.size > 0 || this.#replica.doubted.size > 0) this.#events.found();
+    // A disk that fails is asked with every round: what it has left is news once.
+    if (outbox.others.size > (failed ? waiting : 0) || (!failed && this.#replica.doubted.size > 0))
+      this.#events.found();
   }
 }

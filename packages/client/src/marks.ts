@@ -21,7 +21,7 @@ export class Marks {
     this.#prefix = `catnap:${name}:`;
   }
 
-  /** `wipe`: rows still to be deleted. `end`: sessions that the server still has to be told of; `*` and a time stand for the one that the browser had then. `dead`: the last few that were wiped. `parked`: the last few that expired, of which the app has what was unsent. `heard`: the last few notes that the app was told of. */
+  /** `wipe`: of which sessions rows are still to be deleted; `*` and a nonce stand for all that there was before that. `end`: sessions that the server still has to be told of; `*` and a time stand for the one that the browser had then. `dead`: the last few that were wiped. `parked`: the last few that expired, of which the app has what was unsent. `heard`: the last few notes that the app was told of. */
   list(what: Listed): string[] {
     return (this.#get(what) ?? "").split(" ").filter(Boolean);
   }

@@ -214,7 +214,7 @@ export class Shelf {
     this.#tail.keep(writer, rows);
   }
 
-  /** Deletes what is bound to a session, or, by a name that begins with `*`, all; a mark that is set first lets the next start finish it. */
+  /** Deletes what is bound to a session, or, where it begins with `*`, all; a mark that is set first lets the next start finish it. */
   wipe(what: string): Promise<void> {
     this.#marks.add("wipe", what);
     this.#tail.filter((row) => !isOf([what], row));

@@ -137,6 +137,25 @@ test("what a page without a disk has put aside, the next one without a disk send
   expect(kept(browser)).not.toContain("visits");
 });
 
+test("what others have put aside, and the server refuses for good, is not sent again by itself", async () => {
+  const { world, browser } = open();
+  const surroundings = { indexedDB: undefined };
+  world.fate = () => "lost";
+  const { session, page, kill } = browser.tab({ surroundings });
+  session.setValue("note", "last");
+  page.leave();
+  kill();
+  let calls = 0;
+  const mutate = async () => {
+    calls++;
+    throw Object.assign(new Error("bad"), { data: { httpStatus: 400 } });
+  };
+  const next = browser.tab({ surroundings, trpc: { sync: { mutate }, invalidate: { mutate } } as never });
+  await next.session.awake();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(calls).toBeLessThan(4);
+});
+
 test("a page that comes back keeps nothing aside", async () => {
   const { browser } = open();
   const { session, page } = await signedIn(browser);
