@@ -15,6 +15,8 @@ export class Counters {
   /** Whose tabs do not know what is counted until they have heard of the server, all of them. */
   readonly #unsure = new Set<Device>();
   readonly #dead = new Set<string | null>();
+  /** By device, the sessions that its tabs have met. */
+  readonly #met = new Map<Device, Set<string | null>>();
   #wentBack = false;
 
   /** After every step. */
@@ -32,10 +34,19 @@ export class Counters {
       }
       for (const tab of tabs) {
         // What a tab shows without a session may be of one that has ended.
-        if (split || (ended && identityOf(tab) === null)) this.#mayFall.add(tab);
+        if (split || this.#isAnother(tab) || (ended && identityOf(tab) === null)) this.#mayFall.add(tab);
         this.#look(tab);
       }
     }
+  }
+
+  /** The tab comes to a session that is not its device's first: of what it shows, siblings may have sent some to the one before. */
+  #isAnother(tab: Tab): boolean {
+    const identifier = identityOf(tab);
+    const met = this.#met.get(tab.device) ?? new Set();
+    this.#met.set(tab.device, met);
+    if (identifier !== null) met.add(identifier);
+    return identifier !== null && met.size > 1 && this.#shown.get(tab)?.identifier !== identifier;
   }
 
   /** The server has forgotten what it knew: until all have heard of it, a tab may show one past or the other. */
