@@ -133,6 +133,11 @@ export class Keeper {
     this.#belong(this.#shelf.whose(this.#replica.profile));
   }
 
+  /** Before anything is asked: what the others have agreed on, if they have. */
+  follow(): void {
+    this.#belong(this.#shelf.known(this.#replica.profile));
+  }
+
   #belong(row: ProfileRow): void {
     const { profile } = this.#replica.profile;
     this.#replica.belong(row);

@@ -73,7 +73,12 @@ export class Shelf {
 
   /** What the browser's tabs have agreed on, or ids for a profile that has none. */
   proposal(): ProfileRow {
-    return { profile: this.#marks.get("profile") || this.#id(12), nonce: this.#marks.get("nonce") || this.nonce() };
+    return this.known({ profile: this.#id(12), nonce: this.nonce() });
+  }
+
+  /** What the browser's tabs have agreed on, as far as they have. */
+  known({ profile, nonce }: ProfileRow): ProfileRow {
+    return { profile: this.#marks.get("profile") || profile, nonce: this.#marks.get("nonce") || nonce };
   }
 
   /** Profile and nonce of the browser, where the disk has not told them yet: `proposed`, unless its tabs have agreed already. */

@@ -237,6 +237,7 @@ export class Sync {
     const { replica, keeper } = this.#parts;
     const { outbox } = replica;
     if (outbox.own.size > 0) keeper.agree();
+    else keeper.follow();
     const { profile, nonce } = replica.profile;
     const diskless = outbox.ownOf(replica.diskless);
     if (diskless.length > 0) await this.#exchange(profile, replica.diskless, diskless);

@@ -166,6 +166,17 @@ const found: Record<string, Step[]> = {
     network(1),
     { ...at(0), do: "sleep" },
   ],
+  "a tab that cannot read its disk asks as one of the browser's profile": [
+    { ...at(0), do: "disk", health: "stuck", writing: false },
+    { ...at(0), do: "open" },
+    { ...at(0), do: "visit" },
+    { ...at(0, 1), do: "tag" },
+    { ...at(0), do: "open" },
+    { ...at(0), do: "disk", health: "broken", writing: false },
+    { ...at(0), do: "close", lost: false },
+    network(2),
+    { ...at(0), do: "rotate", lost: false },
+  ],
   "what a page has frozen stays on its screen when it leaves while its disk hangs": [
     { ...at(0), do: "note" },
     { ...at(0), do: "open" },
