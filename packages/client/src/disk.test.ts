@@ -1,5 +1,6 @@
-import { IDBDatabase, IDBObjectStore } from "fake-indexeddb";
+import { IDBDatabase } from "fake-indexeddb";
 import { expect, test } from "vitest";
+import { refuse, useless } from "../test/disks.ts";
 import { type Browser, open, until } from "../test/world.ts";
 import { Disk } from "./disk.ts";
 
@@ -95,35 +96,20 @@ test("ops whose effect is in the page's snapshot, though nobody acknowledged the
   expect(seen).toEqual([2]);
 });
 
-const broken: Record<string, (browser: Browser) => IDBFactory | undefined> = {
-  missing: () => undefined,
-  refused: () =>
-    ({
-      open: () => {
-        throw new DOMException("denied", "SecurityError");
-      },
-    }) as never,
-  failing: () =>
-    ({
-      open() {
-        const request = { onerror: () => {}, error: new DOMException("no", "UnknownError") };
-        setTimeout(() => request.onerror());
-        return request;
-      },
-    }) as never,
-  hanging: () => ({ open: () => ({}) }) as never,
-};
-test.each(Object.keys(broken))("with a disk that is %s the session works from memory and says so", async (kind) => {
-  const { browser } = open();
-  const { session } = browser.tab({ surroundings: { indexedDB: broken[kind]?.(browser) } });
-  const began = Date.now();
-  await session.awake();
-  session.setValue("note", "x");
-  await session.sleep();
-  expect(Date.now() - began).toBeLessThan(kind === "hanging" ? 8000 : 1000);
-  expect((await browser.server()).entries).toMatchObject({ note: { value: '"x"' } });
-  expect(session.status().storage).toBe("memory");
-});
+test.each(Object.entries(useless))(
+  "with a disk that is %s the session works from memory and says so",
+  async (kind, indexedDB) => {
+    const { browser } = open();
+    const { session } = browser.tab({ surroundings: { indexedDB: indexedDB() } });
+    const began = Date.now();
+    await session.awake();
+    session.setValue("note", "x");
+    await session.sleep();
+    expect(Date.now() - began).toBeLessThan(kind === "hanging" ? 5000 : 1000);
+    expect((await browser.server()).entries).toMatchObject({ note: { value: '"x"' } });
+    expect(session.status().storage).toBe("memory");
+  },
+);
 
 test("a database that never answers the first request is asked again, and keeps what waited", async () => {
   const { world, browser } = open();
@@ -207,17 +193,11 @@ test("a full disk makes it memory; when there is room again, everything unsent i
   const { session } = browser.tab();
   await session.awake();
   world.fate = () => "lost";
-  const { put } = IDBObjectStore.prototype;
-  IDBObjectStore.prototype.put = () => {
-    throw new DOMException("full", "QuotaExceededError");
-  };
-  try {
-    session.setValue("note", "x");
-    await until(() => session.status().storage === "memory");
-    expect(session.value("note")).toBe("x");
-  } finally {
-    IDBObjectStore.prototype.put = put;
-  }
+  const restore = refuse("put");
+  session.setValue("note", "x");
+  await until(() => session.status().storage === "memory");
+  expect(session.value("note")).toBe("x");
+  restore();
   session.setValue("theme", "dark");
   await until(() => session.status().storage === "disk");
   expect(await opRows(browser)).toHaveLength(2);

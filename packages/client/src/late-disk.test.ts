@@ -1,25 +1,6 @@
 import { expect, test } from "vitest";
+import { openedLate, useless } from "../test/disks.ts";
 import { type Browser, createWorld, open, type Tab, until } from "../test/world.ts";
-
-/** A disk that opens when the test says so. */
-function late({ indexedDB }: Browser) {
-  let answer = () => {};
-  const opened = new Promise<void>((resolve) => {
-    answer = resolve;
-  });
-  const factory = {
-    open(name: string) {
-      const request: Partial<IDBOpenDBRequest> = {};
-      void opened.then(() => {
-        const real = indexedDB.open(name);
-        real.onsuccess = (event) =>
-          request.onsuccess?.call(Object.assign(request as IDBOpenDBRequest, { result: real.result }), event);
-      });
-      return request;
-    },
-  } as IDBFactory;
-  return { surroundings: { indexedDB: factory }, answer };
-}
 
 /** Holds up all that the disk is asked until the function that it gives is called. */
 async function stall({ indexedDB, name }: Browser): Promise<() => void> {
@@ -78,7 +59,7 @@ const ways: Record<string, (browser: Browser) => Promise<Tab>> = {
     return tab;
   },
   "has a disk that hangs": async (browser) => {
-    const tab = browser.tab(late(browser));
+    const tab = browser.tab({ surroundings: { indexedDB: useless.hanging() } });
     tab.session.setValue("note", "latest");
     await tab.session.awake();
     return tab;
@@ -118,11 +99,11 @@ test("a pull settles nothing of the browser before the disk was heard", async ()
   tab.kill();
   const known = mark(browser, "profile");
   browser.marks.clear();
-  const disk = late(browser);
-  const { session } = browser.tab(disk);
+  const late = openedLate(browser);
+  const { session } = browser.tab({ surroundings: { indexedDB: late.indexedDB } });
   await session.awake();
   expect(mark(browser, "profile")).toBeUndefined();
-  disk.answer();
+  late.release();
   await until(() => mark(browser, "profile") === known);
 });
 

@@ -57,9 +57,14 @@ export class Marks {
     this.#set("clock", String(seq));
   }
 
-  /** Profile and nonce as the browser's tabs have them: as the first one that had to know has proposed. */
+  /** Profile and nonce as the browser's tabs have them, as far as they do; else as given. */
+  known({ profile, nonce }: ProfileRow): ProfileRow {
+    return { profile: this.get("profile") || profile, nonce: this.get("nonce") || nonce };
+  }
+
+  /** The same, and from here on they have: as the first one that had to know has proposed. */
   agree(proposed: ProfileRow): ProfileRow {
-    const agreed = { profile: this.get("profile") || proposed.profile, nonce: this.get("nonce") || proposed.nonce };
+    const agreed = this.known(proposed);
     // Without localStorage the disk alone can tell them, whose word counts each time that it is read.
     for (const what of ["profile", "nonce"] as const) if (this.get(what) === "") this.#share(what, agreed[what]);
     return agreed;

@@ -1,5 +1,5 @@
-import { IDBObjectStore } from "fake-indexeddb";
 import { expect, test } from "vitest";
+import { refuse, useless } from "../test/disks.ts";
 import { type Browser, type createWorld, open, type Tab, until } from "../test/world.ts";
 
 type World = ReturnType<typeof createWorld>;
@@ -12,38 +12,30 @@ const visit = ({ session }: Tab) => session.update("visits", (visits) => visits 
 const awake = (tabs: readonly Tab[]) => Promise.all(tabs.map(({ session }) => session.awake()));
 const sleep = (tabs: readonly Tab[]) => Promise.all(tabs.map(({ session }) => session.sleep()));
 
-const disks: Record<string, () => IDBFactory | undefined> = {
-  missing: () => undefined,
-  failing: () =>
-    ({
-      open() {
-        const request = { onerror: () => {}, error: new DOMException("no", "UnknownError") };
-        setTimeout(() => request.onerror());
-        return request;
-      },
-    }) as never,
-  hanging: () => ({ open: () => ({}) }) as never,
-};
-
-test.each(Object.keys(disks))("tabs whose disk is %s begin one session, and count each change once", async (kind) => {
-  const { world, browser } = open();
-  const tabs = [1, 2, 3].map(() => browser.tab({ surroundings: { indexedDB: disks[kind]?.() } }));
-  const shown = new Set<number>();
-  for (const { session } of tabs) session.subscribe("visits", () => shown.add(session.value("visits")));
-  tabs.forEach(visit);
-  await awake(tabs);
-  tabs.forEach(visit);
-  await sleep(tabs);
-  await awake(tabs);
-  await until(() => tabs.every(({ session }) => session.value("visits") === 6 && session.status().pending === 0));
-  expect(Math.max(...shown)).toBe(6);
-  expect((await browser.server()).entries).toMatchObject({ visits: { value: "6" } });
-  expect([named(world, "profile").size, new Set(tabs.map(({ session }) => session.identifier())).size]).toEqual([1, 1]);
-});
+test.each(Object.entries(useless))(
+  "tabs whose disk is %s begin one session, and count each change once",
+  async (_, indexedDB) => {
+    const { world, browser } = open();
+    const tabs = [1, 2, 3].map(() => browser.tab({ surroundings: { indexedDB: indexedDB() } }));
+    const shown = new Set<number>();
+    for (const { session } of tabs) session.subscribe("visits", () => shown.add(session.value("visits")));
+    tabs.forEach(visit);
+    await awake(tabs);
+    tabs.forEach(visit);
+    await sleep(tabs);
+    await awake(tabs);
+    await until(() => tabs.every(({ session }) => session.value("visits") === 6 && session.status().pending === 0));
+    expect(Math.max(...shown)).toBe(6);
+    expect((await browser.server()).entries).toMatchObject({ visits: { value: "6" } });
+    expect([named(world, "profile").size, new Set(tabs.map(({ session }) => session.identifier())).size]).toEqual([
+      1, 1,
+    ]);
+  },
+);
 
 test("pages that leave in their first moment, whatever their disk would have said, begin one session", async () => {
   const { world, browser } = open();
-  const tabs = [browser.tab(), browser.tab({ surroundings: { indexedDB: disks.hanging?.() } })];
+  const tabs = [browser.tab(), browser.tab({ surroundings: { indexedDB: useless.hanging() } })];
   for (const tab of tabs) {
     visit(tab);
     tab.page.leave();
@@ -169,7 +161,7 @@ test("what tabs write while they end a session begins one with what their siblin
   browser.marks.clear();
   browser.marks.set(`catnap:${browser.name}:end`, (await browser.server()).identifier ?? "");
   const release = world.hold();
-  const tabs = [1, 2].map(() => browser.tab({ surroundings: { indexedDB: disks.hanging?.() } }));
+  const tabs = [1, 2].map(() => browser.tab({ surroundings: { indexedDB: useless.hanging() } }));
   const awoken = awake(tabs);
   await until(() => world.requests.filter(({ path }) => path === "session.invalidate").length === 2);
   tabs.forEach(visit);
@@ -238,10 +230,10 @@ test("a disk that takes nothing more is wiped all the same", async () => {
   await awake([tab]);
   await sleep([tab]);
   await until(async () => (await browser.rows()).has("cache"));
-  await refusing("put", async () => {
-    await tab.session.invalidate();
-    await until(() => mark(browser, "wipe") === "");
-  });
+  const restore = refuse("put");
+  await tab.session.invalidate();
+  await until(() => mark(browser, "wipe") === "");
+  restore();
   expect([...(await browser.rows()).keys()]).toEqual(["profile"]);
 });
 
@@ -252,10 +244,10 @@ test("a wipe that failed takes nothing that was written after it", async () => {
   await awake([tab]);
   await sleep([tab]);
   await until(async () => (await browser.rows()).has("cache"));
-  await refusing("openCursor", async () => {
-    await tab.session.invalidate();
-    await until(() => tab.session.status().storage === "memory");
-  });
+  const restore = refuse("openCursor");
+  await tab.session.invalidate();
+  await until(() => tab.session.status().storage === "memory");
+  restore();
   expect(mark(browser, "wipe")).not.toBe("");
   world.fate = () => "lost";
   visit(tab);
@@ -282,7 +274,7 @@ test("a wipe that finds nothing is done, and takes nothing that is written after
 
 test("what a page puts aside while a wipe waits for the disk is the next page's", async () => {
   const { browser } = open();
-  const tab = browser.tab({ surroundings: { indexedDB: disks.hanging?.() } });
+  const tab = browser.tab({ surroundings: { indexedDB: useless.hanging() } });
   await awake([tab]);
   await tab.session.invalidate();
   tab.session.setValue("pin", "1234");
@@ -293,16 +285,3 @@ test("what a page puts aside while a wipe waits for the disk is the next page's"
   await awake([next]);
   await until(() => next.session.value("note", "") === "later");
 });
-
-/** Has the disk refuse this while `run` runs. */
-async function refusing(what: "put" | "openCursor", run: () => Promise<void>): Promise<void> {
-  const real = IDBObjectStore.prototype[what];
-  IDBObjectStore.prototype[what] = () => {
-    throw new DOMException("full", "QuotaExceededError");
-  };
-  try {
-    await run();
-  } finally {
-    IDBObjectStore.prototype[what] = real as never;
-  }
-}

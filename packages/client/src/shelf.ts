@@ -77,8 +77,8 @@ export class Shelf {
   }
 
   /** What the browser's tabs have agreed on, as far as they have. */
-  known({ profile, nonce }: ProfileRow): ProfileRow {
-    return { profile: this.#marks.get("profile") || profile, nonce: this.#marks.get("nonce") || nonce };
+  known(row: ProfileRow): ProfileRow {
+    return this.#marks.known(row);
   }
 
   /** Profile and nonce of the browser, where the disk has not told them yet: `proposed`, unless its tabs have agreed already. */

@@ -1,5 +1,5 @@
-import { IDBObjectStore } from "fake-indexeddb";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, test } from "vitest";
+import { refuse } from "../test/disks.ts";
 import { type Browser, createWorld, open, until } from "../test/world.ts";
 
 async function twoTabs() {
@@ -100,10 +100,7 @@ test("a tab that missed how a living sibling's change came home does not wait fo
 test("what a sibling without the session still waits for stays on the screen of one that has met it", async () => {
   const { browser } = open();
   // The disk can be read, and takes nothing.
-  const put = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(() => {
-    throw new DOMException("full", "QuotaExceededError");
-  });
-  onTestFinished(() => put.mockRestore());
+  refuse("put");
   // Nothing of what one of them sends arrives.
   const lost = { mutate: () => new Promise(() => undefined) };
   const a = browser.tab({ trpc: { sync: lost, invalidate: lost } as never });

@@ -1,5 +1,6 @@
 import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
+import { refuse } from "../test/disks.ts";
 import { type Browser, open, until } from "../test/world.ts";
 import { Tail } from "./tail.ts";
 
@@ -61,10 +62,7 @@ test("what a page wrote and was hidden with, before its disk was read, outlives 
 test("what waits aside stays there until the disk has it, also where its page comes back", async () => {
   const { world, browser } = open();
   world.fate = () => "lost";
-  const put = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(() => {
-    throw new DOMException("full", "QuotaExceededError");
-  });
-  onTestFinished(() => put.mockRestore());
+  refuse("put");
   const { session, page, kill } = browser.tab();
   session.setValue("note", "last");
   page.leave();
@@ -152,6 +150,7 @@ test("what others have put aside, and the server refuses for good, is not sent a
   };
   const next = browser.tab({ surroundings, trpc: { sync: { mutate }, invalidate: { mutate } } as never });
   await next.session.awake();
+  // Time for a hundred tries.
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(calls).toBeLessThan(4);
 });

@@ -1,30 +1,12 @@
 import { IDBFactory } from "fake-indexeddb";
 import { expect, test } from "vitest";
+import { openedLate } from "../test/disks.ts";
 import { type Browser, createWorld, open, type Tab, until } from "../test/world.ts";
 
 /** What a page without a session is rendered with. */
 const blank = { identifier: null, rev: 0, entries: {}, decided: {}, facts: null };
 
 const onDisk = async (browser: Browser) => JSON.stringify([...(await browser.rows())]);
-
-/** A disk that opens when the test says so. */
-function openedLate(browser: Browser) {
-  const late = {
-    release: () => {},
-    indexedDB: {
-      open(name: string) {
-        const request: Partial<IDBOpenDBRequest> = {};
-        late.release = () => {
-          const real = browser.indexedDB.open(name);
-          real.onsuccess = (event) =>
-            request.onsuccess?.call(Object.assign(request as IDBOpenDBRequest, { result: real.result }), event);
-        };
-        return request;
-      },
-    } as IDBFactory,
-  };
-  return late;
-}
 
 async function signedIn(browser: Browser) {
   const tab = browser.tab();

@@ -132,9 +132,6 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
     };
     const open = new Set<ClientSession<Shop>>();
     const locks = createLocks();
-    const closeAll = () => {
-      for (const session of open) session.close();
-    };
 
     const send = async (input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> => {
       const url = new URL(String(input), "https://shop.test");
@@ -234,7 +231,9 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
       };
     }
 
-    onTestFinished(closeAll);
+    onTestFinished(() => {
+      for (const session of open) session.close();
+    });
 
     return {
       tab,
@@ -273,7 +272,6 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
       async server(): Promise<SessionSnapshot> {
         return sessions.snapshot(new Request("https://shop.test/", { headers: { cookie: jar.cookie } }));
       },
-      closeAll,
     };
   }
   return world;
