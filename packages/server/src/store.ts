@@ -98,11 +98,15 @@ export interface SessionInfo {
   readonly expiresAt: number;
   readonly authenticatedAt: number | null;
   readonly transactions: number;
+  /** Values of the entries that the query names, by name; those that are absent or tombstones are missing. Absent where it names none. */
+  readonly entries?: ReadonlyMap<string, string>;
 }
 
 export interface Query {
   /** Only this subject's sessions. */
   readonly subject?: string;
+  /** Names of entries whose values are wanted. No other entry's value is moved. */
+  readonly entries?: readonly string[];
   /** Only sessions that expire at or before this time; without it, expired ones that were not swept yet are among the rest. */
   readonly expiredAt?: number;
   readonly cursor?: string;
@@ -118,9 +122,14 @@ export interface Page<T> {
 export type Unsubscribe = () => void;
 
 /**
- * The contract. A method that cannot reach the store rejects with `STORE_UNAVAILABLE`, one that finds it unusable
+ * The contract. A subject is text that is well-formed (no lone surrogate) and holds no NUL: `write` and `find` reject any
+ * other with `INVALID_OPTION`, since databases cut, replace or refuse it, each in a way of its own. Subjects that differ in
+ * one code unit are two.
+ *
+ * A method that cannot reach the store rejects with `STORE_UNAVAILABLE`, one that finds it unusable
  * (a corrupt or read-only file, a newer version, a refused user) with `STORE_UNUSABLE`; neither leaves half a write. A
- * commit that was cut off by `STORE_UNAVAILABLE` on its way to a server may be in as a whole.
+ * commit that was cut off by `STORE_UNAVAILABLE` on its way to a server may be in as a whole. What the store gives back
+ * and cannot be read as a session is `STORE_UNUSABLE` too, with the session's identifier in the message.
  */
 export interface SessionStore {
   /** The record as the last commit left it, expired or not; `null` when there is none. */
@@ -146,7 +155,8 @@ export interface SessionStore {
   watch?(key: StoreKey, listener: (rev: number) => void): Unsubscribe;
   /**
    * Takes on a task of the background that one process at a time should do: `true` when nobody else holds it, or `holder`
-   * does already; it is the holder's for so many milliseconds from then on. A store that only one process uses has none.
+   * does already; it is the holder's for so many milliseconds from then on. 0 gives the task back, if it is the holder's.
+   * A store that only one process uses has none.
    */
   lease?(task: string, holder: string, forMs: number): Promise<boolean>;
   /**

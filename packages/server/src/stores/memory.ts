@@ -8,6 +8,7 @@ import {
   type SessionStore,
   type StoreKey,
 } from "../store.ts";
+import { assertSubjectText } from "../subject-text.ts";
 
 /** Options of `memoryStore`. */
 export interface MemoryStoreOptions {
@@ -61,6 +62,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
 
     async write(key, commit) {
       assertOpen();
+      if (commit.subject !== undefined) assertSubjectText(commit.subject);
       const present = records.get(key);
       const alive = present !== undefined && expiresAt(present) > commit.now;
       const allowed = commit.create === undefined ? alive : present === undefined;
@@ -97,8 +99,9 @@ export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
       return true;
     },
 
-    async find({ subject, expiredAt, cursor = "", limit }) {
+    async find({ subject, expiredAt, entries = [], cursor = "", limit }) {
       assertOpen();
+      if (subject !== undefined) assertSubjectText(subject);
       const found: SessionRecord[] = [];
       for (const record of records.values()) {
         if (record.identifier <= cursor) continue;
@@ -107,7 +110,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
         found.push(record);
       }
       found.sort((a, b) => (a.identifier < b.identifier ? -1 : 1));
-      const items = found.slice(0, limit).map(toInfo);
+      const items = found.slice(0, limit).map((record) => toInfo(record, entries));
       const last = items.at(-1);
       return found.length > limit && last !== undefined ? { items, cursor: last.identifier } : { items };
     },
@@ -169,7 +172,22 @@ function apply(key: StoreKey, commit: Commit, present: SessionRecord | undefined
   };
 }
 
-function toInfo(record: SessionRecord): SessionInfo {
+function toInfo(record: SessionRecord, names: readonly string[]): SessionInfo {
   const { identifier, subject, createdAt, accessedAt, authenticatedAt, transactions } = record;
-  return { identifier, subject, createdAt, accessedAt, expiresAt: expiresAt(record), authenticatedAt, transactions };
+  const info = {
+    identifier,
+    subject,
+    createdAt,
+    accessedAt,
+    expiresAt: expiresAt(record),
+    authenticatedAt,
+    transactions,
+  };
+  if (names.length === 0) return info;
+  const entries = new Map<string, string>();
+  for (const name of names) {
+    const value = record.entries.get(name)?.value;
+    if (value != null) entries.set(name, value);
+  }
+  return { ...info, entries };
 }

@@ -31,6 +31,25 @@ export const findLaws: readonly StoreLaw[] = [
       { ...common, identifier: bob, subject: null, expiresAt: doom, authenticatedAt: null },
     ]);
   }),
+  law("find brings along the values of the entries that it names, and of no others", async (store) => {
+    await born(store, alice, { subject: "Alice", set: { "~device": '"Firefox"', gone: "1", other: "1" } });
+    await born(store, bob, { subject: "Alice", set: { "~device": "NUL \u0000 inside 🐈", "": "nameless" } });
+    accepted(await store.write(alice, commit({ set: { gone: null } })));
+    const entries = ["~device", "gone", "", "__proto__"];
+    for (const query of [{ entries }, { entries, subject: "Alice" }, { entries, expiredAt: doom }]) {
+      const found = await walk(store, { ...query, limit: 1 });
+      assert.deepEqual(
+        found.map((info) => info.entries),
+        [
+          new Map([["~device", '"Firefox"']]),
+          new Map([
+            ["~device", "NUL \u0000 inside 🐈"],
+            ["", "nameless"],
+          ]),
+        ],
+      );
+    }
+  }),
   law("find pages through all sessions in the order of their identifiers, whatever the limit", async (store) => {
     // Neither in order nor all of one letter case: the order is that of the code units.
     const keys = ["b", "a", "_", "-", "B", "0", "A", "z", "9", "Z"].map((letter) => letter.padEnd(22, "m"));
@@ -48,6 +67,51 @@ export const findLaws: readonly StoreLaw[] = [
       await born(store, identifier(i), subject === undefined ? {} : { subject });
     assert.deepEqual(keysOf(await walk(store, { subject: "Alice", limit: 2 })), [0, 3, 5].map(identifier));
     assert.deepEqual(await walk(store, { subject: "Carol", limit: 2 }), []);
+  }),
+  law("subjects that differ in one code unit are two, whatever text they are", async (store) => {
+    const subjects = [
+      "é",
+      "e\u0301",
+      "a",
+      "A",
+      " a",
+      "a ",
+      "🐈",
+      "\u0001",
+      "\u00010",
+      "=",
+      "-",
+      "__proto__",
+      "x".repeat(256),
+    ];
+    for (const [i, subject] of subjects.entries()) await born(store, identifier(i), { subject });
+    for (const [i, subject] of subjects.entries()) {
+      const found = await walk(store, { subject, limit: 3 });
+      assert.deepEqual(
+        found.map((info) => [info.identifier, info.subject]),
+        [[identifier(i), subject]],
+      );
+    }
+  }),
+  law("a subject that is not well-formed, or holds NUL, is refused, and nothing is written", async (store) => {
+    await born(store, alice, { subject: "admin" });
+    await born(store, bob);
+    const refused = { name: "SessionError", code: "INVALID_OPTION" };
+    for (const subject of ["admin\0x", "\0", "\ud800", "a\udc00b"]) {
+      await assert.rejects(store.write(bob, commit({ subject })), refused);
+      await assert.rejects(store.find({ subject, limit: 5 }), refused);
+      const create = { createdAt: dawn, endsAt: doom };
+      await assert.rejects(store.write(identifier(3), commit({ create, timeoutMs: idleMs, subject })), refused);
+    }
+    assert.deepEqual(keysOf(await walk(store, { subject: "admin", limit: 5 })), [alice]);
+    const all = await walk(store, { limit: 5 });
+    assert.deepEqual(
+      all.map((info) => [info.identifier, info.subject]),
+      [
+        [alice, "admin"],
+        [bob, null],
+      ],
+    );
   }),
   law("find by subject follows a commit that binds a session", async (store) => {
     await born(store, alice);

@@ -49,4 +49,17 @@ export const leaseLaws: readonly StoreLaw[] = [
     }
     assert.equal(await one.lease("task", "a", 50), false, "and then the other one's");
   }),
+
+  lawOfLease(
+    "a task that its holder gives back is free at once, and nobody else can give it back",
+    async (one, two) => {
+      assert.equal(await one.lease("task", "a", hour), true);
+      await two.lease("task", "b", 0);
+      assert.equal(await two.lease("task", "b", hour), false, "it is still the holder's");
+      await two.lease("task", "a", 0);
+      assert.equal(await one.lease("task", "b", hour), true, "and then anybody's");
+      await one.lease("never taken", "a", 0);
+      assert.equal(await two.lease("never taken", "b", hour), true);
+    },
+  ),
 ];
