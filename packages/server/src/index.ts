@@ -1,11 +1,8 @@
-export type { WakeOptions } from "./carrier.ts";
-export type { CookieOptions } from "./cookie.ts";
-export type { SessionEvent } from "./events.ts";
-export type { FreshMiddleware } from "./fresh.ts";
-export type { SessionMiddleware } from "./middleware.ts";
-export type { SessionPolicy } from "./policy.ts";
-export type { RequestSession } from "./request-session.ts";
-export type { RouterInfo, SessionProcedure, SessionRouterRecord } from "./router.ts";
+export type { CookieOptions } from "./identity/cookie.ts";
+export type { FreshMiddleware } from "./identity/fresh.ts";
+export type { WakeOptions } from "./request/exchange.ts";
+export type { SessionMiddleware } from "./request/middleware.ts";
+export type { RequestSession } from "./request/request-session.ts";
 export { createSessions, type Sessions } from "./sessions.ts";
 export type { MaxSessions, SessionHooks, SessionsOptions, Visitor } from "./settings.ts";
 export {
@@ -23,4 +20,7 @@ export {
   type Unsubscribe,
   type WriteResult,
 } from "./store.ts";
-export type { ListedSession, ListQuery } from "./subjects.ts";
+export type { RouterInfo, SessionProcedure, SessionRouterRecord } from "./sync/router.ts";
+export type { SessionEvent } from "./upkeep/events.ts";
+export type { SessionPolicy } from "./upkeep/policy.ts";
+export type { ListedSession, ListQuery } from "./upkeep/subjects.ts";

@@ -6,20 +6,20 @@ import {
   type SessionErrorData,
   type SessionSnapshot,
 } from "@catnap/shared";
-import { keptPrivate, variedByCookie } from "./caching.ts";
-import { carry, type WakeOptions } from "./carrier.ts";
-import { Fork } from "./fork.ts";
-import { createFreshMiddleware, type FreshMiddleware } from "./fresh.ts";
-import { createMiddleware, type SessionMiddleware } from "./middleware.ts";
-import { policyOf, type SessionPolicy } from "./policy.ts";
-import { RequestSession } from "./request-session.ts";
-import { createRouter, type SessionProcedure, type SessionRouterRecord } from "./router.ts";
+import { createFreshMiddleware, type FreshMiddleware } from "./identity/fresh.ts";
+import { keptPrivate, variedByCookie } from "./request/caching.ts";
+import { exchangeOf, type WakeOptions } from "./request/exchange.ts";
+import { Fork } from "./request/fork.ts";
+import { createMiddleware, type SessionMiddleware } from "./request/middleware.ts";
+import { RequestSession } from "./request/request-session.ts";
 import { type SessionsOptions, settle } from "./settings.ts";
 import { expiresAt, type SessionRecord } from "./store.ts";
-import { Streams } from "./streams.ts";
-import { type ListedSession, type ListQuery, Subjects } from "./subjects.ts";
-import { Sweeper } from "./sweeper.ts";
-import { Touches } from "./touches.ts";
+import { createRouter, type SessionProcedure, type SessionRouterRecord } from "./sync/router.ts";
+import { Streams } from "./sync/streams.ts";
+import { AccessTimes } from "./upkeep/access-times.ts";
+import { policyOf, type SessionPolicy } from "./upkeep/policy.ts";
+import { type ListedSession, type ListQuery, Subjects } from "./upkeep/subjects.ts";
+import { Sweeper } from "./upkeep/sweeper.ts";
 
 /** The server's side of a definition: what `createSessions` returns. */
 export interface Sessions<D extends AnyDefinition, K extends string = "session"> {
@@ -87,10 +87,12 @@ export function createSessions<D extends AnyDefinition, const K extends string =
 ): Sessions<D, K> {
   const settings = settle(options, Session);
   const { store, report, clock } = settings;
-  const touches = new Touches(store, settings.touchIntervalMs, (error) => report({ kind: "background", error }));
+  const accessTimes = new AccessTimes(store, settings.touchIntervalMs, (error) =>
+    report({ kind: "background", error }),
+  );
   const streams = new Streams(settings.maxStreams);
-  const subjects = new Subjects(settings, touches);
-  const shared = { touches, streams, subjects };
+  const subjects = new Subjects(settings, accessTimes);
+  const shared = { accessTimes, streams, subjects };
   const sweeper = new Sweeper(settings, expiring);
   const contextKey = settings.contextKey as K;
 
@@ -105,13 +107,13 @@ export function createSessions<D extends AnyDefinition, const K extends string =
   const plain = async (request: Request) => {
     const cookies: string[] = [];
     const headers = new Headers();
-    const carrier = carry({
+    const exchange = exchangeOf({
       headers: request.headers,
       url: request.url,
       setCookie: (cookie) => void cookies.push(cookie),
       setHeader: (name, value) => headers.set(name, value),
     });
-    const awake = new RequestSession<D>(settings, shared, carrier, undefined, new URL(request.url).pathname);
+    const awake = new RequestSession<D>(settings, shared, exchange, undefined, new URL(request.url).pathname);
     await awake.open();
     return { awake, cookies, headers };
   };
@@ -119,11 +121,11 @@ export function createSessions<D extends AnyDefinition, const K extends string =
   return {
     wake(from) {
       const reason = from.info?.calls.map(({ path }) => path).join() ?? "request";
-      return new RequestSession<D>(settings, shared, carry(from), from.info, reason);
+      return new RequestSession<D>(settings, shared, exchangeOf(from), from.info, reason);
     },
     guard(from) {
-      const carrier = carry(from);
-      new RequestSession(settings, shared, carrier, undefined, pathOf(carrier.url)).guard();
+      const exchange = exchangeOf(from);
+      new RequestSession(settings, shared, exchange, undefined, pathOf(exchange.url)).guard();
     },
     middleware: createMiddleware<D, K>(contextKey, (candidate) => candidate instanceof RequestSession),
     router: ({ procedure }) => createRouter(options.definition, contextKey, procedure),
@@ -157,9 +159,9 @@ export function createSessions<D extends AnyDefinition, const K extends string =
       sweeper.stop();
       streams.end();
       try {
-        await touches.flush();
+        await accessTimes.flush();
       } finally {
-        touches.stop();
+        accessTimes.stop();
         await store.close();
       }
     },

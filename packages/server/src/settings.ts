@@ -1,8 +1,8 @@
 import type { AnyDefinition, Session, SessionHome, Transaction } from "@catnap/shared";
-import { type CookieOptions, type CookieSettings, settleCookie } from "./cookie.ts";
-import { reportToStandardError, type SessionEvent } from "./events.ts";
+import { type CookieOptions, type CookieSettings, settleCookie } from "./identity/cookie.ts";
 import { invalid, oneOf, seconds, whole } from "./option-checks.ts";
 import type { SessionStore } from "./store.ts";
+import { reportToStandardError, type SessionEvent } from "./upkeep/events.ts";
 
 /** Functions called at the turns of a session's life, as an alternative to a subclass. They may be asynchronous. */
 export interface SessionHooks<D extends AnyDefinition> {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { keptPrivate, variedByCookie } from "../src/caching.ts";
+import { keptPrivate, variedByCookie } from "../src/request/caching.ts";
 import { adapters, createApp, createBrowser, type Server } from "./app.ts";
 
 const cleanups: (() => unknown)[] = [];

@@ -1,6 +1,6 @@
 import { SessionError } from "@catnap/shared";
 import { afterEach, describe, expect, test } from "vitest";
-import { describeDevice } from "../src/device.ts";
+import { describeDevice } from "../src/identity/device.ts";
 import type { SessionEvent } from "../src/index.ts";
 import { memoryStore } from "../src/stores/memory.ts";
 import { adapters, createApp, createBrowser } from "./app.ts";

@@ -14,7 +14,7 @@ import {
   type Transaction,
 } from "@catnap/shared";
 import type { TrackedEnvelope } from "@trpc/server";
-import { mintSecret } from "./credentials.ts";
+import { mintSecret } from "../identity/credentials.ts";
 import { Draft, type PendingPush, subjectMismatch } from "./draft.ts";
 
 /** What a fork needs of the request that it belongs to. */

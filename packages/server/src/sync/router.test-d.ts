@@ -5,8 +5,8 @@ import type { CreateHTTPContextOptions } from "@trpc/server/adapters/standalone"
 import superjson from "superjson";
 import { expectTypeOf } from "vitest";
 import { z } from "zod";
-import { createSessions } from "./index.ts";
-import { memoryStore } from "./stores/memory.ts";
+import { createSessions } from "../index.ts";
+import { memoryStore } from "../stores/memory.ts";
 
 const shop = defineSession({
   shared: {

@@ -1,4 +1,4 @@
-import type { Settings } from "./settings.ts";
+import type { Settings } from "../settings.ts";
 
 /**
  * What a configuration amounts to, for an auditor: plain data, ready for `JSON.stringify`. Times are seconds, sizes

@@ -1,4 +1,5 @@
 import { byteLength, SessionError } from "@catnap/shared";
+import { unitsWith, withChanges } from "../entries.ts";
 import {
   type Credentials,
   credentialsKey,
@@ -7,13 +8,12 @@ import {
   readCredentials,
   rotated,
   withTicket,
-} from "./credentials.ts";
-import { deviceKey } from "./device.ts";
+} from "../identity/credentials.ts";
+import { deviceKey } from "../identity/device.ts";
+import type { Settings } from "../settings.ts";
+import type { Commit, Entry, EntryChange, SessionRecord } from "../store.ts";
+import { type AppliedPush, applyPush } from "../sync/push.ts";
 import { type Draft, replay, subjectMismatch } from "./draft.ts";
-import { unitsWith, withChanges } from "./entries.ts";
-import { type AppliedPush, applyPush } from "./push.ts";
-import type { Settings } from "./settings.ts";
-import type { Commit, Entry, EntryChange, SessionRecord } from "./store.ts";
 
 /** What a request knows when it plans a commit. */
 export interface Circumstances {

@@ -1,11 +1,11 @@
 import { type ChangesEvent, type ChangesInput, noteName, SessionError, type SyncFailure } from "@catnap/shared";
 import { TRPCError, type TrackedEnvelope, tracked } from "@trpc/server";
+import { judge, readCredentials } from "../identity/credentials.ts";
+import type { Settings } from "../settings.ts";
+import { expiresAt, type SessionRecord } from "../store.ts";
 import { answerChanges, isNewsTo, refusal } from "./answer.ts";
-import { judge, readCredentials } from "./credentials.ts";
-import { readMarks } from "./marks.ts";
-import type { Settings } from "./settings.ts";
-import { expiresAt, type SessionRecord } from "./store.ts";
 import type { Streams } from "./streams.ts";
+import { readWatermarks } from "./watermarks.ts";
 
 /** What a stream follows: the session as its request has found it, and the token that opened it. */
 export interface Followed {
@@ -55,7 +55,7 @@ export async function* followChanges(
         const answer = answerChanges(definition, record, { ...input, since, heard }, now);
         yield tracked(String(record.rev), { ...answer, since });
         // What waits now has been told; what does not wait any more never comes again.
-        heard = readMarks(input.profile, record.entries).notes.map(noteName);
+        heard = readWatermarks(input.profile, record.entries).notes.map(noteName);
         since = record.rev;
       }
       await news.within(Math.min(expiry - now, longestMs));

@@ -1,6 +1,6 @@
 import { serialize } from "cookie";
+import { invalid } from "../option-checks.ts";
 import { parseToken, type Token } from "./credentials.ts";
-import { invalid } from "./option-checks.ts";
 
 /** How the cookie is sent. */
 export interface CookieSettings {

@@ -1,7 +1,7 @@
 import { type AnyDefinition, Session, SessionError } from "@catnap/shared";
 import type { TRPCMiddlewareBuilder } from "@trpc/server";
-import { toTRPCError } from "./middleware.ts";
-import { invalid } from "./option-checks.ts";
+import { invalid } from "../option-checks.ts";
+import { toTRPCError } from "../request/middleware.ts";
 
 /** The type of `requireFresh`'s middleware: it asks for the `Session` that `sessions.middleware` has left, and changes nothing. */
 export type FreshMiddleware<D extends AnyDefinition, K extends string> = TRPCMiddlewareBuilder<

@@ -13,10 +13,10 @@ import {
   type SyncSuccess,
   type WireEntry,
 } from "@catnap/shared";
-import { identifierOf } from "./credentials.ts";
-import { readMarks, unheard } from "./marks.ts";
+import { identifierOf } from "../identity/credentials.ts";
+import { expiresAt, type SessionRecord } from "../store.ts";
 import type { AppliedPush } from "./push.ts";
-import { expiresAt, type SessionRecord } from "./store.ts";
+import { readWatermarks, unheard } from "./watermarks.ts";
 
 /** What a push meets: the session that its request's cookie opens, or what became of the one that the cookie names. */
 export interface Met {
@@ -88,7 +88,7 @@ export function answerPush(
       writer === `${push.profile}/${push.writer}` && sent.get(name) === value && push.ops.some((op) => op.seq === seq);
     entries[name] = echo ? { rev } : { value, rev };
   }
-  const { writers, notes } = readMarks(push.profile, record.entries);
+  const { writers, notes } = readWatermarks(push.profile, record.entries);
   return {
     ok: true,
     identifier: record.identifier,
@@ -149,7 +149,7 @@ export function answerChanges(
   { identifier, profile, writer, since, heard }: Pick<Push, "identifier" | "profile" | "writer" | "since" | "heard">,
   now: number,
 ): SyncSuccess {
-  const { writers } = readMarks(profile, record.entries);
+  const { writers } = readWatermarks(profile, record.entries);
   const push = { protocol, identifier, profile, writer, ops: [], upTo: 0, since, acked: 0, ...(heard && { heard }) };
   return answerPush(definition, record, push, { notes: [], acked: writers[writer] ?? 0, wentBack: false }, now);
 }

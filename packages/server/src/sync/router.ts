@@ -18,7 +18,7 @@ import {
 } from "@catnap/shared";
 import { parseChangesInput, parsePush } from "@catnap/shared/schema";
 import type { TRPCMutationProcedure, TRPCQueryProcedure, TRPCSubscriptionProcedure } from "@trpc/server";
-import type { Fork } from "./fork.ts";
+import type { Fork } from "../request/fork.ts";
 
 /** What the browser may be told of the session itself. Times are epoch milliseconds, the timeout seconds. */
 export interface RouterInfo {

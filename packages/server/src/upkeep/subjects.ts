@@ -1,9 +1,9 @@
 import { SessionError } from "@catnap/shared";
-import { deviceIn } from "./device.ts";
-import { invalid } from "./option-checks.ts";
-import type { MaxSessions, Settings } from "./settings.ts";
-import type { SessionInfo } from "./store.ts";
-import type { Touches } from "./touches.ts";
+import { deviceIn } from "../identity/device.ts";
+import { invalid } from "../option-checks.ts";
+import type { MaxSessions, Settings } from "../settings.ts";
+import type { SessionInfo } from "../store.ts";
+import type { AccessTimes } from "./access-times.ts";
 
 /** One of somebody's sessions, to show them: never a value, a token or a hash. Times are epoch milliseconds. */
 export interface ListedSession extends SessionInfo {
@@ -25,11 +25,11 @@ const pageSize = 100;
 /** The sessions of people, and how they are ended by their public identifiers. */
 export class Subjects {
   readonly #settings: Settings;
-  readonly #touches: Touches;
+  readonly #accessTimes: AccessTimes;
 
-  constructor(settings: Settings, touches: Touches) {
+  constructor(settings: Settings, accessTimes: AccessTimes) {
     this.#settings = settings;
-    this.#touches = touches;
+    this.#accessTimes = accessTimes;
   }
 
   /** The living sessions of a subject, with their devices. */
@@ -48,7 +48,7 @@ export class Subjects {
     if (typeof identifier !== "string" || identifier === "") {
       throw invalid("identifier is missing: name the session to end, as list() gives it; nothing was done");
     }
-    this.#touches.forget(identifier);
+    this.#accessTimes.forget(identifier);
     return this.#settings.store.delete(identifier);
   }
 

@@ -11,8 +11,8 @@ import {
   type Push,
   SessionError,
 } from "@catnap/shared";
-import { hasEvicted, raiseMarks, readMarks, tellLoser } from "./marks.ts";
-import type { Entry, EntryChange, SessionRecord } from "./store.ts";
+import type { Entry, EntryChange, SessionRecord } from "../store.ts";
+import { hasEvicted, raiseWatermarks, readWatermarks, tellLoser } from "./watermarks.ts";
 
 /** What a push does to a session: pure, so that a conflict in the store only means to do it again. */
 export interface AppliedPush {
@@ -34,7 +34,7 @@ export function applyPush(
   push: Push,
   room: number,
 ): AppliedPush {
-  const marks = readMarks(push.profile, entries);
+  const marks = readWatermarks(push.profile, entries);
   const known = marks.writers[push.writer];
   const watermark = known ?? 0;
   const changes = new Map<string, EntryChange>();
@@ -91,7 +91,7 @@ export function applyPush(
 
   const acked = pending.length > 0 ? Math.max(watermark, push.upTo) : watermark;
   const resting = notes.filter(({ seq }) => !doubted.has(seq));
-  raiseMarks(entries, changes, push, pending.length > 0 ? acked : null, resting);
+  raiseWatermarks(entries, changes, push, pending.length > 0 ? acked : null, resting);
   for (const [key, entry] of overwritten) tellLoser(push.profile, key, entry, entries, changes);
   return { changes, notes, acked, wentBack: watermark < push.acked || rev < push.since };
 }

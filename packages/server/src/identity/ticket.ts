@@ -1,6 +1,6 @@
+import type { Settings } from "../settings.ts";
+import { expiresAt, type SessionRecord } from "../store.ts";
 import { credentialsKey, formatCredentials, mintSecret, parseToken, readCredentials, redeemed } from "./credentials.ts";
-import type { Settings } from "./settings.ts";
-import { expiresAt, type SessionRecord } from "./store.ts";
 
 const maxAttempts = 20;
 

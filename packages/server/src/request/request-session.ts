@@ -10,24 +10,24 @@ import {
   type Transaction,
 } from "@catnap/shared";
 import type { TrackedEnvelope } from "@trpc/server";
-import { factsOf } from "./answer.ts";
+import { crossSite, foreignerBehind } from "../identity/cross-site.ts";
+import type { Settings } from "../settings.ts";
+import { expiresAt, type SessionRecord } from "../store.ts";
+import { factsOf } from "../sync/answer.ts";
+import { followChanges } from "../sync/live.ts";
+import type { Streams } from "../sync/streams.ts";
+import { decidedIn } from "../sync/watermarks.ts";
+import type { AccessTimes } from "../upkeep/access-times.ts";
+import type { Subjects } from "../upkeep/subjects.ts";
 import { Barrier } from "./barrier.ts";
-import { type Carrier, carry, type RequestInfo } from "./carrier.ts";
-import { followChanges } from "./changes.ts";
 import { Draft } from "./draft.ts";
+import { type Exchange, exchangeOf, type RequestInfo } from "./exchange.ts";
 import { Fork, type ForkOrigin } from "./fork.ts";
-import { decidedIn } from "./marks.ts";
-import { crossSite, foreignerBehind } from "./origin.ts";
 import { gone, SessionHold } from "./session-hold.ts";
-import type { Settings } from "./settings.ts";
-import { expiresAt, type SessionRecord } from "./store.ts";
-import type { Streams } from "./streams.ts";
-import type { Subjects } from "./subjects.ts";
-import type { Touches } from "./touches.ts";
 
 /** What the requests of one server have in common. */
 export interface Shared {
-  readonly touches: Touches;
+  readonly accessTimes: AccessTimes;
   readonly streams: Streams;
   readonly subjects: Subjects;
 }
@@ -54,7 +54,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   declare readonly "~definition"?: D;
   readonly #settings: Settings;
   readonly #liveStreams: Streams;
-  readonly #carrier: Carrier;
+  readonly #exchange: Exchange;
   readonly #hold: SessionHold;
   readonly #barrier: Barrier;
   readonly #streams: boolean;
@@ -68,24 +68,24 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   #tail: Promise<void> = Promise.resolve();
   #guarded = false;
 
-  constructor(settings: Settings, shared: Shared, carrier: Carrier, info: RequestInfo | undefined, reason: string) {
+  constructor(settings: Settings, shared: Shared, exchange: Exchange, info: RequestInfo | undefined, reason: string) {
     this.#settings = settings;
     this.#liveStreams = shared.streams;
-    this.#carrier = carrier;
+    this.#exchange = exchange;
     this.#streams = info?.accept === "application/jsonl" || info?.type === "subscription";
     this.#calls = info?.calls.length ?? 1;
     this.#barrier = new Barrier(this.#streams ? undefined : info);
     this.#trans = { side: "server", reason };
-    const { touches, subjects } = shared;
-    this.#hold = new SessionHold({ settings, touches, subjects, carrier, streams: this.#streams });
+    const { accessTimes, subjects } = shared;
+    this.#hold = new SessionHold({ settings, accessTimes, subjects, exchange, streams: this.#streams });
     if (!this.#streams) return;
-    carrier.keepPrivate(); // now or never
+    exchange.keepPrivate(); // now or never
     if (info?.type === "mutation") this.#hold.mintEarly();
   }
 
   /** A session outside any request, for the `expiring` hook: it can be read, and what is written to it goes nowhere. */
   static over(settings: Settings, shared: Shared, record: SessionRecord): RequestSession {
-    const request = new RequestSession(settings, shared, carry({ headers: new Headers() }), undefined, "expiring");
+    const request = new RequestSession(settings, shared, exchangeOf({ headers: new Headers() }), undefined, "expiring");
     request.#hold.record = record;
     return request;
   }
@@ -172,7 +172,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
    */
   guard(): void {
     if (this.#guarded) return;
-    const foreigner = foreignerBehind(this.#carrier, this.#settings.origins);
+    const foreigner = foreignerBehind(this.#exchange, this.#settings.origins);
     if (foreigner) {
       if (this.#settings.guard === "refuse") throw crossSite(foreigner);
       this.#settings.report({ kind: "cross-site", what: this.#trans.reason, ...foreigner });
@@ -193,7 +193,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   /** Reads the record, once per request, and lets the session awake. */
   open(): Promise<void> {
     if (!this.#opening) {
-      if (!this.#streams) this.#carrier.keepPrivate();
+      if (!this.#streams) this.#exchange.keepPrivate();
       this.#opening = this.#settings.hasLife ? this.#awake() : this.#hold.load();
     }
     return this.#opening;

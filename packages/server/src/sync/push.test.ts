@@ -2,13 +2,13 @@ import { checksum, counter, defineSession, merge, type Op, value } from "@catnap
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { push } from "../test/pushes.ts";
+import { push } from "../../test/pushes.ts";
+import { identifierOf } from "../identity/credentials.ts";
+import { committed } from "../request/commit-plan.ts";
+import type { SessionRecord } from "../store.ts";
 import { answerPush, screenPush } from "./answer.ts";
-import { committed } from "./commit-plan.ts";
-import { identifierOf } from "./credentials.ts";
-import { decidedIn } from "./marks.ts";
 import { applyPush } from "./push.ts";
-import type { SessionRecord } from "./store.ts";
+import { decidedIn } from "./watermarks.ts";
 
 const shop = defineSession({
   shared: {

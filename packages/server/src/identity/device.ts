@@ -1,4 +1,4 @@
-import type { Entry } from "./store.ts";
+import type { Entry } from "../store.ts";
 
 /** The entry that tells, in a list of somebody's sessions, which device each is on. Written at login. */
 export const deviceKey = "~device";

@@ -1,11 +1,11 @@
-import type { SessionRecord, SessionStore, Touch } from "./store.ts";
+import type { SessionRecord, SessionStore, Touch } from "../store.ts";
 
 /**
  * Access times and transaction counts of requests that changed nothing, written behind, in groups, so that reading
  * costs no write. Never later than a tenth of a session's timeout; and at once when the stored access time would let the
  * session expire before that, since any process may sweep it then.
  */
-export class Touches {
+export class AccessTimes {
   readonly #store: SessionStore;
   readonly #intervalMs: number;
   readonly #report: (error: unknown) => void;

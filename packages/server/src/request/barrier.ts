@@ -1,4 +1,4 @@
-import type { RequestInfo } from "./carrier.ts";
+import type { RequestInfo } from "./exchange.ts";
 
 type Callable = ((...args: unknown[]) => unknown) & { _def?: unknown };
 

@@ -1,8 +1,5 @@
 import { type Answer, type Previous, SessionError } from "@catnap/shared";
-import { answerPush, notesTo, refusal, screenPush } from "./answer.ts";
-import type { Carrier } from "./carrier.ts";
-import { type Circumstances, committed, planCommit } from "./commit-plan.ts";
-import { readCookie, writeCookie } from "./cookie.ts";
+import { readCookie, writeCookie } from "../identity/cookie.ts";
 import {
   claimSecret,
   formatToken,
@@ -13,14 +10,17 @@ import {
   mintSecret,
   readCredentials,
   type Standing,
-} from "./credentials.ts";
-import { describeDevice } from "./device.ts";
+} from "../identity/credentials.ts";
+import { describeDevice } from "../identity/device.ts";
+import { redeemTicket } from "../identity/ticket.ts";
+import type { Settings } from "../settings.ts";
+import { expiresAt, type SessionRecord } from "../store.ts";
+import { answerPush, notesTo, refusal, screenPush } from "../sync/answer.ts";
+import type { AccessTimes } from "../upkeep/access-times.ts";
+import type { Subjects } from "../upkeep/subjects.ts";
+import { type Circumstances, committed, planCommit } from "./commit-plan.ts";
 import type { Draft } from "./draft.ts";
-import type { Settings } from "./settings.ts";
-import { expiresAt, type SessionRecord } from "./store.ts";
-import type { Subjects } from "./subjects.ts";
-import { redeemTicket } from "./ticket.ts";
-import type { Touches } from "./touches.ts";
+import type { Exchange } from "./exchange.ts";
 
 /** After so many conflicts in a row a commit gives up. */
 const maxAttempts = 20;
@@ -28,9 +28,9 @@ const maxAttempts = 20;
 /** What a hold works with. */
 export interface HoldParts {
   readonly settings: Settings;
-  readonly touches: Touches;
+  readonly accessTimes: AccessTimes;
   readonly subjects: Subjects;
-  readonly carrier: Carrier;
+  readonly exchange: Exchange;
   /** The response's headers leave before any procedure runs. */
   readonly streams: boolean;
 }
@@ -52,9 +52,9 @@ export class SessionHold {
   /** The transaction was counted. */
   counted = false;
   readonly #settings: Settings;
-  readonly #touches: Touches;
+  readonly #accessTimes: AccessTimes;
   readonly #subjects: Subjects;
-  readonly #carrier: Carrier;
+  readonly #exchange: Exchange;
   readonly #streams: boolean;
   #standing: Standing = { kind: "unknown" };
   /** The session that the request's cookie names, whether or not its token opens it. */
@@ -63,11 +63,11 @@ export class SessionHold {
   #mintedSecret: string | null = null;
   #admitted = false;
 
-  constructor({ settings, touches, subjects, carrier, streams }: HoldParts) {
+  constructor({ settings, accessTimes, subjects, exchange, streams }: HoldParts) {
     this.#settings = settings;
-    this.#touches = touches;
+    this.#accessTimes = accessTimes;
     this.#subjects = subjects;
-    this.#carrier = carrier;
+    this.#exchange = exchange;
     this.#streams = streams;
     this.startedAt = settings.clock();
   }
@@ -84,20 +84,20 @@ export class SessionHold {
 
   /** A stream's headers leave before its first procedure runs: a visitor without a cookie gets one now or never. */
   mintEarly(): void {
-    if (readCookie(this.#carrier.header("cookie"), this.#settings.cookie.name) !== "none") return;
+    if (readCookie(this.#exchange.header("cookie"), this.#settings.cookie.name) !== "none") return;
     const [identifier, secret] = [mintIdentifier(), mintSecret()];
-    if (!this.#carrier.setCookie(this.#cookie(identifier, secret, this.startedAt + this.#settings.lifetimeMs))) return;
+    if (!this.#exchange.setCookie(this.#cookie(identifier, secret, this.startedAt + this.#settings.lifetimeMs))) return;
     this.identifier = identifier;
     this.#mintedSecret = secret;
   }
 
   /** Reads the record that the request's cookie names, or its ticket, when the token opens it. */
   async load(): Promise<void> {
-    const cookie = readCookie(this.#carrier.header("cookie"), this.#settings.cookie.name);
+    const cookie = readCookie(this.#exchange.header("cookie"), this.#settings.cookie.name);
     if (cookie === "refused") this.previous = "unknown";
     else if (cookie !== "none") await this.#recognise(cookie.identifier, cookie.secret);
     if (this.record || !this.#settings.tickets || this.#streams) return;
-    const handed = await redeemTicket(this.#settings, this.#carrier.url);
+    const handed = await redeemTicket(this.#settings, this.#exchange.url);
     if (handed)
       this.#admit(handed.record, hashToken(handed.secret), { kind: "current", issuedAt: this.now() }, handed.secret);
   }
@@ -107,7 +107,7 @@ export class SessionHold {
     this.#named = identifier;
     const stored = await this.#settings.store.read(identifier);
     if (!stored) return;
-    const record = this.#touches.ahead(stored);
+    const record = this.#accessTimes.ahead(stored);
     const now = this.now();
     const hash = hashToken(secret);
     const standing = judge(readCredentials(record.entries), hash, now);
@@ -132,7 +132,7 @@ export class SessionHold {
     this.record = record;
     this.hash = hash;
     this.#standing = standing;
-    if (secret !== undefined) this.#carrier.setCookie(this.#cookie(record.identifier, secret, record.endsAt));
+    if (secret !== undefined) this.#exchange.setCookie(this.#cookie(record.identifier, secret, record.endsAt));
   }
 
   /** Whether the token is due for its successor. */
@@ -195,7 +195,7 @@ export class SessionHold {
   /** Asks the app's limiter, once per request, before the first record of a visitor. */
   async #assertAdmitted(): Promise<void> {
     if (this.#admitted) return;
-    const { header, address } = this.#carrier;
+    const { header, address } = this.#exchange;
     if ((await this.#settings.admit?.({ header, address })) === false) {
       throw new SessionError("RATE_LIMITED", "No new session for this visitor just now: try again later");
     }
@@ -206,7 +206,7 @@ export class SessionHold {
     return {
       record: this.record,
       hash: this.hash,
-      device: () => describeDevice(this.#carrier.header("user-agent")),
+      device: () => describeDevice(this.#exchange.header("user-agent")),
       secret,
       startedAt: this.startedAt,
       now: this.now(),
@@ -257,7 +257,7 @@ export class SessionHold {
     if (!record) return;
     this.hash = hashToken(secret);
     this.#standing = { kind: "current", issuedAt: this.startedAt };
-    if (!this.#mintedSecret && !this.#carrier.setCookie(this.#cookie(record.identifier, secret, record.endsAt))) {
+    if (!this.#mintedSecret && !this.#exchange.setCookie(this.#cookie(record.identifier, secret, record.endsAt))) {
       throw new SessionError(
         "HEADERS_SENT",
         "The response's headers have left without the session's cookie: write before you answer",
@@ -278,19 +278,19 @@ export class SessionHold {
       draft.wishes.push.answer = refusal("SESSION_GONE");
     }
     if (!record) return;
-    this.#touches.forget(record.identifier);
+    this.#accessTimes.forget(record.identifier);
     await this.#settings.store.delete(record.identifier);
-    this.#carrier.setCookie(writeCookie(this.#settings.cookie, "", 0));
+    this.#exchange.setCookie(writeCookie(this.#settings.cookie, "", 0));
     const { clearSiteData } = this.#settings;
     if (clearSiteData.length > 0)
-      this.#carrier.setHeader("clear-site-data", clearSiteData.map((what) => `"${what}"`).join(", "));
+      this.#exchange.setHeader("clear-site-data", clearSiteData.map((what) => `"${what}"`).join(", "));
   }
 
   /** Counts a transaction that changed nothing, in time. */
   touch(): Promise<void> | undefined {
     if (!this.record || this.counted) return undefined;
     this.counted = true;
-    const written = this.#touches.add(this.record, this.startedAt);
+    const written = this.#accessTimes.add(this.record, this.startedAt);
     const { transactions } = this.record;
     this.record = { ...this.record, accessedAt: this.startedAt, transactions: transactions + 1 };
     return written;

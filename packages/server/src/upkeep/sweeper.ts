@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import type { Settings } from "./settings.ts";
-import { expiresAt, type SessionRecord } from "./store.ts";
+import type { Settings } from "../settings.ts";
+import { expiresAt, type SessionRecord } from "../store.ts";
 
 /** Sessions that one step removes: small, so that sweeping never holds up requests for long. */
 const stepSize = 200;

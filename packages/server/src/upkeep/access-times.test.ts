@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { faultStore } from "../../testing/src/fault-store.ts";
-import type { SessionRecord } from "./store.ts";
-import { memoryStore } from "./stores/memory.ts";
-import { Touches } from "./touches.ts";
+import { faultStore } from "../../../testing/src/fault-store.ts";
+import type { SessionRecord } from "../store.ts";
+import { memoryStore } from "../stores/memory.ts";
+import { AccessTimes } from "./access-times.ts";
 
 const start = 1_700_000_000_000;
 const key = "a".repeat(22);
@@ -17,7 +17,7 @@ async function oneSession() {
   const created = { ...times, create: { createdAt: start, endsAt: start + 1e9 }, transactions: 1 };
   await store.write(key, { ...created, expect: new Map(), changes: new Map() });
   const stored = async () => (await store.read(key)) as SessionRecord;
-  return { world, stored, touches: new Touches(failing, 60_000, () => undefined) };
+  return { world, stored, touches: new AccessTimes(failing, 60_000, () => undefined) };
 }
 
 test("an access that the store did not take is written later, together with those since", async () => {

@@ -1,5 +1,5 @@
 import { createHash, hash, randomBytes } from "node:crypto";
-import type { Entry } from "./store.ts";
+import type { Entry } from "../store.ts";
 
 /** The entry that holds a session's credentials: hashes and times, never a secret. */
 export const credentialsKey = "~tokens";

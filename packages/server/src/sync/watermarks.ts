@@ -1,5 +1,5 @@
 import { maxNotes, type Note, noteName, type Push } from "@catnap/shared";
-import type { Entry, EntryChange } from "./store.ts";
+import type { Entry, EntryChange } from "../store.ts";
 
 type Entries = ReadonlyMap<string, Entry>;
 
@@ -14,7 +14,7 @@ const maxNotesLength = 8192;
 const maxMessageLength = 256;
 
 /** The watermarks of one browser profile. */
-export interface Marks {
+export interface Watermarks {
   /** Ops of forgotten writers went at most this far. */
   readonly floor: number;
   /** By writer: every op up to here is decided. */
@@ -26,7 +26,11 @@ export interface Marks {
 }
 
 /** The marks of a profile, as a commit may have changed them already. */
-export function readMarks(profile: string, entries: Entries, changes?: ReadonlyMap<string, EntryChange>): Marks {
+export function readWatermarks(
+  profile: string,
+  entries: Entries,
+  changes?: ReadonlyMap<string, EntryChange>,
+): Watermarks {
   const { value } = changes?.get(prefix + profile) ?? entries.get(prefix + profile) ?? {};
   if (value == null) return { floor: 0, writers: {}, notes: [], known: false };
   const { f, w, n } = JSON.parse(value) as { f: number; w: Record<string, number>; n?: Note[] };
@@ -34,7 +38,7 @@ export function readMarks(profile: string, entries: Entries, changes?: ReadonlyM
   return { floor: f, writers, notes: n ?? [], known: true };
 }
 
-function write(profile: string, { floor, writers, notes }: Marks, changes: Map<string, EntryChange>): void {
+function write(profile: string, { floor, writers, notes }: Watermarks, changes: Map<string, EntryChange>): void {
   const value = JSON.stringify({ f: floor, w: writers, ...(notes.length > 0 ? { n: notes } : {}) });
   changes.set(prefix + profile, { value, writer: "server", seq: 0 });
 }
@@ -48,14 +52,14 @@ export function hasEvicted(entries: Entries): boolean {
  * Raises the watermark of a push's writer, `null` when it decided nothing, retires whom it retires, and keeps its notes
  * until the profile has heard them. Writes nothing for what it heard alone.
  */
-export function raiseMarks(
+export function raiseWatermarks(
   entries: Entries,
   changes: Map<string, EntryChange>,
   push: Push,
   reached: number | null,
   notes: readonly Note[],
 ): void {
-  const marks = readMarks(push.profile, entries);
+  const marks = readWatermarks(push.profile, entries);
   const writers = { ...marks.writers };
   if (reached !== null) writers[push.writer] = reached;
   let { floor } = marks;
@@ -87,7 +91,7 @@ export function tellLoser(
   changes: Map<string, EntryChange>,
 ): void {
   const [profile = "", writer = ""] = loser.split("/");
-  const marks = readMarks(profile, entries, changes);
+  const marks = readWatermarks(profile, entries, changes);
   if (profile === winner || !marks.known) return;
   write(
     profile,
@@ -100,7 +104,7 @@ export function tellLoser(
 export function decidedIn(entries: Entries): Record<string, number> {
   const decided: Record<string, number> = {};
   for (const name of entries.keys()) {
-    if (name.startsWith(prefix)) Object.assign(decided, readMarks(name.slice(prefix.length), entries).writers);
+    if (name.startsWith(prefix)) Object.assign(decided, readWatermarks(name.slice(prefix.length), entries).writers);
   }
   return decided;
 }

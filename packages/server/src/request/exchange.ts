@@ -4,7 +4,7 @@ import onHeaders from "on-headers";
 import { keptPrivate, variedByCookie } from "./caching.ts";
 
 /** A request and its response, whatever the adapter: all that a session wants of HTTP. */
-export interface Carrier {
+export interface Exchange {
   /** A request header by its lower-case name. */
   header(name: string): string | null;
   /** Adds a `Set-Cookie` header; `false` when the response's headers have left or there is no response. */
@@ -70,13 +70,12 @@ interface PlainOptions {
 export type WakeOptions = FetchOptions | NodeOptions | FastifyOptions | PlainOptions;
 
 /** Knows the adapter by the shape of what it hands over. */
-export function carry(options: WakeOptions): Carrier {
-  if ("resHeaders" in options) return carryFetch(options);
-  if ("headers" in options) return carryPlain(options);
+export function exchangeOf(options: WakeOptions): Exchange {
+  if ("resHeaders" in options) return ofFetch(options);
+  if ("headers" in options) return ofPlain(options);
   if ("res" in options && typeof options.res === "object" && options.res !== null) {
-    if ("raw" in options.res && typeof options.res.header === "function")
-      return carryFastify(options as FastifyOptions);
-    if ("writeHead" in options.res) return carryNode(options as NodeOptions);
+    if ("raw" in options.res && typeof options.res.header === "function") return ofFastify(options as FastifyOptions);
+    if ("writeHead" in options.res) return ofNode(options as NodeOptions);
   }
   throw new SessionError(
     "INVALID_OPTION",
@@ -84,7 +83,7 @@ export function carry(options: WakeOptions): Carrier {
   );
 }
 
-function carryFetch({ req, resHeaders }: FetchOptions): Carrier {
+function ofFetch({ req, resHeaders }: FetchOptions): Exchange {
   return {
     header: (name) => req.headers.get(name),
     setCookie: (cookie) => {
@@ -102,7 +101,7 @@ function carryFetch({ req, resHeaders }: FetchOptions): Carrier {
   };
 }
 
-function carryPlain({ headers, setCookie, setHeader, url }: PlainOptions): Carrier {
+function ofPlain({ headers, setCookie, setHeader, url }: PlainOptions): Exchange {
   return {
     header: (name) => headers.get(name),
     setCookie: (cookie) => {
@@ -119,7 +118,7 @@ function carryPlain({ headers, setCookie, setHeader, url }: PlainOptions): Carri
   };
 }
 
-function carryFastify({ req, res }: FastifyOptions): Carrier {
+function ofFastify({ req, res }: FastifyOptions): Exchange {
   return {
     header: (name) => nodeHeader(req.headers, name),
     setCookie: (cookie) => {
@@ -134,7 +133,7 @@ function carryFastify({ req, res }: FastifyOptions): Carrier {
   };
 }
 
-function carryNode({ req, res }: NodeOptions): Carrier {
+function ofNode({ req, res }: NodeOptions): Exchange {
   let cookies: string[] | null = null;
   return {
     header: (name) => nodeHeader(req.headers, name),

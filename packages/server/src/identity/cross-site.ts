@@ -1,5 +1,5 @@
 import { SessionError } from "@catnap/shared";
-import type { Carrier } from "./carrier.ts";
+import type { Exchange } from "../request/exchange.ts";
 
 /** A page of another origin that made the browser send a request: what the browser says of it. */
 export interface Foreigner {
@@ -20,12 +20,12 @@ const maxOriginLength = 300;
  * `origins` are those allowed besides the server's own; behind a proxy that rewrites `Host` they are how the server
  * knows itself.
  */
-export function foreignerBehind(carrier: Carrier, origins: ReadonlySet<string>): Foreigner | null {
-  const origin = carrier.header("origin");
+export function foreignerBehind(exchange: Exchange, origins: ReadonlySet<string>): Foreigner | null {
+  const origin = exchange.header("origin");
   if (origin !== null && origins.has(origin)) return null;
-  const site = carrier.header("sec-fetch-site");
+  const site = exchange.header("sec-fetch-site");
   if (site === "same-origin" || site === "none") return null;
-  if (site === null && (origin === null || hostOf(origin) === carrier.header("host"))) return null;
+  if (site === null && (origin === null || hostOf(origin) === exchange.header("host"))) return null;
   return { site: site?.slice(0, maxOriginLength) ?? null, origin: origin?.slice(0, maxOriginLength) ?? null };
 }
 
