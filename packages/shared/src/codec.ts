@@ -1,4 +1,4 @@
-import superjson from "superjson";
+import superjson, { type SuperJSONResult } from "superjson";
 import { SessionError } from "./session-error.ts";
 
 /**
@@ -31,7 +31,8 @@ const mostItems = 16_777_216;
 export function encode(value: unknown, key?: string, room: number = mostItems): string {
   if (isExactJson(value, 0, { key, left: room })) return JSON.stringify(value);
   try {
-    return mark + superjson.stringify(value);
+    const { json, meta } = superjson.serialize(value);
+    return mark + JSON.stringify({ json, ...annotationsOf(meta) });
   } catch (cause) {
     throw refuse("something that superjson refuses", key, cause);
   }
@@ -40,13 +41,31 @@ export function encode(value: unknown, key?: string, room: number = mostItems): 
 /** Decodes what `encode` made. Throws `INVALID_VALUE` for anything else. */
 export function decode(encoded: string, key?: string): unknown {
   try {
-    return encoded.startsWith(mark) ? superjson.parse(encoded.slice(1)) : JSON.parse(encoded);
+    if (!encoded.startsWith(mark)) return JSON.parse(encoded);
+    const { json, meta } = parseMarked(encoded);
+    return superjson.deserialize({ json, ...annotationsOf(meta) }, { inPlace: true });
   } catch (cause) {
     throw new SessionError("INVALID_VALUE", `${subject(key)} is not text that Catnap encoded`, {
       ...named(key),
       cause,
     });
   }
+}
+
+/** Whether a text holds more than JSON carries: `parseMarked` takes it apart. */
+export const isMarked = (encoded: string): boolean => encoded.startsWith(mark);
+
+/** What superjson made of a value: JSON, and by path what it stands for. Throws `SyntaxError` for what is no JSON. */
+export function parseMarked(encoded: string): SuperJSONResult {
+  return JSON.parse(encoded.slice(mark.length));
+}
+
+/**
+ * The annotations of types alone. superjson also notes which objects are one and the same, to make them one again: a
+ * session's values are data without identity, and each such note costs a walk through every Set on its path.
+ */
+function annotationsOf(meta: SuperJSONResult["meta"]): Pick<SuperJSONResult, "meta"> {
+  return meta?.values === undefined ? {} : { meta: { values: meta.values, v: 1 } };
 }
 
 /**

@@ -34,7 +34,11 @@ export interface Key {
   readonly merge: Merge<unknown> | undefined;
   /** Whether a browser may keep it in IndexedDB. */
   readonly disk: boolean;
-  /** Validates a value; throws `INVALID_VALUE` with the schema's issues, or `LIMIT_EXCEEDED`. Gives the schema's output, encoded. */
+  /** Validates a value; throws `INVALID_VALUE` with the schema's issues. Gives the schema's output. */
+  validate(value: unknown): unknown;
+  /** Encodes what `validate` gave; throws `INVALID_VALUE` for what no session carries, or `LIMIT_EXCEEDED`. */
+  write(output: unknown): string;
+  /** Both. */
   encode(value: unknown): string;
   /** A fresh copy of the schema's default, or `undefined` when it has none. */
   fallback(): unknown;
@@ -168,12 +172,12 @@ export function defineSession<
 function createKey(name: string, access: Access, declared: Shape[string], limits: Limits): Key {
   const bare = "~standard" in declared;
   const { schema, merge, disk = true } = bare ? { schema: declared, merge: undefined } : declared;
-  const validate = (schema as Partial<StandardSchemaV1> | undefined)?.["~standard"]?.validate;
-  if (typeof validate !== "function") {
+  const ask = (schema as Partial<StandardSchemaV1> | undefined)?.["~standard"]?.validate;
+  if (typeof ask !== "function") {
     throw invalid(`"${name}" has no schema: give one that speaks Standard Schema, such as z.string()`, name);
   }
   const check = (input: unknown) => {
-    const result = validate(input);
+    const result = ask(input);
     if (result instanceof Promise) {
       // zod turns to its asynchronous way when the stack is exhausted, and its promise rejects with nobody to hear it.
       result.catch(() => undefined);
@@ -181,30 +185,30 @@ function createKey(name: string, access: Access, declared: Shape[string], limits
     }
     return result;
   };
+  const validate = (input: unknown) => {
+    const result = check(input);
+    if (result.issues) throw rejected(name, access, result.issues);
+    if (result.value !== undefined) return result.value;
+    throw new SessionError("INVALID_VALUE", `"${name}" cannot be undefined: call delValue("${name}")`, { key: name });
+  };
+  const write = (output: unknown) => {
+    const encoded = encode(output, name, limits.valueBytes);
+    if (encoded.length * 3 <= limits.valueBytes || byteLength(encoded) <= limits.valueBytes) return encoded;
+    throw new SessionError(
+      "LIMIT_EXCEEDED",
+      `The value of "${name}" takes ${byteLength(encoded)} bytes, more than limits.valueBytes (${limits.valueBytes}): split it, or raise the limit in defineSession`,
+      { key: name },
+    );
+  };
   return {
     name,
     access,
     // `value` has tied the merge to the schema, whose outputs are all that it is ever given.
     merge: merge as Merge<unknown> | undefined,
     disk,
-    encode(input) {
-      const result = check(input);
-      if (result.issues) throw rejected(name, access, result.issues);
-      if (result.value === undefined) {
-        throw new SessionError("INVALID_VALUE", `"${name}" cannot be undefined: call delValue("${name}")`, {
-          key: name,
-        });
-      }
-      const encoded = encode(result.value, name, limits.valueBytes);
-      if (encoded.length * 3 > limits.valueBytes && byteLength(encoded) > limits.valueBytes) {
-        throw new SessionError(
-          "LIMIT_EXCEEDED",
-          `The value of "${name}" takes ${byteLength(encoded)} bytes, more than limits.valueBytes (${limits.valueBytes}): split it, or raise the limit in defineSession`,
-          { key: name },
-        );
-      }
-      return encoded;
-    },
+    validate,
+    write,
+    encode: (input) => write(validate(input)),
     fallback() {
       const result = check(undefined);
       if (result.issues || result.value === undefined) return undefined;
@@ -214,12 +218,15 @@ function createKey(name: string, access: Access, declared: Shape[string], limits
   };
 }
 
+/** So many of a schema's findings are told: a long list that is wrong all over would make an answer longer than itself. */
+const maxIssues = 10;
+
 function rejected(name: string, access: Access, found: readonly StandardSchemaV1.Issue[]): SessionError {
   // A schema's own words may quote the value, so those about a secret stay unsaid.
   if (access === "secret") {
     return new SessionError("INVALID_VALUE", `The schema of "${name}" rejects the value`, { key: name });
   }
-  const issues: SessionIssue[] = found.map(({ message, path }) => ({
+  const issues: SessionIssue[] = found.slice(0, maxIssues).map(({ message, path }) => ({
     message,
     ...(path ? { path: path.map(pathStep) } : {}),
   }));

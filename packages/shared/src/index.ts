@@ -1,5 +1,5 @@
 export { checksum, differ } from "./checksum.ts";
-export { assertPlain, byteLength, decode, encode } from "./codec.ts";
+export { assertPlain, byteLength, decode, encode, isMarked, parseMarked } from "./codec.ts";
 export {
   type Access,
   type AnyDefinition,
@@ -20,7 +20,7 @@ export {
 } from "./definition.ts";
 export { freezeInDevelopment } from "./freeze.ts";
 export { type Merge, merge } from "./merge.ts";
-export { applyOp, type Op } from "./patch.ts";
+export { applyOp, mergeValues, type Op } from "./patch.ts";
 export {
   forbidden,
   homeOf,

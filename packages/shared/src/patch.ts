@@ -30,14 +30,17 @@ export function applyOp(key: Key, op: Op, current: string | null): string | null
   if (theirs === undefined) return op.value;
   const base = op.from == null ? key.fallback() : decode(op.from, key.name);
   const mine = decode(op.value, key.name);
-  let merged: unknown;
+  return key.encode(mergeValues(key, base, mine, theirs));
+}
+
+/** Merges decoded values of a key; what comes of it is still to be validated. Throws `INVALID_VALUE` when the merge throws. */
+export function mergeValues(key: Key, base: unknown, mine: unknown, theirs: unknown): unknown {
   try {
-    merged = key.merge(base, mine, theirs);
+    return key.merge?.(base, mine, theirs);
   } catch (cause) {
     throw new SessionError("INVALID_VALUE", `The merge of "${key.name}" throws: mend it, or what it is declared for`, {
       key: key.name,
       cause,
     });
   }
-  return key.encode(merged);
 }

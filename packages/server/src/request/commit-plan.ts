@@ -54,7 +54,7 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
   const expect = new Map<string, number>();
   const room = settings.definition.limits.sessionBytes;
   const before = () => sizeOf(settings, entries, nothing);
-  const met = { rev: record?.rev ?? 0, entries };
+  const met = { identifier: record?.identifier ?? "", rev: record?.rev ?? 0, entries };
   const pushed = wishes.push ? applyPush(settings.definition, met, wishes.push.push, room - before()) : null;
   for (const [name, change] of pushed?.changes ?? []) {
     changes.set(name, change);

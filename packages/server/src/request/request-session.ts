@@ -256,7 +256,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
       identifier: record?.identifier ?? null,
       rev: record?.rev ?? 0,
       entries,
-      decided: record ? decidedIn(record.entries) : {},
+      decided: record ? decidedIn(record) : {},
       facts: record ? factsOf(record, this.now()) : null,
     };
   }

@@ -74,7 +74,7 @@ export function answerPush(
   now: number,
 ): SyncSuccess {
   const reset = outcome.wentBack || push.since > record.rev || differs(definition, record, push);
-  const sent = new Map(push.ops.map((op) => [op.key, op.value]));
+  const sent = new Map(push.ops.map((op) => [op.key, op]));
   const entries: Record<string, WireEntry> = {};
   const deleted: Record<string, number> = {};
   for (const [name, { value, rev, writer, seq }] of record.entries) {
@@ -84,17 +84,17 @@ export function answerPush(
       if (!reset) deleted[name] = rev;
       continue;
     }
-    const echo =
-      writer === `${push.profile}/${push.writer}` && sent.get(name) === value && push.ops.some((op) => op.seq === seq);
+    const own = sent.get(name);
+    const echo = own?.seq === seq && own.value === value && writer === `${push.profile}/${push.writer}`;
     entries[name] = echo ? { rev } : { value, rev };
   }
-  const { writers, notes } = readWatermarks(push.profile, record.entries);
+  const { writers, notes } = readWatermarks(push.profile, record);
   return {
     ok: true,
     identifier: record.identifier,
     rev: record.rev,
     acked: outcome.acked,
-    decided: { ...writers },
+    decided: Object.fromEntries(writers),
     entries,
     deleted,
     ...(reset ? { reset } : {}),
@@ -149,9 +149,9 @@ export function answerChanges(
   { identifier, profile, writer, since, heard }: Pick<Push, "identifier" | "profile" | "writer" | "since" | "heard">,
   now: number,
 ): SyncSuccess {
-  const { writers } = readWatermarks(profile, record.entries);
+  const { writers } = readWatermarks(profile, record);
   const push = { protocol, identifier, profile, writer, ops: [], upTo: 0, since, acked: 0, ...(heard && { heard }) };
-  return answerPush(definition, record, push, { notes: [], acked: writers[writer] ?? 0, wentBack: false }, now);
+  return answerPush(definition, record, push, { notes: [], acked: writers.get(writer) ?? 0, wentBack: false }, now);
 }
 
 /** What a browser may know of its session besides the values. */

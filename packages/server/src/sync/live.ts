@@ -55,7 +55,7 @@ export async function* followChanges(
         const answer = answerChanges(definition, record, { ...input, since, heard }, now);
         yield tracked(String(record.rev), { ...answer, since });
         // What waits now has been told; what does not wait any more never comes again.
-        heard = readWatermarks(input.profile, record.entries).notes.map(noteName);
+        heard = readWatermarks(input.profile, record).notes.map(noteName);
         since = record.rev;
       }
       await news.within(Math.min(expiry - now, longestMs));

@@ -303,7 +303,7 @@ describe("the answer", () => {
     server.push({ profile: "profile-2", writer: "writer-x", ops: [set(9, "clicks", 2, 1, 1)] });
     const answer = server.push({ writer: "writer-b", ops: [set(5, "clicks", 3, 2, 2)] });
     expect(answer.decided).toEqual({ "writer-a": 3, "writer-b": 5 });
-    expect(decidedIn(server.record.entries)).toEqual({ "writer-a": 3, "writer-b": 5, "writer-x": 9 });
+    expect(decidedIn(server.record)).toEqual({ "writer-a": 3, "writer-b": 5, "writer-x": 9 });
   });
 
   test("of a tab of another version of the app is no reset, though it knows other keys", () => {

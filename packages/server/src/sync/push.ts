@@ -1,9 +1,6 @@
 import {
   type AnyDefinition,
-  applyOp,
-  assertPlain,
   byteLength,
-  decode,
   isSessionError,
   type Key,
   type Note,
@@ -11,120 +8,177 @@ import {
   type Push,
   SessionError,
 } from "@catnap/shared";
-import type { Entry, EntryChange, SessionRecord } from "../store.ts";
-import { hasEvicted, raiseWatermarks, readWatermarks, tellLoser } from "./watermarks.ts";
+import type { EntryChange, SessionRecord } from "../store.ts";
+import { type Decision, PushedValue } from "./pushed-value.ts";
+import { untangle } from "./untangle.ts";
+import { hasEvicted, type Overwritten, raiseWatermarks, readWatermarks, tellLoser } from "./watermarks.ts";
 
 /** What a push does to a session: pure, so that a conflict in the store only means to do it again. */
 export interface AppliedPush {
   readonly changes: ReadonlyMap<string, EntryChange>;
   readonly notes: readonly Note[];
+  /** The writer's ops up to here are decided. Below the push's `upTo` when it asked for more work than one push gets. */
   readonly acked: number;
   /** The tab knows of acknowledgements, or of a revision, that the session does not: the store has gone back in time. */
   readonly wentBack: boolean;
 }
 
+/** The ops of one key with a merge, and what they make of its value. */
+interface Chain {
+  readonly key: Key;
+  /** The encoded value that the push has met. */
+  readonly before: string | null;
+  readonly value: PushedValue;
+  readonly done: { readonly op: Op; readonly decision: Decision }[];
+}
+
+/**
+ * How many UTF-16 units the merges of a push may go through: so many, and so many for each unit of its own. What is over
+ * stays undecided and comes again, since a small op may ask to be merged with the largest value that there is.
+ */
+const mergeUnits = 1_048_576;
+const mergeUnitsEach = 16;
+
 /**
  * Applies a push to the entries of a session. Ops up to the writer's watermark are skipped, so that a push may arrive
  * any number of times, through any tab; the rest are applied in order, and the watermark rises in the same commit.
- * `room` is how many bytes the session may still grow.
+ * `room` is how many bytes the session may still grow. The work is linear in the length of the push.
  */
 export function applyPush(
   definition: AnyDefinition,
-  { rev, entries }: Pick<SessionRecord, "rev" | "entries">,
+  stored: Pick<SessionRecord, "identifier" | "rev" | "entries">,
   push: Push,
   room: number,
 ): AppliedPush {
-  const marks = readWatermarks(push.profile, entries);
-  const known = marks.writers[push.writer];
+  const { rev, entries } = stored;
+  const marks = readWatermarks(push.profile, stored);
+  const known = marks.writers.get(push.writer);
   const watermark = known ?? 0;
+  const { valueBytes } = definition.limits;
   const changes = new Map<string, EntryChange>();
+  const chains = new Map<string, Chain>();
   const notes: Note[] = [];
-  const overwritten: [string, Entry][] = [];
+  const overwritten: Overwritten[] = [];
   let left = room;
   // Without a watermark, an op may have been applied before the watermark was dropped: then only its base can tell.
-  const dubious = (op: Op) => known === undefined && (op.seq <= marks.floor || (!marks.known && hasEvicted(entries)));
+  const dubious = (op: Op) => known === undefined && (op.seq <= marks.floor || (!marks.known && hasEvicted(stored)));
   const pending = push.ops.filter((op) => op.seq > watermark);
   /** Of these it is not certain that they were not applied: only whoever sent them is told. */
   const doubted = new Set<number>();
   const tell = ({ key, seq, value }: Op, what: Note["what"], why?: Pick<Note, "code" | "message">) =>
     notes.push({ key, writer: push.writer, seq, what, was: value, ...why });
+  const reject = (op: Op, error: unknown) => {
+    // One poison value is refused alone; anything that is no refusal is the server's own failure.
+    if (!isSessionError(error)) throw error;
+    tell(op, "rejected", { code: error.code, message: error.message });
+  };
+  /** Puts a decided value into the commit. Throws `LIMIT_EXCEEDED` when the session has no room for it. */
+  const put = (op: Op, next: string | null, before: string | null) => {
+    const growth = byteLength(next ?? "") - byteLength(before ?? "");
+    if (growth > left) throw full(op.key);
+    left -= growth;
+    changes.set(op.key, { value: next, writer: `${push.profile}/${push.writer}`, seq: op.seq });
+  };
 
+  let work = mergeUnits + mergeUnitsEach * lengthOf(push);
+  let undecided: Op | undefined;
   for (const op of pending) {
+    if (work <= 0 && op !== pending[0]) {
+      undecided = op;
+      break;
+    }
     const key = definition.keys.get(op.key);
-    const stored = entries.get(op.key);
+    const entry = entries.get(op.key);
     if (key?.access !== "shared") {
       const code = key ? "FORBIDDEN_KEY" : "UNKNOWN_KEY";
       tell(op, "rejected", { code, message: `"${op.key}" is not a shared key` });
       continue;
     }
-    if (dubious(op) && (stored?.rev ?? 0) !== op.base) {
+    if (dubious(op) && (entry?.rev ?? 0) !== op.base) {
       // It stands, or a later one of its writer does.
-      if (stored?.writer === `${push.profile}/${push.writer}` && stored.seq >= op.seq) continue;
+      if (entry?.writer === `${push.profile}/${push.writer}` && entry.seq >= op.seq) continue;
       doubted.add(op.seq);
       tell(op, "lost");
       continue;
     }
-    const current = changes.get(op.key) ?? stored;
-    // Between tabs of one profile the later edit stands, in whatever order they arrive. Who has seen the other is later.
-    const unseen = !stored || stored.rev > op.base || changes.has(op.key);
-    if (!key.merge && current && unseen && current.seq > op.seq && current.writer.startsWith(`${push.profile}/`))
-      continue;
     try {
-      const before = current?.value ?? null;
-      const next = decide(key, op, before, definition.limits.valueBytes);
-      const growth = byteLength(next ?? "") - byteLength(before ?? "");
-      if (growth > left) {
-        const message = `"${op.key}" does not fit: the session is full (limits.sessionBytes)`;
-        tell(op, "rejected", { code: "LIMIT_EXCEEDED", message });
+      if (key.merge) {
+        let chain = chains.get(op.key);
+        chain ??= {
+          key,
+          before: entry?.value ?? null,
+          value: new PushedValue(key, entry?.value ?? null, valueBytes),
+          done: [],
+        };
+        chains.set(op.key, chain);
+        const { weight } = chain.value;
+        const decision = chain.value.apply(op);
+        if (decision === "merged") work -= weight + (op.value?.length ?? 0);
+        chain.done.push({ op, decision });
         continue;
       }
-      left -= growth;
-      if (!key.merge && stored && stored.rev > op.base && !changes.has(op.key)) overwritten.push([op.key, stored]);
-      changes.set(op.key, { value: next, writer: `${push.profile}/${push.writer}`, seq: op.seq });
-      if (key.merge && op.value !== null && op.from !== before) tell(op, "merged");
+      const current = changes.get(op.key) ?? entry;
+      // Between tabs of one profile the later edit stands, in whatever order they arrive. Who has seen the other is later.
+      const unseen = !entry || entry.rev > op.base || changes.has(op.key);
+      if (current && unseen && current.seq > op.seq && current.writer.startsWith(`${push.profile}/`)) continue;
+      const overwrites = entry && entry.rev > op.base && !changes.has(op.key);
+      put(op, op.value === null ? null : key.encode(untangle(op.value, op.key, valueBytes)), current?.value ?? null);
+      if (overwrites) overwritten.push({ key: op.key, by: entry.writer, seq: entry.seq, value: entry.value });
     } catch (error) {
-      // One poison value is refused alone; anything that is no refusal is the server's own failure.
-      if (!isSessionError(error)) throw error;
-      tell(op, "rejected", { code: error.code, message: error.message });
+      reject(op, error);
     }
   }
+  for (const chain of chains.values()) settle(chain, valueBytes, { put, reject, merged: (op) => tell(op, "merged") });
+  notes.sort((a, b) => a.seq - b.seq);
 
-  const acked = pending.length > 0 ? Math.max(watermark, push.upTo) : watermark;
+  const reached = undecided === undefined ? push.upTo : undecided.seq - 1;
+  const acked = pending.length > 0 ? Math.max(watermark, reached) : watermark;
   const resting = notes.filter(({ seq }) => !doubted.has(seq));
-  raiseWatermarks(entries, changes, push, pending.length > 0 ? acked : null, resting);
-  for (const [key, entry] of overwritten) tellLoser(push.profile, key, entry, entries, changes);
+  raiseWatermarks(stored, changes, push, pending.length > 0 ? acked : null, resting);
+  for (const lost of overwritten) tellLoser(push.profile, lost, stored, changes);
   return { changes, notes, acked, wentBack: watermark < push.acked || rev < push.since };
 }
 
-/** The value after an op, validated: what a browser sends is checked as if nobody had checked it before. */
-function decide(key: Key, op: Op, current: string | null, room: number): string | null {
-  if (op.value === null) return null;
-  const value = key.encode(untangle(key, op.value, room));
-  // What another version of the app has stored is no value of today's: no merge should be shown it.
-  if (key.merge && current !== null && op.from !== current && fitting(key, current, room) === null) return value;
-  // What the change was made from is a schema's value too, or nothing that a merge should be shown.
-  const from = op.from == null || op.from === current ? op.from : fitting(key, op.from, room);
-  return applyOp(key, from === undefined ? { ...op, value } : { ...op, value, from }, current);
+interface Outcomes {
+  put(op: Op, next: string | null, before: string | null): void;
+  reject(op: Op, error: unknown): void;
+  merged(op: Op): void;
 }
 
-/** Decodes what a browser sent. Its length is looked at first, then its shape, before any schema sees it. */
-function untangle(key: Key, encoded: string, room: number): unknown {
-  if (encoded.length > room) {
-    throw new SessionError("LIMIT_EXCEEDED", `"${key.name}" takes more than limits.valueBytes (${room})`, {
-      key: key.name,
-    });
-  }
-  const value = decode(encoded, key.name);
-  // superjson makes any graph, and JSON any depth: a recursive schema would exhaust the stack, or the afternoon.
-  assertPlain(value, key.name, room);
-  return value;
-}
-
-function fitting(key: Key, encoded: string, room: number): string | null {
+/** Decides the ops of one key as a whole, or, when the outcome is refused, one by one, so that the culprit alone is. */
+function settle({ key, before, value, done }: Chain, room: number, outcomes: Outcomes): void {
+  const { put, reject, merged } = outcomes;
+  const last = done.at(-1);
+  if (!last) return;
   try {
-    return key.encode(untangle(key, encoded, room));
+    put(last.op, value.encoded(), before);
+    for (const { op, decision } of done) if (decision === "merged") merged(op);
+    return;
   } catch (error) {
     if (!isSessionError(error)) throw error;
-    return null;
+    if (done.length === 1) return reject(last.op, error);
   }
+  let current = before;
+  for (const { op } of done) {
+    try {
+      const alone = new PushedValue(key, current, room);
+      const decision = alone.apply(op);
+      const next = alone.encoded();
+      put(op, next, current);
+      current = next;
+      if (decision === "merged") merged(op);
+    } catch (error) {
+      reject(op, error);
+    }
+  }
+}
+
+function full(key: string): SessionError {
+  return new SessionError("LIMIT_EXCEEDED", `"${key}" does not fit: the session is full (limits.sessionBytes)`, {
+    key,
+  });
+}
+
+function lengthOf({ ops }: Push): number {
+  return ops.reduce((sum, { value, from }) => sum + (value?.length ?? 0) + (from?.length ?? 0), 0);
 }

@@ -1,16 +1,19 @@
-import { maxNotes, type Note, noteName, type Push } from "@catnap/shared";
-import type { Entry, EntryChange } from "../store.ts";
+import { byteLength, maxNotes, type Note, noteName, type Push } from "@catnap/shared";
+import type { EntryChange, SessionRecord } from "../store.ts";
+import { unreadable } from "../unreadable.ts";
 
-type Entries = ReadonlyMap<string, Entry>;
+/** What is read of a record. */
+type Stored = Pick<SessionRecord, "identifier" | "entries">;
+type Changes = ReadonlyMap<string, EntryChange>;
 
 /** Entries under this prefix hold, for one browser profile each, how far its writers' ops are decided. */
 const prefix = "~sync:";
-/** Present once a profile's marks had to go: from then on an unknown profile is not taken for a new one. */
+/** Present once a profile's watermarks had to go: from then on an unknown profile is not taken for a new one. */
 const evictedKey = "~evicted";
 const maxWriters = 32;
 const maxProfiles = 16;
-/** Of what the changes had set that a profile's notes tell of, so many UTF-16 units together. */
-const maxNotesLength = 8192;
+/** A profile's notes take at most so many bytes as they rest. */
+const maxNotesBytes = 8192;
 const maxMessageLength = 256;
 
 /** The watermarks of one browser profile. */
@@ -18,33 +21,42 @@ export interface Watermarks {
   /** Ops of forgotten writers went at most this far. */
   readonly floor: number;
   /** By writer: every op up to here is decided. */
-  readonly writers: Readonly<Record<string, number>>;
+  readonly writers: ReadonlyMap<string, number>;
   /** What became of the profile's changes, and it has not said yet that it heard. */
   readonly notes: readonly Note[];
-  /** Whether the profile has marks. */
+  /** Whether the profile has watermarks. */
   readonly known: boolean;
 }
 
-/** The marks of a profile, as a commit may have changed them already. */
-export function readWatermarks(
-  profile: string,
-  entries: Entries,
-  changes?: ReadonlyMap<string, EntryChange>,
-): Watermarks {
-  const { value } = changes?.get(prefix + profile) ?? entries.get(prefix + profile) ?? {};
-  if (value == null) return { floor: 0, writers: {}, notes: [], known: false };
-  const { f, w, n } = JSON.parse(value) as { f: number; w: Record<string, number>; n?: Note[] };
-  const writers = Object.assign(Object.create(null) as Record<string, number>, w);
-  return { floor: f, writers, notes: n ?? [], known: true };
+/** The watermarks of a profile, as a commit may have changed them already. Throws `STORE_UNUSABLE` for what cannot be read. */
+export function readWatermarks(profile: string, { identifier, entries }: Stored, changes?: Changes): Watermarks {
+  const name = prefix + profile;
+  const { value } = changes?.get(name) ?? entries.get(name) ?? {};
+  if (value == null) return { floor: 0, writers: new Map(), notes: [], known: false };
+  try {
+    const { f, w, n = [] } = JSON.parse(value) as { f: number; w: Record<string, number>; n?: Note[] };
+    const writers = Object.entries(w);
+    if ([f, ...writers.map(([, seq]) => seq)].every(Number.isSafeInteger) && n.every(isNote)) {
+      return { floor: f, writers: new Map(writers), notes: n, known: true };
+    }
+  } catch {
+    // Told below, as for a value of another shape.
+  }
+  throw unreadable(identifier, name);
+}
+
+function isNote(note: unknown): boolean {
+  const { key, writer, seq } = (note ?? {}) as Partial<Note>;
+  return typeof key === "string" && typeof writer === "string" && Number.isSafeInteger(seq);
 }
 
 function write(profile: string, { floor, writers, notes }: Watermarks, changes: Map<string, EntryChange>): void {
-  const value = JSON.stringify({ f: floor, w: writers, ...(notes.length > 0 ? { n: notes } : {}) });
+  const value = JSON.stringify({ f: floor, w: Object.fromEntries(writers), ...(notes.length > 0 ? { n: notes } : {}) });
   changes.set(prefix + profile, { value, writer: "server", seq: 0 });
 }
 
-/** Whether a profile without marks may have had some. */
-export function hasEvicted(entries: Entries): boolean {
+/** Whether a profile without watermarks may have had some. */
+export function hasEvicted({ entries }: Stored): boolean {
   return entries.has(evictedKey);
 }
 
@@ -53,60 +65,64 @@ export function hasEvicted(entries: Entries): boolean {
  * until the profile has heard them. Writes nothing for what it heard alone.
  */
 export function raiseWatermarks(
-  entries: Entries,
+  stored: Stored,
   changes: Map<string, EntryChange>,
   push: Push,
   reached: number | null,
   notes: readonly Note[],
 ): void {
-  const marks = readWatermarks(push.profile, entries);
-  const writers = { ...marks.writers };
-  if (reached !== null) writers[push.writer] = reached;
-  let { floor } = marks;
+  const before = readWatermarks(push.profile, stored);
+  const writers = new Map(before.writers);
+  if (reached !== null) writers.set(push.writer, reached);
+  let { floor } = before;
   const drop = (writer: string) => {
-    floor = Math.max(floor, writers[writer] ?? 0);
-    delete writers[writer];
+    floor = Math.max(floor, writers.get(writer) ?? 0);
+    writers.delete(writer);
   };
-  const retired = (push.retire ?? []).filter((writer) => writer !== push.writer && Object.hasOwn(writers, writer));
+  const retired = (push.retire ?? []).filter((writer) => writer !== push.writer && writers.has(writer));
   for (const writer of retired) drop(writer);
-  const surplus = Object.keys(writers).length - maxWriters;
-  if (surplus > 0) {
-    const oldestFirst = Object.keys(writers)
-      .filter((writer) => writer !== push.writer)
-      .sort((a, b) => (writers[a] ?? 0) - (writers[b] ?? 0));
-    for (const writer of oldestFirst.slice(0, surplus)) drop(writer);
+  if (writers.size > maxWriters) {
+    const oldestFirst = [...writers].filter(([writer]) => writer !== push.writer).sort(([, a], [, b]) => a - b);
+    for (const [writer] of oldestFirst.slice(0, writers.size - maxWriters)) drop(writer);
   }
   if (reached === null && retired.length === 0) return;
-  const kept = keptNotes([...unheard(marks.notes, push.heard), ...notes]);
-  write(push.profile, { ...marks, floor, writers, notes: kept }, changes);
-  if (!marks.known) evictProfiles(entries, changes);
+  const kept = keptNotes([...unheard(before.notes, push.heard), ...notes]);
+  write(push.profile, { floor, writers, notes: kept, known: true }, changes);
+  if (!before.known) evictProfiles(stored, changes);
 }
 
-/** Leaves a note for the other profile whose change an op of this one has overwritten unseen. */
+/** A change that was overwritten: of which key, whose, and what it had set. */
+export interface Overwritten {
+  readonly key: string;
+  /** `profile/writer`. */
+  readonly by: string;
+  readonly seq: number;
+  readonly value: string | null;
+}
+
+/** Leaves a note for the other profile whose change an op of `winner` has overwritten unseen. */
 export function tellLoser(
   winner: string,
-  key: string,
-  { writer: loser, seq, value }: Entry,
-  entries: Entries,
+  { key, by, seq, value }: Overwritten,
+  stored: Stored,
   changes: Map<string, EntryChange>,
 ): void {
-  const [profile = "", writer = ""] = loser.split("/");
-  const marks = readWatermarks(profile, entries, changes);
-  if (profile === winner || !marks.known) return;
-  write(
-    profile,
-    { ...marks, notes: keptNotes([...marks.notes, { key, writer, seq, what: "lost", was: value }]) },
-    changes,
-  );
+  const [profile = "", writer = ""] = by.split("/");
+  if (profile === winner) return;
+  const before = readWatermarks(profile, stored, changes);
+  if (!before.known) return;
+  const note = { key, writer, seq, what: "lost" as const, was: value };
+  write(profile, { ...before, notes: keptNotes([...before.notes, note]) }, changes);
 }
 
 /** How far the ops of every writer are decided, of whatever profile. */
-export function decidedIn(entries: Entries): Record<string, number> {
-  const decided: Record<string, number> = {};
-  for (const name of entries.keys()) {
-    if (name.startsWith(prefix)) Object.assign(decided, readWatermarks(name.slice(prefix.length), entries).writers);
+export function decidedIn(stored: Stored): Record<string, number> {
+  const decided = new Map<string, number>();
+  for (const name of stored.entries.keys()) {
+    if (!name.startsWith(prefix)) continue;
+    for (const [writer, seq] of readWatermarks(name.slice(prefix.length), stored).writers) decided.set(writer, seq);
   }
-  return decided;
+  return Object.fromEntries(decided);
 }
 
 /** The notes of which a profile has not said that it heard. */
@@ -116,22 +132,27 @@ export function unheard(notes: readonly Note[], heard: Push["heard"]): readonly 
 
 /** The latest, and what they quote as far as there is room. */
 function keptNotes(notes: readonly Note[]): readonly Note[] {
-  let room = maxNotesLength;
-  const newestFirst = notes.slice(-maxNotes).reverse();
-  const kept = newestFirst.map(({ was = null, message, ...note }) => {
-    const fits = (was?.length ?? 0) <= room;
-    if (fits) room -= was?.length ?? 0;
-    return {
-      ...note,
-      was: fits ? was : null,
-      ...(message === undefined ? {} : { message: message.slice(0, maxMessageLength) }),
-    };
-  });
+  let room = maxNotesBytes;
+  const fits = (note: Note) => {
+    const bytes = byteLength(JSON.stringify(note));
+    if (bytes <= room) room -= bytes;
+    else return false;
+    return true;
+  };
+  const kept: Note[] = [];
+  for (const { was = null, message, ...note } of notes.slice(-maxNotes).reverse()) {
+    const short = { ...note, ...(message === undefined ? {} : { message: message.slice(0, maxMessageLength) }) };
+    const shortened = [
+      { ...short, was },
+      { ...short, was: null },
+    ].find(fits);
+    if (shortened) kept.push(shortened);
+  }
   return kept.reverse();
 }
 
-/** Makes room for one more profile: the marks that were written longest ago go, and a sign stays. */
-function evictProfiles(entries: Entries, changes: Map<string, EntryChange>): void {
+/** Makes room for one more profile: the watermarks that were written longest ago go, and a sign stays. */
+function evictProfiles({ entries }: Stored, changes: Map<string, EntryChange>): void {
   const profiles = [...entries].filter(([name]) => name.startsWith(prefix));
   if (profiles.length < maxProfiles) return;
   profiles.sort(([, a], [, b]) => a.rev - b.rev);
