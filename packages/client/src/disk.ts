@@ -1,3 +1,4 @@
+import { after, type Cancel } from "@catnap/shared";
 import { entries, type UseStore } from "idb-keyval";
 
 const table = "catnap";
@@ -33,12 +34,12 @@ export class Disk {
   readonly #changed: () => void;
   #db: IDBDatabase | undefined;
   #opening: Promise<IDBDatabase> | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Cancel | undefined;
   /** How often it was closed. */
   #turn = 0;
   /** What was asked for and not answered. */
   #underWay = 0;
-  #overdue: ReturnType<typeof setTimeout> | undefined;
+  #overdue: Cancel | undefined;
 
   constructor(factory: IDBFactory | undefined, name: string, changed: () => void) {
     this.#factory = factory;
@@ -94,8 +95,8 @@ export class Disk {
 
   close(): void {
     this.#turn++;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#overdue);
+    this.#timer?.();
+    this.#overdue?.();
     this.#overdue = undefined;
     this.#db?.close();
     this.#db = this.#opening = undefined;
@@ -137,25 +138,25 @@ export class Disk {
       const ask = (waitMs: number) => {
         // Without a factory this throws.
         const request = (this.#factory as IDBFactory).open(this.#name);
-        this.#timer = setTimeout(() => {
+        this.#timer = after(waitMs, () => {
           this.#set("memory");
           try {
             ask(Math.min(longestMs, 2 * waitMs));
           } catch (error) {
             reject(error);
           }
-        }, waitMs);
+        });
         request.onupgradeneeded = () => void request.result.createObjectStore(table);
         request.onerror = () => {
-          if (turn === this.#turn) clearTimeout(this.#timer);
+          if (turn === this.#turn) this.#timer?.();
           reject(request.error);
         };
         request.onsuccess = () => {
           const db = request.result;
           // Closed meanwhile, but what waits is still written; or another request was answered first.
-          if (turn !== this.#turn || this.#db) setTimeout(() => db.close());
+          if (turn !== this.#turn || this.#db) after(0, () => db.close());
           else {
-            clearTimeout(this.#timer);
+            this.#timer?.();
             // Another tab that deletes the database must not wait for this one.
             db.onclose = db.onversionchange = () => this.close();
             this.#db = db;
@@ -183,7 +184,7 @@ export class Disk {
       throw error;
     } finally {
       this.#underWay--;
-      clearTimeout(this.#overdue);
+      this.#overdue?.();
       this.#overdue = undefined;
       this.#watch();
     }
@@ -191,7 +192,7 @@ export class Disk {
 
   /** What is not done by then may never be. */
   #watch(): void {
-    if (this.#underWay > 0) this.#overdue ??= setTimeout(() => this.#set("memory"), patienceMs);
+    if (this.#underWay > 0) this.#overdue ??= after(patienceMs, () => this.#set("memory"));
   }
 
   #set(storage: StorageState): void {

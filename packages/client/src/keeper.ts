@@ -1,3 +1,4 @@
+import { after, type Cancel } from "@catnap/shared";
 import type { Put } from "./disk.ts";
 import type { ProfileRow } from "./marks.ts";
 import type { Pending } from "./memory.ts";
@@ -64,12 +65,12 @@ export class Keeper {
   }
 
   async #wait(ms: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    let cancel: Cancel | undefined;
     const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms);
+      cancel = after(ms, resolve);
     });
     await Promise.race([this.#loading, patience]);
-    clearTimeout(timer);
+    cancel?.();
   }
 
   /** Lets the next `load` read again, unless a read is under way. */

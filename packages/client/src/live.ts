@@ -1,4 +1,4 @@
-import { type ChangesEvent, type Push, SessionError } from "@catnap/shared";
+import { after, type ChangesEvent, type Push, SessionError } from "@catnap/shared";
 import { call } from "./memory.ts";
 import type { SessionProcedures } from "./post.ts";
 
@@ -82,8 +82,7 @@ export class Live {
       if (!open) return;
       this.#end?.();
       if (now() - openedAt > shortMs) this.#failures = 0;
-      const timer = setTimeout(() => this.#open(), random() * Math.min(60_000, firstMs * 2 ** this.#failures++));
-      this.#end = () => clearTimeout(timer);
+      this.#end = after(random() * Math.min(60_000, firstMs * 2 ** this.#failures++), () => this.#open());
     };
     let subscription: { unsubscribe(): void } | undefined;
     this.#end = () => {

@@ -1,5 +1,7 @@
 import {
   type Answer,
+  after,
+  type Cancel,
   type ChangesEvent,
   maxNotes,
   noteName,
@@ -62,8 +64,8 @@ export class Sync {
   readonly #parts: SyncParts;
   readonly #events: SyncEvents;
   #flight: Promise<void> | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #wondering: ReturnType<typeof setTimeout> | undefined;
+  #timer: Cancel | undefined;
+  #wondering: Cancel | undefined;
   #closed = false;
   /** The last seq of a closing push: the second event of one departure sends nothing. */
   #lastSent = 0;
@@ -114,7 +116,7 @@ export class Sync {
   /** Makes a round after so long without another call. */
   later(ms: number): void {
     this.#cancel();
-    if (!this.#closed) this.#timer = setTimeout(() => this.attempt(), ms);
+    if (!this.#closed) this.#timer = after(ms, () => this.attempt());
   }
 
   /** Like `later`, but while the server is away the backoff decides, not the next key stroke. */
@@ -124,10 +126,10 @@ export class Sync {
 
   /** Asks in a while, unless nothing is pending any more by then. */
   wonder(): void {
-    this.#wondering ??= setTimeout(() => {
+    this.#wondering ??= after(wonderMs, () => {
       this.#wondering = undefined;
       if (this.#parts.replica.pending > 0) this.attempt();
-    }, wonderMs);
+    });
   }
 
   /** Sends what the server has not acknowledged, once: synchronously, since the page may be gone in a moment. */
@@ -162,12 +164,12 @@ export class Sync {
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#wondering);
+    this.#wondering?.();
     this.#cancel();
   }
 
   #cancel(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.();
     this.#timer = undefined;
   }
 

@@ -1,5 +1,6 @@
 import {
   type AnyDefinition,
+  after,
   decode,
   type Key,
   noteName,
@@ -248,7 +249,7 @@ export class Tab implements SessionHome {
     this.#awake = false;
     this.#leaving = true;
     // Until the handlers of this departure have all run: what they write has no other chance.
-    setTimeout(() => {
+    after(0, () => {
       this.#leaving = false;
     });
     this.#keeper.depart();

@@ -93,7 +93,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
   const streams = new Streams(settings.maxStreams);
   const subjects = new Subjects(settings, accessTimes);
   const shared = { accessTimes, streams, subjects };
-  const sweeper = new Sweeper(settings, expiring);
+  const sweeper = new Sweeper(settings, accessTimes, expiring);
   const contextKey = settings.contextKey as K;
 
   async function expiring(record: SessionRecord): Promise<void> {

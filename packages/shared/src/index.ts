@@ -39,6 +39,7 @@ export {
   type SessionErrorData,
   type SessionIssue,
 } from "./session-error.ts";
+export { after, type Cancel, every } from "./timers.ts";
 export {
   type Answer,
   type ChangesEvent,

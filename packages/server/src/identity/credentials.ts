@@ -1,5 +1,7 @@
-import { createHash, hash, randomBytes } from "node:crypto";
-import type { Entry } from "../store.ts";
+import { createHash } from "node:crypto";
+import { SessionError } from "@catnap/shared";
+import type { Entry, SessionRecord } from "../store.ts";
+import { unreadable } from "../unreadable.ts";
 
 /** The entry that holds a session's credentials: hashes and times, never a secret. */
 export const credentialsKey = "~tokens";
@@ -8,17 +10,34 @@ export const credentialsKey = "~tokens";
 const claimMs = 60_000;
 const ticketMs = 60_000;
 
-/** More hashes of retired tokens than this are forgotten, the oldest first. */
-const maxRetired = 8;
-const maxTickets = 8;
+/** Of each kind a session keeps so many; of tokens that are over the oldest is forgotten first. */
+const most = 8;
 
 type Dated = readonly [hash: string, at: number];
 
+/** A token in use. */
+interface Issued {
+  readonly hash: string;
+  readonly issuedAt: number;
+  /** It came of a ticket, or took the place of one that did. */
+  readonly handed: boolean;
+}
+
+/** A token that has a successor which nobody has used yet. */
+interface Superseded {
+  readonly hash: string;
+  readonly issuedAt: number;
+  /** The successor's hash. */
+  readonly by: string;
+}
+
 /** What may open a session, as it rests. */
 export interface Credentials {
-  /** Tokens in use, with their time of issue: one, or one per page that a ticket was handed to. */
-  readonly current: readonly Dated[];
-  /** Rotated tokens, with the end of their grace; kept beyond it, so that their use shows as theft. */
+  /** Tokens in use: one, and one for each page that a ticket was handed to. */
+  readonly current: readonly Issued[];
+  /** Tokens whose successor may not have reached the browser. */
+  readonly superseded: readonly Superseded[];
+  /** Tokens whose successor was used, with the end of their grace; kept beyond it, so that their use shows as theft. */
   readonly retired: readonly Dated[];
   /** Unused tickets, with their end. */
   readonly tickets: readonly Dated[];
@@ -26,152 +45,181 @@ export interface Credentials {
   readonly claim?: { readonly masked: string; readonly until: number };
 }
 
-/** A cookie's content: which session, and the secret that opens it. */
-export interface Token {
-  readonly identifier: string;
-  readonly secret: string;
-}
-
-const base64url = (bytes: number) => randomBytes(bytes).toString("base64url");
-const sha256 = (purpose: string, text: string) => createHash("sha256").update(purpose).update(text);
-
-/** The hash that a store keeps of a secret. Tickets are hashed apart from tokens, so that neither passes for the other. */
-export const hashToken = (secret: string): string => hash("sha256", secret, "base64url");
-const hashTicket = (secret: string) => sha256("ticket:", secret).digest("base64url");
-
-/** 128 random bits, public. */
-export const mintIdentifier = (): string => base64url(16);
-/** 256 random bits, secret. */
-export const mintSecret = (): string => base64url(32);
-
-/** The identifier of the session that a browser's nonce starts; tells nothing of the nonce. */
-export const identifierOf = (nonce: string): string => sha256("identifier:", nonce).digest("base64url").slice(0, 32);
-
-const part = "([A-Za-z0-9_-]{22,80})\\.([A-Za-z0-9_-]{43})";
-const tokenPattern = new RegExp(`^${part}$`);
-
-/** Takes a token apart; `null` for anything that Catnap never issued, before anything is looked up. */
-export function parseToken(text: string): Token | null {
-  if (text.length > 124) return null;
-  const [, identifier, secret] = tokenPattern.exec(text) ?? [];
-  return identifier !== undefined && secret !== undefined ? { identifier, secret } : null;
-}
-
-export const formatToken = ({ identifier, secret }: Token): string => `${identifier}.${secret}`;
+const none: Credentials = { current: [], superseded: [], retired: [], tickets: [] };
 
 /** The credentials of a new session: one token, and the claim of the browser's nonce. */
-export function firstCredentials(secret: string, now: number, nonce?: string): Credentials {
-  const first: Credentials = { current: [[hashToken(secret), now]], retired: [], tickets: [] };
-  if (nonce === undefined) return first;
-  return { ...first, claim: { masked: mask(secret, nonce), until: now + claimMs } };
+export function firstCredentials(hash: string, now: number, claim?: { secret: string; nonce: string }): Credentials {
+  const first: Credentials = { ...none, current: [{ hash, issuedAt: now, handed: false }] };
+  if (claim === undefined) return first;
+  return { ...first, claim: { masked: mask(claim.secret, claim.nonce), until: now + claimMs } };
 }
 
 /**
- * The token that the session of this nonce was given, for a request that was under way at the same time; `null` when
- * the nonce is another's or its minute has passed. What rests in the store is the token masked with a hash of the
- * nonce: it opens nothing without the browser that made the nonce.
+ * The secret that the session of this nonce was given, for a request that was under way at the same time; `null` when
+ * the minute has passed. Whether it is the right one, its hash tells. What rests in the store is the secret masked with a
+ * hash of the nonce: it opens nothing without the browser that made the nonce.
  */
-export function claimSecret({ claim, current }: Credentials, nonce: string, now: number): string | null {
-  if (!claim || claim.until <= now) return null;
-  const secret = mask(claim.masked, nonce);
-  const hash = hashToken(secret);
-  return current.some(([known]) => equal(known, hash)) ? secret : null;
+export function claimedSecret({ claim }: Credentials, nonce: string, now: number): string | null {
+  return claim && claim.until > now ? mask(claim.masked, nonce) : null;
 }
 
 function mask(secret: string, nonce: string): string {
-  const pad = sha256("mask:", nonce).digest();
+  const pad = createHash("sha256").update("mask:").update(nonce).digest();
   return Buffer.from(Buffer.from(secret, "base64url").map((byte, i) => byte ^ (pad[i] ?? 0))).toString("base64url");
 }
 
-/** What a presented token is to the session. */
+/**
+ * What a presented token is to the session.
+ * - `current`: the newest. `confirms`: it has taken the place of others, and this is its first use.
+ * - `superseded`: it has a successor that nobody has used, since `since`. The answer that carried it may be lost.
+ * - `grace`: its successor is in use; requests in flight may end. `reused`: they should have.
+ */
 export type Standing =
-  | { readonly kind: "current"; readonly issuedAt: number }
+  | { readonly kind: "current"; readonly issuedAt: number; readonly confirms: boolean }
+  | { readonly kind: "superseded"; readonly issuedAt: number; readonly since: number }
   | { readonly kind: "grace" }
   | { readonly kind: "reused" }
   | { readonly kind: "unknown" };
 
 /** Judges a token by its hash, in time that does not depend on how much of it is right. */
-export function judge(credentials: Credentials, hash: string, now: number): Standing {
-  const current = credentials.current.find(([known]) => equal(known, hash));
-  if (current) return { kind: "current", issuedAt: current[1] };
-  const retired = credentials.retired.find(([known]) => equal(known, hash));
-  if (!retired) return { kind: "unknown" };
-  return retired[1] > now ? { kind: "grace" } : { kind: "reused" };
+export function judge({ current, superseded, retired }: Credentials, hash: string, now: number): Standing {
+  const found = current.find((each) => equal(each.hash, hash));
+  if (found) {
+    const { issuedAt } = found;
+    return { kind: "current", issuedAt, confirms: superseded.some(({ by }) => by === found.hash) };
+  }
+  const replaced = superseded.find((each) => equal(each.hash, hash));
+  if (replaced) {
+    const successor = current.find((each) => each.hash === replaced.by);
+    return { kind: "superseded", issuedAt: replaced.issuedAt, since: successor?.issuedAt ?? now };
+  }
+  const late = retired.find(([known]) => equal(known, hash));
+  if (!late) return { kind: "unknown" };
+  return late[1] > now ? { kind: "grace" } : { kind: "reused" };
 }
 
-/** Puts `secret` in the place of the current token `hash`, which stays good until `graceEnd`. */
-export function rotated(
-  credentials: Credentials,
-  hash: string,
-  secret: string,
-  now: number,
-  graceEnd: number,
-): Credentials {
-  const retired: Dated[] = [[hash, graceEnd], ...credentials.retired];
+/** How a token gets its successor. */
+export interface Succession {
+  /** The token that was presented. */
+  readonly hash: string;
+  /** The successor's. */
+  readonly next: string;
+  readonly now: number;
+  /** Whether all other tokens, and all tickets, end with it: at a login, and when the app asks for a rotation. */
+  readonly alone: boolean;
+  /** Whether the old token ends at once, although the answer that carries the new one may be lost. */
+  readonly atOnce: boolean;
+}
+
+/** Puts a new token in the place of the one that was presented, which stays good until the new one was used, and a grace longer. */
+export function succeeded(credentials: Credentials, { hash, next, now, alone, atOnce }: Succession): Credentials {
+  const { current, superseded, retired, tickets } = credentials;
+  // One whose answer was lost has a successor already, which may still turn up.
+  const lost = superseded.find((each) => each.hash === hash)?.by;
+  const line = new Set(lost === undefined ? [hash] : [hash, lost]);
+  const replaced = current.filter((each) => line.has(each.hash));
+  const earlier = superseded.filter((each) => line.has(each.hash) || line.has(each.by));
+  const old = [...replaced, ...earlier].map((each) => ({ hash: each.hash, issuedAt: each.issuedAt, by: next }));
+  const others = {
+    current: alone ? [] : current.filter((each) => !replaced.includes(each)),
+    superseded: alone ? [] : superseded.filter((each) => !earlier.includes(each)),
+  };
+  const successor = { hash: next, issuedAt: now, handed: replaced.some(({ handed }) => handed) };
   return {
-    current: [...credentials.current.filter(([known]) => known !== hash), [hashToken(secret), now]],
-    retired: retired.slice(0, maxRetired),
-    tickets: credentials.tickets.filter(([, until]) => until > now),
+    current: [...others.current, successor],
+    superseded: atOnce ? others.superseded : [...old, ...others.superseded].slice(0, most),
+    retired: atOnce ? retire(old, retired, now) : retired,
+    tickets: alone ? [] : alive(tickets, now),
   };
 }
 
-/** Adds a ticket; the oldest goes when there are too many. */
-export function withTicket(credentials: Credentials, secret: string, now: number): Credentials {
-  const alive = credentials.tickets.filter(([, until]) => until > now);
-  return { ...credentials, tickets: [[hashTicket(secret), now + ticketMs] as const, ...alive].slice(0, maxTickets) };
+/** Notes that a token was used, and so has arrived: those that it has replaced retire when the grace is over. */
+export function confirmed(credentials: Credentials, hash: string, graceEnd: number): Credentials {
+  const replaced = credentials.superseded.filter(({ by }) => by === hash);
+  if (replaced.length === 0) return credentials;
+  return {
+    ...credentials,
+    superseded: credentials.superseded.filter(({ by }) => by !== hash),
+    retired: retire(replaced, credentials.retired, graceEnd),
+  };
+}
+
+function retire(tokens: readonly Superseded[], retired: readonly Dated[], graceEnd: number): readonly Dated[] {
+  return [...tokens.map(({ hash }) => [hash, graceEnd] as const), ...retired].slice(0, most);
+}
+
+const alive = (tickets: readonly Dated[], now: number) => tickets.filter(([, until]) => until > now);
+
+/** Adds tickets by their hashes; the oldest go when there are too many. Throws `LIMIT_EXCEEDED` for more at once than there may be. */
+export function withTickets(credentials: Credentials, hashes: readonly string[], now: number): Credentials {
+  if (hashes.length > most) {
+    throw new SessionError(
+      "LIMIT_EXCEEDED",
+      `One transaction makes ${most} tickets at most, since a session has no more: call sessionEncode for fewer URLs`,
+    );
+  }
+  const fresh = hashes.map((hash) => [hash, now + ticketMs] as const);
+  return { ...credentials, tickets: [...fresh, ...alive(credentials.tickets, now)].slice(0, most) };
 }
 
 /** Takes a ticket out and a token in; `null` when the ticket is used, too old, or none. */
-export function redeemed(credentials: Credentials, ticket: string, secret: string, now: number): Credentials | null {
-  const hash = hashTicket(ticket);
-  if (!credentials.tickets.some(([known, until]) => until > now && equal(known, hash))) return null;
+export function redeemed(credentials: Credentials, ticket: string, token: string, now: number): Credentials | null {
+  const tickets = alive(credentials.tickets, now);
+  if (!tickets.some(([known]) => equal(known, ticket))) return null;
+  const handed = [...credentials.current.filter((each) => each.handed), { hash: token, issuedAt: now, handed: true }];
   return {
     ...credentials,
-    current: [...credentials.current, [hashToken(secret), now]],
-    tickets: credentials.tickets.filter(([known]) => known !== hash),
+    current: [...credentials.current.filter((each) => !each.handed), ...handed.slice(-most)],
+    tickets: tickets.filter(([known]) => known !== ticket),
   };
 }
 
 /** What was read of an entry: entries are immutable, and a store in memory gives the same one with every request. */
 const read = new WeakMap<Entry, Credentials>();
 
-/** Reads the credentials of a record; a record without any opens to nobody. */
-export function readCredentials(entries: ReadonlyMap<string, Entry>): Credentials {
+/** Reads the credentials of a record; a record without any opens to nobody. Throws `STORE_UNUSABLE` for what cannot be read. */
+export function readCredentials({ identifier, entries }: Pick<SessionRecord, "identifier" | "entries">): Credentials {
   const entry = entries.get(credentialsKey);
-  if (entry?.value == null) return { current: [], retired: [], tickets: [] };
+  if (entry?.value == null) return none;
   let credentials = read.get(entry);
   if (!credentials) {
-    credentials = parseCredentials(entry.value);
+    const parsed = parseCredentials(entry.value);
+    if (!parsed) throw unreadable(identifier, credentialsKey);
+    credentials = parsed;
     read.set(entry, credentials);
   }
   return credentials;
 }
 
-/** Of 43 characters of a hash, or of a masked token, and whole milliseconds in base 36. */
-const word = (kind: string, [hash, at]: Dated): string => `${kind}${hash}${Math.round(at).toString(36)}`;
+const hashes = "[A-Za-z0-9_-]{43}";
+const wordPattern = new RegExp(`^([chrtn])(${hashes})([0-9a-z]{1,11})$|^s(${hashes})(${hashes})([0-9a-z]{1,11})$`);
 
-function parseCredentials(text: string): Credentials {
-  const words = text.split(" ").map((each) => ({
-    kind: each[0],
-    dated: [each.slice(1, 44), Number.parseInt(each.slice(44), 36)] as const,
-  }));
-  const of = (kind: string) => words.filter((each) => each.kind === kind).map(({ dated }) => dated);
-  const [claim] = of("n");
-  return {
-    current: of("c"),
-    retired: of("r"),
-    tickets: of("t"),
-    ...(claim ? { claim: { masked: claim[0], until: claim[1] } } : {}),
-  };
+function parseCredentials(text: string): Credentials | null {
+  const current: Issued[] = [];
+  const superseded: Superseded[] = [];
+  const dated: Record<string, Dated[]> = { r: [], t: [], n: [] };
+  for (const word of text.split(" ")) {
+    const match = wordPattern.exec(word);
+    if (!match) return null;
+    const [, kind, hash = "", at = "", old, by = "", issuedAt = ""] = match;
+    if (old !== undefined) superseded.push({ hash: old, by, issuedAt: Number.parseInt(issuedAt, 36) });
+    else if (kind === "c" || kind === "h")
+      current.push({ hash, issuedAt: Number.parseInt(at, 36), handed: kind === "h" });
+    else dated[kind ?? ""]?.push([hash, Number.parseInt(at, 36)]);
+  }
+  const { r: retired = [], t: tickets = [], n: [claim] = [] } = dated;
+  return { current, superseded, retired, tickets, ...(claim && { claim: { masked: claim[0], until: claim[1] } }) };
 }
 
 /** Writes credentials as they rest: a word for each, which tells its kind by the first letter. Short, because every session has some. */
-export function formatCredentials({ current, retired, tickets, claim }: Credentials): string {
+export function formatCredentials({ current, superseded, retired, tickets, claim }: Credentials): string {
+  const time = (at: number) => Math.round(at).toString(36);
   return [
-    ...current.map((dated) => word("c", dated)),
-    ...retired.map((dated) => word("r", dated)),
-    ...tickets.map((dated) => word("t", dated)),
-    ...(claim ? [word("n", [claim.masked, claim.until])] : []),
+    ...current.map(({ hash, issuedAt, handed }) => `${handed ? "h" : "c"}${hash}${time(issuedAt)}`),
+    ...superseded.map(({ hash, by, issuedAt }) => `s${hash}${by}${time(issuedAt)}`),
+    ...retired.map(([hash, end]) => `r${hash}${time(end)}`),
+    ...tickets.map(([hash, end]) => `t${hash}${time(end)}`),
+    ...(claim ? [`n${claim.masked}${time(claim.until)}`] : []),
   ].join(" ");
 }
 

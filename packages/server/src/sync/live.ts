@@ -1,4 +1,12 @@
-import { type ChangesEvent, type ChangesInput, noteName, SessionError, type SyncFailure } from "@catnap/shared";
+import {
+  after,
+  type Cancel,
+  type ChangesEvent,
+  type ChangesInput,
+  noteName,
+  SessionError,
+  type SyncFailure,
+} from "@catnap/shared";
 import { TRPCError, type TrackedEnvelope, tracked } from "@trpc/server";
 import { judge, readCredentials } from "../identity/credentials.ts";
 import type { Settings } from "../settings.ts";
@@ -14,9 +22,6 @@ export interface Followed {
   /** Why there is no record. */
   readonly gone: "SESSION_GONE" | "SESSION_EXPIRED";
 }
-
-/** The longest wait of a JavaScript timer. */
-const longestMs = 2_147_483_647;
 
 /**
  * Follows a session: first what changed since the revision that the browser knows, then each change as it comes, except
@@ -58,7 +63,7 @@ export async function* followChanges(
         heard = readWatermarks(input.profile, record).notes.map(noteName);
         since = record.rev;
       }
-      await news.within(Math.min(expiry - now, longestMs));
+      await news.within(expiry - now);
     }
   } finally {
     unwatch();
@@ -93,11 +98,11 @@ class Signal {
   /** Resolves when it is given, was given since `clear`, or after so many milliseconds. */
   async within(ms: number): Promise<void> {
     if (this.#given) return;
-    let timer: NodeJS.Timeout | undefined;
+    let cancel: Cancel | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
-      timer = setTimeout(resolve, ms);
+      cancel = after(ms, resolve);
     });
-    clearTimeout(timer);
+    cancel?.();
   }
 }

@@ -1,41 +1,51 @@
+import { after, type Cancel } from "@catnap/shared";
 import type { SessionRecord, SessionStore, Touch } from "../store.ts";
 
+const leastRetryMs = 1_000;
+
+/** A touch that waits here, and the access time that the store had when it was last asked. */
+interface Waiting extends Touch {
+  readonly restingAt: number;
+}
+
 /**
- * Access times and transaction counts of requests that changed nothing, written behind, in groups, so that reading
- * costs no write. Never later than a tenth of a session's timeout; and at once when the stored access time would let the
- * session expire before that, since any process may sweep it then.
+ * Access times and transaction counts of requests that changed nothing. They are written in groups, a while later, so that
+ * reading costs few writes. An access is written at once, by the request itself, where the store's time is older than the
+ * interval: a process that stands still between requests, or whose clock is not the timers', loses no more than that.
+ * The interval is never more than a tenth of a session's timeout.
  */
 export class AccessTimes {
   readonly #store: SessionStore;
   readonly #intervalMs: number;
   readonly #report: (error: unknown) => void;
-  #pending = new Map<string, Touch>();
-  #timer: NodeJS.Timeout | null = null;
+  #waiting = new Map<string, Waiting>();
+  readonly #underWay = new Set<string>();
+  #cancel: Cancel | null = null;
   #dueAt = Number.POSITIVE_INFINITY;
 
+  /** `report` is told of writes that failed; they are tried again. */
   constructor(store: SessionStore, intervalMs: number, report: (error: unknown) => void) {
     this.#store = store;
     this.#intervalMs = intervalMs;
     this.#report = report;
   }
 
-  /** Notes an access. Returns a promise when it had to be written at once. */
+  /** Notes an access. Returns a promise when it has to be written at once; it never rejects, since no request fails for it. */
   add(record: SessionRecord, accessedAt: number): Promise<void> | undefined {
     const { identifier: key, timeoutMs } = record;
-    const earlier = this.#pending.get(key);
+    const restingAt = this.#waiting.get(key)?.restingAt ?? record.accessedAt;
     const delayMs = Math.min(this.#intervalMs, timeoutMs / 10);
-    if (!earlier && record.accessedAt + timeoutMs - accessedAt <= delayMs) {
-      return this.#store.touch([{ key, accessedAt, transactions: 1 }]);
-    }
-    this.#keep({ key, accessedAt, transactions: 1 });
+    this.#keep({ key, accessedAt, transactions: 1, restingAt });
+    if (accessedAt - restingAt >= delayMs && !this.#underWay.has(key)) return this.#write(key);
     this.#schedule(delayMs);
     return undefined;
   }
 
   /** The record as it will be once what waits here is written. */
   ahead(record: SessionRecord): SessionRecord {
-    const waiting = this.#pending.get(record.identifier);
+    const waiting = this.#waiting.get(record.identifier);
     if (!waiting) return record;
+    this.#waiting.set(record.identifier, { ...waiting, restingAt: Math.max(waiting.restingAt, record.accessedAt) });
     return {
       ...record,
       accessedAt: Math.max(record.accessedAt, waiting.accessedAt),
@@ -44,47 +54,67 @@ export class AccessTimes {
   }
 
   forget(key: string): void {
-    this.#pending.delete(key);
+    this.#waiting.delete(key);
   }
 
   /** Writes what waits. What the store did not take waits on, for the next flush. */
   async flush(): Promise<void> {
     this.stop();
-    const touches = [...this.#pending.values()];
+    const touches = [...this.#waiting.values()];
     if (touches.length === 0) return;
-    this.#pending = new Map();
+    this.#waiting = new Map();
     try {
-      await this.#store.touch(touches);
+      await this.#store.touch(touches.map(({ restingAt: _, ...touch }) => touch));
     } catch (error) {
-      // Somebody's last use would be forgotten, and the session expire early. Counted twice at worst: a call that was cut off may be in.
-      for (const touch of touches) this.#keep(touch);
-      this.#schedule(this.#intervalMs);
+      this.#putBack(touches);
       throw error;
     }
   }
 
-  #keep({ key, accessedAt, transactions }: Touch): void {
-    const later = this.#pending.get(key);
-    this.#pending.set(key, {
-      key,
-      accessedAt: Math.max(accessedAt, later?.accessedAt ?? 0),
-      transactions: transactions + (later?.transactions ?? 0),
-    });
-  }
-
   /** Nothing is written until the next access. */
   stop(): void {
-    if (this.#timer) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#cancel?.();
+    this.#cancel = null;
     this.#dueAt = Number.POSITIVE_INFINITY;
+  }
+
+  async #write(key: string): Promise<void> {
+    const waiting = this.#waiting.get(key);
+    if (!waiting) return;
+    this.#waiting.delete(key);
+    this.#underWay.add(key);
+    const { restingAt: _, ...touch } = waiting;
+    try {
+      await this.#store.touch([touch]);
+    } catch (error) {
+      this.#putBack([waiting]);
+      this.#report(error);
+    } finally {
+      this.#underWay.delete(key);
+    }
+  }
+
+  /** Somebody's last use would be forgotten, and the session expire early. Counted twice at worst: a call that was cut off may be in. */
+  #putBack(touches: readonly Waiting[]): void {
+    for (const touch of touches) this.#keep(touch);
+    this.#schedule(Math.max(this.#intervalMs, leastRetryMs));
+  }
+
+  #keep({ key, accessedAt, transactions, restingAt }: Waiting): void {
+    const other = this.#waiting.get(key);
+    this.#waiting.set(key, {
+      key,
+      accessedAt: Math.max(accessedAt, other?.accessedAt ?? 0),
+      transactions: transactions + (other?.transactions ?? 0),
+      restingAt: other?.restingAt ?? restingAt,
+    });
   }
 
   /** One timer for all, moved forward only for a session that cannot wait that long; it keeps no process alive. */
   #schedule(delayMs: number): void {
     if (this.#dueAt <= performance.now() + delayMs) return;
-    if (this.#timer) clearTimeout(this.#timer);
+    this.#cancel?.();
     this.#dueAt = performance.now() + delayMs;
-    this.#timer = setTimeout(() => void this.flush().catch(this.#report), delayMs);
-    this.#timer.unref();
+    this.#cancel = after(delayMs, () => void this.flush().catch(this.#report), true);
   }
 }

@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { type Cancel, every } from "@catnap/shared";
 import type { Settings } from "../settings.ts";
 import { expiresAt, type SessionRecord } from "../store.ts";
+import type { AccessTimes } from "./access-times.ts";
 
 /** Sessions that one step removes: small, so that sweeping never holds up requests for long. */
 const stepSize = 200;
@@ -11,21 +13,23 @@ const stepSize = 200;
  */
 export class Sweeper {
   readonly #settings: Settings;
+  readonly #accessTimes: AccessTimes;
   readonly #expiring: (record: SessionRecord) => Promise<void>;
-  readonly #timer: NodeJS.Timeout | null;
+  readonly #stop: Cancel | null;
   readonly #holder = randomUUID();
   #sweeping: Promise<number> | null = null;
 
-  constructor(settings: Settings, expiring: (record: SessionRecord) => Promise<void>) {
+  constructor(settings: Settings, accessTimes: AccessTimes, expiring: (record: SessionRecord) => Promise<void>) {
     this.#settings = settings;
+    this.#accessTimes = accessTimes;
     this.#expiring = expiring;
     const { sweepIntervalMs, report } = settings;
     const tick = () => void this.#inTurn().catch((error: unknown) => report({ kind: "background", error }));
-    this.#timer = sweepIntervalMs > 0 ? setInterval(tick, sweepIntervalMs).unref() : null;
+    this.#stop = sweepIntervalMs > 0 ? every(sweepIntervalMs, tick) : null;
   }
 
   stop(): void {
-    if (this.#timer) clearInterval(this.#timer);
+    this.#stop?.();
   }
 
   /** Sweeps, unless another process has the turn, which it keeps until it misses one. */
@@ -37,10 +41,16 @@ export class Sweeper {
 
   /** Sweeps until nothing is left, whosever turn it is; a sweep under way is joined, not doubled. */
   sweep(): Promise<number> {
-    this.#sweeping ??= (this.#settings.tellsExpiry ? this.#sweepOneByOne() : this.#sweepInBulk()).finally(() => {
+    this.#sweeping ??= this.#sweep().finally(() => {
       this.#sweeping = null;
     });
     return this.#sweeping;
+  }
+
+  async #sweep(): Promise<number> {
+    // What this process knows of a session's last use may be all that keeps it alive.
+    await this.#accessTimes.flush();
+    return this.#settings.tellsExpiry ? this.#sweepOneByOne() : this.#sweepInBulk();
   }
 
   async #sweepInBulk(): Promise<number> {
