@@ -23,3 +23,49 @@ export function whole(name: string, value: number): number {
 export function oneOf(name: string, value: string, allowed: readonly string[]): void {
   if (!allowed.includes(value)) throw invalid(`${name} is "${value}": choose one of ${allowed.join(", ")}`);
 }
+
+/**
+ * Throws for options that are no object, and for an option that does not exist, which is otherwise a setting that nobody
+ * applies: names the one that was probably meant. `what` is the function that takes them.
+ */
+export function known(what: string, options: unknown, names: readonly string[]): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw invalid(`${what} takes its options as an object with any of ${names.join(", ")}: pass one, or leave it out`);
+  }
+  for (const name of Object.keys(options)) {
+    if (names.includes(name)) continue;
+    // A key that came from outside may be of any length.
+    const wrong = name.slice(0, 60);
+    const meant = nearest(wrong, names);
+    const remedy = meant === undefined ? `it takes ${names.join(", ")}` : `did you mean "${meant}"?`;
+    throw invalid(`${what} has no option "${wrong}": ${remedy}`);
+  }
+}
+
+/** The name that is most like the given one, if less than half of it had to be written anew. */
+function nearest(name: string, names: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const candidate of names) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance >= least || distance * 2 >= Math.min(name.length, candidate.length)) continue;
+    best = candidate;
+    least = distance;
+  }
+  return best;
+}
+
+/** How many letters have to be put in, taken out or changed to make one text of the other. */
+function editDistance(one: string, other: string): number {
+  // The distances between the first `i` letters of `one` and each beginning of `other`, row by row.
+  let row = Array.from({ length: other.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= one.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= other.length; j++) {
+      const changed = (row[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1);
+      next.push(Math.min(changed, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[other.length] ?? 0;
+}
