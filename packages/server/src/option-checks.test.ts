@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { known } from "./option-checks.ts";
+import { known, oneOf, seconds, whole } from "./option-checks.ts";
 
 const names = ["durability", "lockTimeout", "cacheBytes"];
 const refused = (message: string) => expect.objectContaining({ code: "INVALID_OPTION", message });
@@ -44,5 +44,32 @@ test.for([null, 5, "durability", true, [], () => 0])("%s is no options object", 
 test("a name without end is cut", () => {
   expect(() => known("f", { ["x".repeat(1e6)]: 1 }, ["a"])).toThrow(
     refused(`f has no option "${"x".repeat(60)}": it takes a`),
+  );
+});
+
+test.for([
+  ["5", '"5"'],
+  [Number.NaN, "NaN"],
+  [-1, "-1"],
+  [null, "null"],
+  [true, "true"],
+  [[], "an array"],
+  [Object.create(null), "an object"],
+  [Symbol("s"), "a symbol"],
+  [5n, "a bigint"],
+  [() => 5, "a function"],
+  ["x".repeat(1000), `"${"x".repeat(60)}"`],
+])("whatever a wrong value is, it is refused by name: %#", ([value, shown]) => {
+  // What a caller without types may pass.
+  const wrong = value as never;
+  expect(() => seconds("timeout", wrong)).toThrow(
+    refused(`timeout is ${shown}: give a finite number of seconds above 0`),
+  );
+  expect(() => seconds("grace", wrong, 0)).toThrow(
+    refused(`grace is ${shown}: give a finite number of seconds, 0 or more`),
+  );
+  expect(() => whole("maxBatch", wrong)).toThrow(refused(`maxBatch is ${shown}: give a whole number from 1`));
+  expect(() => oneOf("guard", wrong, ["refuse", "report"])).toThrow(
+    refused(`guard is ${shown}: choose one of refuse, report`),
   );
 });

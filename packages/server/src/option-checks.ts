@@ -5,23 +5,32 @@ export function invalid(message: string): SessionError {
   return new SessionError("INVALID_OPTION", message);
 }
 
+/** A wrong value for a message: a text in quotes, so that "5" is not taken for 5, and of an object only that it is one. */
+export function shown(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 60));
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  // An object may throw when it is made a text, and so does a symbol.
+  return Array.isArray(value) ? "an array" : typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
 /** A time of the public API. */
 export function seconds(name: string, value: number, least: number = Number.MIN_VALUE): number {
   if (typeof value === "number" && Number.isFinite(value) && value >= least) return value;
   throw invalid(
-    `${name} is ${String(value)}: give a finite number of seconds${least === 0 ? ", 0 or more" : " above 0"}`,
+    `${name} is ${shown(value)}: give a finite number of seconds${least === 0 ? ", 0 or more" : " above 0"}`,
   );
 }
 
 /** A limit. */
 export function whole(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw invalid(`${name} is ${String(value)}: give a whole number from 1`);
+  throw invalid(`${name} is ${shown(value)}: give a whole number from 1`);
 }
 
 /** What TypeScript has checked, for those who have not. */
 export function oneOf(name: string, value: string, allowed: readonly string[]): void {
-  if (!allowed.includes(value)) throw invalid(`${name} is "${value}": choose one of ${allowed.join(", ")}`);
+  if (!allowed.includes(value)) throw invalid(`${name} is ${shown(value)}: choose one of ${allowed.join(", ")}`);
 }
 
 /**
