@@ -285,7 +285,10 @@ export class Sync {
       return true;
     }
     if (!answer.ok) {
-      if (push.nonce !== undefined && (answer.code === "SESSION_GONE" || answer.code === "SESSION_EXPIRED")) {
+      const { code, identifier } = answer;
+      // This browser has wiped what the changes belong to.
+      const isWiped = identifier !== undefined && marks.list("dead").includes(identifier);
+      if (push.nonce !== undefined && !isWiped && (code === "SESSION_GONE" || code === "SESSION_EXPIRED")) {
         this.#events.spent(push.nonce);
         throw new SessionError("CONFLICT", "The session to begin has ended already: the changes begin another one");
       }

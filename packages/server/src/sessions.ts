@@ -12,11 +12,15 @@ import { exchangeOf, type WakeOptions } from "./request/exchange.ts";
 import { Fork } from "./request/fork.ts";
 import { createMiddleware, type SessionMiddleware } from "./request/middleware.ts";
 import { RequestSession } from "./request/request-session.ts";
+import { Turns } from "./request/turns.ts";
+import { UnderWay } from "./request/under-way.ts";
 import { type SessionsOptions, settle } from "./settings.ts";
 import { expiresAt, type SessionRecord } from "./store.ts";
 import { createRouter, type SessionProcedure, type SessionRouterRecord } from "./sync/router.ts";
 import { Streams } from "./sync/streams.ts";
 import { AccessTimes } from "./upkeep/access-times.ts";
+import { boundBy } from "./upkeep/clocks.ts";
+import { Logins } from "./upkeep/logins.ts";
 import { policyOf, type SessionPolicy } from "./upkeep/policy.ts";
 import { type ListedSession, type ListQuery, Subjects } from "./upkeep/subjects.ts";
 import { Sweeper } from "./upkeep/sweeper.ts";
@@ -73,7 +77,10 @@ export interface Sessions<D extends AnyDefinition, K extends string = "session">
    * shutdown: a server that waits for its open connections would wait for these for ever.
    */
   endStreams(): void;
-  /** Writes what waits, ends the live streams and stops the timers and the store. */
+  /**
+   * Ends the live streams, waits up to ten seconds for the requests that are under way, writes what waits and stops the
+   * timers and the store. `report` is told of requests that took longer.
+   */
   close(): Promise<void>;
 }
 
@@ -92,19 +99,23 @@ export function createSessions<D extends AnyDefinition, const K extends string =
   );
   const streams = new Streams(settings.maxStreams);
   const subjects = new Subjects(settings, accessTimes);
-  const shared = { accessTimes, streams, subjects };
+  const logins = new Logins(settings, subjects);
+  const turns = new Turns<SessionRecord>();
+  const underWay = new UnderWay();
+  const shared = { accessTimes, streams, subjects, logins, turns, underWay };
   const sweeper = new Sweeper(settings, accessTimes, expiring);
   const contextKey = settings.contextKey as K;
 
   async function expiring(record: SessionRecord): Promise<void> {
     const request = RequestSession.over(settings, shared, record);
     const session = new settings.Session(new Fork(request));
-    const reason = expiresAt(record) === record.endsAt ? "lifetime" : "timeout";
+    const bound = boundBy(settings, record);
+    const reason = expiresAt(bound) === bound.endsAt ? "lifetime" : "timeout";
     await settings.hooks?.expiring?.(session, reason);
     await session.expiring(reason);
   }
 
-  const plain = async (request: Request) => {
+  const plain = (request: Request) => {
     const cookies: string[] = [];
     const headers = new Headers();
     const exchange = exchangeOf({
@@ -114,7 +125,6 @@ export function createSessions<D extends AnyDefinition, const K extends string =
       setHeader: (name, value) => headers.set(name, value),
     });
     const awake = new RequestSession<D>(settings, shared, exchange, undefined, new URL(request.url).pathname);
-    await awake.open();
     return { awake, cookies, headers };
   };
 
@@ -130,7 +140,8 @@ export function createSessions<D extends AnyDefinition, const K extends string =
     middleware: createMiddleware<D, K>(contextKey, (candidate) => candidate instanceof RequestSession),
     router: ({ procedure }) => createRouter(options.definition, contextKey, procedure),
     async run(request, handler) {
-      const { awake, cookies, headers } = await plain(request);
+      const { awake, cookies, headers } = plain(request);
+      await awake.open();
       if (!["GET", "HEAD", "OPTIONS"].includes(request.method)) awake.guard();
       const call = awake.call();
       try {
@@ -138,12 +149,14 @@ export function createSessions<D extends AnyDefinition, const K extends string =
         const response = await handler(call.session as unknown as Session<D>);
         await call.succeed();
         return personal(response, cookies, headers);
-      } finally {
-        call.fail();
+      } catch (error) {
+        await call.fail(error);
+        throw error;
       }
     },
     async snapshot(request) {
-      const { awake } = await plain(request);
+      const { awake } = plain(request);
+      await awake.peek();
       return awake.snapshot();
     },
     policy: () => policyOf(settings, maxOpsPerPush),
@@ -159,6 +172,8 @@ export function createSessions<D extends AnyDefinition, const K extends string =
       sweeper.stop();
       streams.end();
       try {
+        const left = await underWay.settled(closingMs);
+        if (left > 0) report({ kind: "background", error: stillUnderWay(left) });
         await accessTimes.flush();
       } finally {
         accessTimes.stop();
@@ -166,6 +181,16 @@ export function createSessions<D extends AnyDefinition, const K extends string =
       }
     },
   };
+}
+
+/** For so long `close` waits for requests, in milliseconds. */
+const closingMs = 10_000;
+
+function stillUnderWay(count: number): SessionError {
+  return new SessionError(
+    "STORE_UNAVAILABLE",
+    `${count} requests were under way when sessions.close() had waited for ${closingMs / 1000} s: their changes are lost. Close the server first, and give its requests a time-out`,
+  );
 }
 
 /** Where a request went, without its query. */

@@ -1,6 +1,7 @@
 import type { AnyDefinition, Session, SessionHome, Transaction } from "@catnap/shared";
 import { type CookieOptions, type CookieSettings, settleCookie } from "./identity/cookie.ts";
-import { invalid, oneOf, seconds, whole } from "./option-checks.ts";
+import { Tokens } from "./identity/tokens.ts";
+import { invalid, known, oneOf, seconds, whole } from "./option-checks.ts";
 import type { SessionStore } from "./store.ts";
 import { reportToStandardError, type SessionEvent } from "./upkeep/events.ts";
 
@@ -38,7 +39,10 @@ export interface SessionsOptions<D extends AnyDefinition, K extends string = "se
   readonly lifetime?: number;
   /** A token older than this is rotated; default 86,400 (a day). */
   readonly renewal?: number;
-  /** How long requests in flight may use a rotated token; default 60, at most 300. */
+  /**
+   * How long requests in flight may use a rotated token, from the first use of its successor on; default 60, at most 300.
+   * 0: a token ends with the very request that rotates it, and an answer that is lost then costs the browser its session.
+   */
   readonly grace?: number;
   /**
    * What follows when a rotated token is used after its grace, a sign of theft: `report` (the default) tells `report`;
@@ -47,7 +51,10 @@ export interface SessionsOptions<D extends AnyDefinition, K extends string = "se
   readonly onReuse?: "report" | "invalidate";
   /** How many sessions a subject may have, and what becomes of one too many. Default: any number. */
   readonly maxSessions?: MaxSessions;
-  /** How long an access that changed nothing may wait before it is written; default 60, never more than a tenth of the timeout. */
+  /**
+   * How long an access that changed nothing may wait before it is written; default 60, never more than a tenth of the
+   * timeout. 0 writes each at once.
+   */
   readonly touchInterval?: number;
   /** How often expired sessions are swept; default 300; 0: never, the app calls `sweep()`. */
   readonly sweepInterval?: number;
@@ -117,14 +124,31 @@ export interface Settings {
   readonly tellsExpiry: boolean;
   readonly report: (event: SessionEvent) => void;
   readonly clock: () => number;
+  readonly tokens: Tokens;
 }
+
+const optionNames: readonly (keyof SessionsOptions<AnyDefinition>)[] = [
+  ...(["definition", "store", "timeout", "lifetime", "renewal", "grace", "onReuse", "maxSessions"] as const),
+  ...([
+    "touchInterval",
+    "sweepInterval",
+    "maxStreams",
+    "maxBatch",
+    "admit",
+    "origins",
+    "guard",
+    "clearSiteData",
+  ] as const),
+  ...(["cookie", "contextKey", "tickets", "hooks", "session", "report", "clock"] as const),
+];
 
 /** Checks the options of `createSessions`. Throws `INVALID_OPTION` for one that is missing, weak, or contradicts another. */
 export function settle<D extends AnyDefinition, K extends string>(
   options: SessionsOptions<D, K>,
   Base: new (home: SessionHome) => Session,
 ): Settings {
-  if (!(options?.definition?.keys instanceof Map))
+  known("createSessions", options, optionNames);
+  if (!(options.definition?.keys instanceof Map))
     throw invalid("definition is missing: pass what defineSession returned");
   const { store } = options;
   if (typeof store?.read !== "function" || typeof store.write !== "function") {
@@ -148,9 +172,11 @@ export function settle<D extends AnyDefinition, K extends string>(
   oneOf("guard", guard, ["refuse", "report"]);
   oneOf("onReuse", onReuse, ["report", "invalidate"]);
   if (maxSessions) {
+    known("maxSessions", maxSessions, ["perSubject", "whenFull"]);
     oneOf("maxSessions.whenFull", maxSessions.whenFull, ["reject", "endOldest"]);
     whole("maxSessions.perSubject", maxSessions.perSubject);
   }
+  if (options.hooks) known("hooks", options.hooks, ["awake", "respond", "sleep", "expiring"]);
   const contextKey = options.contextKey ?? "session";
   if (contextKey === "") throw invalid("contextKey is empty: name the property of your tRPC context");
   const origins = checkOrigins(options.origins ?? []);
@@ -173,7 +199,7 @@ export function settle<D extends AnyDefinition, K extends string>(
     origins,
     guard,
     clearSiteData,
-    cookie: settleCookie(options.cookie ?? {}, origins),
+    cookie: settleCookie(options.cookie ?? {}, origins, options.definition.name),
     contextKey,
     tickets: options.tickets ?? false,
     hooks: options.hooks as SessionHooks<AnyDefinition> | undefined,
@@ -182,6 +208,7 @@ export function settle<D extends AnyDefinition, K extends string>(
     tellsExpiry: options.hooks?.expiring !== undefined || SessionClass.prototype.expiring !== Base.prototype.expiring,
     report: options.report ?? reportToStandardError,
     clock: options.clock ?? Date.now,
+    tokens: new Tokens(options.definition.name),
   };
 }
 

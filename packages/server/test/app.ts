@@ -161,7 +161,11 @@ export const adapters: Record<AdapterName, (app: App, mounting?: Mounting) => Pr
     return listen(createServer(app).listen(0, "127.0.0.1"));
   },
   async fastify({ router, createContext }, mounting) {
-    const app = fastify({ bodyLimit: 10_000_000, routerOptions: { maxParamLength: 5000 } });
+    const app = fastify({
+      bodyLimit: 10_000_000,
+      forceCloseConnections: true,
+      routerOptions: { maxParamLength: 5000 },
+    });
     await app.register(fastifyTRPCPlugin, { prefix: "/trpc", trpcOptions: { router, createContext, ...mounting } });
     const url = await app.listen({ port: 0, host: "127.0.0.1" });
     return { url: `${url}/trpc`, close: () => app.close() };

@@ -102,6 +102,7 @@ for (const [name, mount] of Object.entries(adapters)) {
         const { identifier } = await owner.api.facts.query();
         const stolen = thief(owner);
         await owner.api.rotate.mutate({});
+        await owner.api.facts.query();
         expect(await stolen.api.session.values.query()).not.toEqual({}); // in flight, within the grace
         expect(reports).toEqual([]);
         clock.advance(61);

@@ -53,6 +53,8 @@ export interface Definition<
   Readonly extends Shape = Shape,
   Secret extends Shape = Shape,
 > {
+  /** Tells apps apart that share a host or a store. */
+  readonly name: string;
   readonly keys: ReadonlyMap<string, Key>;
   readonly limits: Limits;
   /** Changes when the names, the groups, the merges or the places of the keys do: a cache made under another is not trusted. */
@@ -125,20 +127,27 @@ const finiteNumber: StandardSchemaV1<number | undefined, number> = {
 };
 
 const keyName = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+const appName = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
+const known = ["name", "shared", "readonly", "secret", "limits"];
 
 /**
  * Declares what a session holds, once for both sides. `shared` keys: the browser reads and writes. `readonly`: the
  * browser reads, the server writes. `secret`: never leaves the server. Schemas are those of any library that speaks
  * Standard Schema (zod is the documented one); they validate synchronously and accept what they put out.
  *
- * Throws `INVALID_DEFINITION` for a name that is taken twice or is not 1 to 64 letters, digits, `_`, `-` starting with
- * a letter, for something that is no schema, and for limits that are no positive whole numbers.
+ * `name` tells apps apart that share a host or a store, whose sessions are then not each other's; default `catnap`. A
+ * session belongs to the name that it was made under.
+ *
+ * Throws `INVALID_DEFINITION` for a key that is taken twice or is not 1 to 64 letters, digits, `_`, `-` starting with
+ * a letter, for a name that is not 1 to 32 of these, for something that is no schema, for limits that are no positive
+ * whole numbers, and for a group that does not exist.
  */
 export function defineSession<
   const Shared extends Shape = Record<never, never>,
   const Readonly extends Shape = Record<never, never>,
   const Secret extends Shape = Record<never, never>,
 >(groups: {
+  name?: string;
   shared?: Shared;
   readonly?: Readonly;
   secret?: Secret;
@@ -149,6 +158,13 @@ export function defineSession<
     if (!Number.isSafeInteger(bytes) || bytes <= 0) {
       throw invalid(`limits.${name} is ${String(bytes)}: give a positive whole number of bytes`);
     }
+  }
+  const { name = "catnap" } = groups;
+  if (!appName.test(name)) {
+    throw invalid(`name is "${name}": use 1 to 32 letters, digits, "_" or "-", starting with a letter`);
+  }
+  for (const group of Object.keys(groups)) {
+    if (!known.includes(group)) throw invalid(`defineSession has no "${group}": it takes ${known.join(", ")}`);
   }
   const keys = new Map<string, Key>();
   for (const access of ["shared", "readonly", "secret"] as const) {
@@ -166,7 +182,7 @@ export function defineSession<
   const described = [...keys.values()].map(
     ({ name, access, merge, disk }) => `${name}:${access}:${merge ? "m" : ""}${disk ? "" : "d"}`,
   );
-  return { keys, limits, fingerprint: fingerprint(described.sort().join()) };
+  return { name, keys, limits, fingerprint: fingerprint(described.sort().join()) };
 }
 
 function createKey(name: string, access: Access, declared: Shape[string], limits: Limits): Key {

@@ -12,6 +12,8 @@
  * - `SESSION_GONE` the session was invalidated or revoked
  * - `SESSION_EXPIRED` the session outlived its timeout or its lifetime
  * - `SESSION_REPLACED` the browser now holds another session
+ * - `SESSION_CLOSED` the transaction is over: what is written now would not be kept
+ * - `TOKEN_ROTATED` the request came with a token that has a successor: it may end, but not log in, rotate or hand out
  * - `SUBJECT_MISMATCH` the session belongs to somebody else
  * - `TICKETS_DISABLED` `sessionEncode` without `tickets: true`
  * - `HEADERS_SENT` a cookie is due, but the response's headers have left
@@ -39,6 +41,8 @@ export type SessionErrorCode =
   | "SESSION_GONE"
   | "SESSION_EXPIRED"
   | "SESSION_REPLACED"
+  | "SESSION_CLOSED"
+  | "TOKEN_ROTATED"
   | "SUBJECT_MISMATCH"
   | "TICKETS_DISABLED"
   | "HEADERS_SENT"

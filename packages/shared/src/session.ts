@@ -38,7 +38,8 @@ export interface SessionHome {
   read(key: Key): unknown;
   /** The names of the present values. */
   names(): readonly string[];
-  write(key: Key, encoded: string | null): void;
+  /** `once`: the value that goes was given out, and must not have been given to anybody else. */
+  write(key: Key, encoded: string | null, once?: boolean): void;
   update(key: Key, change: (current: unknown) => unknown): unknown;
   isDirty(): boolean;
   setDirty(dirty: boolean): void;
@@ -164,11 +165,15 @@ export class Session<D extends AnyDefinition = AnyDefinition, S extends Side = "
     return this.#home.update(key, change as (current: unknown) => unknown) as ValueOf<D, K>;
   }
 
-  /** Reads a value once: gives it and removes it. Absent: the default, else `undefined`. */
+  /**
+   * Reads a value once: gives it and removes it. Absent: the default, else `undefined`. On the server once means once: of
+   * requests at the same time one is given it, and the others fail with `CONFLICT` when they are to be committed. In the
+   * browser it is once for each device that has not heard of it.
+   */
   flash<K extends WritableNameOf<D, S>>(name: K): ValueOf<D, K> | undefined {
     const key = this.#writable(name);
     const present = this.#home.read(key);
-    if (present !== undefined) this.#home.write(key, null);
+    if (present !== undefined) this.#home.write(key, null, true);
     return (present === undefined ? key.fallback() : present) as ValueOf<D, K> | undefined;
   }
 

@@ -98,6 +98,8 @@ export interface SyncFailure {
   readonly ok: false;
   readonly code: "SESSION_GONE" | "SESSION_EXPIRED" | "SESSION_REPLACED" | "PROTOCOL_MISMATCH" | "HEADERS_SENT";
   readonly message: string;
+  /** The session that a first push would have made, had it not ended before. */
+  readonly identifier?: string;
 }
 
 export type Answer = SyncSuccess | SyncFailure;

@@ -1,6 +1,6 @@
 import { serialize } from "cookie";
-import { invalid } from "../option-checks.ts";
-import { parseToken, type Token } from "./credentials.ts";
+import { invalid, known, oneOf, shown } from "../option-checks.ts";
+import { parseToken, type Token } from "./tokens.ts";
 
 /** How the cookie is sent. */
 export interface CookieSettings {
@@ -40,7 +40,7 @@ export function writeCookie({ name, attributes }: CookieSettings, token: string,
 
 /** How the session's cookie is sent. The defaults are the strictest that still let a link from elsewhere find the session. */
 export interface CookieOptions {
-  /** Default `__Host-catnap`, or `catnap` where a `domain`, a `path` or an insecure cookie rules the prefix out. */
+  /** Default `__Host-` and the definition's name; without `__Host-` where a `domain`, a `path` or an insecure cookie rules it out. */
   readonly name?: string;
   /** Default `lax`. `none` is for a page of another site, which then must be listed in `origins`. */
   readonly sameSite?: "strict" | "lax" | "none";
@@ -52,27 +52,50 @@ export interface CookieOptions {
   readonly secure?: boolean;
 }
 
-/** The options, checked, with their defaults. Throws `INVALID_OPTION` for those that would weaken the cookie, or that a browser would refuse. */
-export function settleCookie(cookie: CookieOptions, origins: ReadonlySet<string>): CookieSettings {
+/**
+ * The options, checked as a browser would, with their defaults. `app` is the definition's name. Throws `INVALID_OPTION` for
+ * those that would weaken the cookie, or that a browser would refuse.
+ */
+export function settleCookie(cookie: CookieOptions, origins: ReadonlySet<string>, app: string): CookieSettings {
+  known("cookie", cookie, ["name", "sameSite", "domain", "path", "secure"]);
   const local = origins.size > 0 && [...origins].every(isLocal);
-  const secure = cookie.secure ?? !local;
+  const { sameSite = "lax", domain, path = "/", secure = !local } = cookie;
+  if (typeof secure !== "boolean") throw invalid(`cookie.secure is ${shown(secure)}: give true or false`);
   if (!secure && !local) {
     throw invalid(
       "cookie.secure is false, but origins are not all http://localhost: a token must not travel in the clear",
     );
   }
-  const { sameSite = "lax", domain, path = "/" } = cookie;
+  oneOf("cookie.sameSite", sameSite, ["strict", "lax", "none"]);
   if (sameSite === "none" && !secure) throw invalid('cookie.sameSite "none" needs a secure cookie');
+  if (domain !== undefined) checkDomain(domain);
+  if (!pathPattern.test(path)) {
+    throw invalid(`cookie.path is ${shown(path)}: write a path that begins with "/", without ";", such as "/shop"`);
+  }
   const canPrefix = secure && domain === undefined && path === "/";
-  const name = cookie.name ?? (canPrefix ? "__Host-catnap" : "catnap");
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name))
-    throw invalid(`cookie.name "${name}" is not 1 to 64 letters, digits, "_", "-"`);
-  if (name.startsWith("__Host-") && !canPrefix) {
+  const name = cookie.name ?? (canPrefix ? `__Host-${app}` : app);
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) {
+    throw invalid(`cookie.name is ${shown(name)}: use 1 to 64 letters, digits, "_" and "-"`);
+  }
+  // Browsers take the prefixes in any letter case.
+  if (/^__host-/i.test(name) && !canPrefix) {
     throw invalid('cookie.name starts with "__Host-", which rules out domain, another path, and an insecure cookie');
   }
-  if (name.startsWith("__Secure-") && !secure)
+  if (/^__secure-/i.test(name) && !secure)
     throw invalid('cookie.name starts with "__Secure-", which needs a secure cookie');
   return { name, attributes: { httpOnly: true, secure, sameSite, path, ...(domain === undefined ? {} : { domain }) } };
+}
+
+/** Visible ASCII without the `;` that ends an attribute. */
+const pathPattern = /^\/[\x21-\x3a\x3c-\x7e]*$/;
+const label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
+const domainPattern = new RegExp(`^\\.?(?=.{1,253}$)${label}(?:\\.${label})+$`);
+
+function checkDomain(domain: string): void {
+  const isAddress = /^[\d.]+$/.test(domain);
+  if (typeof domain === "string" && domainPattern.test(domain) && !isAddress) return;
+  const why = isAddress ? "browsers take no Domain from an address" : "no scheme, port or path belongs in it";
+  throw invalid(`cookie.domain is ${shown(domain)}: write a host name such as "shop.example", since ${why}`);
 }
 
 function isLocal(origin: string): boolean {

@@ -98,6 +98,35 @@ export function judge({ current, superseded, retired }: Credentials, hash: strin
   return late[1] > now ? { kind: "grace" } : { kind: "reused" };
 }
 
+/**
+ * Whether a token may get a successor: the newest may, and one whose successor has not been used within the grace, since the
+ * answer that carried it is then taken for lost. `provenAt`: when somebody has logged in. A token from before a login may
+ * get a successor by another login alone: what proves a login is not inherited from what came before it.
+ */
+export function mayRotate(standing: Standing, now: number, graceMs: number, provenAt: number | null): boolean {
+  if (standing.kind === "current") return true;
+  return isLost(standing, now, graceMs) && (provenAt === null || standing.issuedAt >= provenAt);
+}
+
+/** Whether a token may log in. */
+export function mayLogIn(standing: Standing, now: number, graceMs: number): boolean {
+  return standing.kind === "current" || isLost(standing, now, graceMs);
+}
+
+type Lost = Extract<Standing, { kind: "superseded" }>;
+
+function isLost(standing: Standing, now: number, graceMs: number): standing is Lost {
+  return standing.kind === "superseded" && standing.since + graceMs <= now;
+}
+
+/** What is thrown where a token that has a successor is used for more than to end what was under way. */
+export function tokenRotated(what: string): SessionError {
+  return new SessionError(
+    "TOKEN_ROTATED",
+    `${what} needs the newest token, and this request came with one that was rotated meanwhile: send the request again`,
+  );
+}
+
 /** How a token gets its successor. */
 export interface Succession {
   /** The token that was presented. */
@@ -150,14 +179,18 @@ function retire(tokens: readonly Superseded[], retired: readonly Dated[], graceE
 
 const alive = (tickets: readonly Dated[], now: number) => tickets.filter(([, until]) => until > now);
 
-/** Adds tickets by their hashes; the oldest go when there are too many. Throws `LIMIT_EXCEEDED` for more at once than there may be. */
+/** Throws `LIMIT_EXCEEDED` for more tickets of one transaction than a session may have. */
+export function assertTicketCount(count: number): void {
+  if (count <= most) return;
+  throw new SessionError(
+    "LIMIT_EXCEEDED",
+    `A session has ${most} unused tickets at most: call sessionEncode for fewer URLs in one transaction`,
+  );
+}
+
+/** Adds tickets by their hashes; the oldest go when there are too many. */
 export function withTickets(credentials: Credentials, hashes: readonly string[], now: number): Credentials {
-  if (hashes.length > most) {
-    throw new SessionError(
-      "LIMIT_EXCEEDED",
-      `One transaction makes ${most} tickets at most, since a session has no more: call sessionEncode for fewer URLs`,
-    );
-  }
+  assertTicketCount(hashes.length);
   const fresh = hashes.map((hash) => [hash, now + ticketMs] as const);
   return { ...credentials, tickets: [...fresh, ...alive(credentials.tickets, now)].slice(0, most) };
 }

@@ -25,7 +25,7 @@ export function foreignerBehind(exchange: Exchange, origins: ReadonlySet<string>
   if (origin !== null && origins.has(origin)) return null;
   const site = exchange.header("sec-fetch-site");
   if (site === "same-origin" || site === "none") return null;
-  if (site === null && (origin === null || hostOf(origin) === exchange.header("host"))) return null;
+  if (site === null && (origin === null || isOfHost(origin, exchange.host))) return null;
   return { site: site?.slice(0, maxOriginLength) ?? null, origin: origin?.slice(0, maxOriginLength) ?? null };
 }
 
@@ -37,6 +37,7 @@ export function crossSite({ site }: Foreigner): SessionError {
   );
 }
 
-function hostOf(origin: string): string | null {
-  return URL.canParse(origin) ? new URL(origin).host : null;
+/** An opaque origin ("null") is nobody's, also where a request names no host. */
+function isOfHost(origin: string, host: string | null): boolean {
+  return host !== null && URL.canParse(origin) && new URL(origin).host === host;
 }

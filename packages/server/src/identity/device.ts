@@ -1,4 +1,4 @@
-import type { Entry } from "../store.ts";
+import { unreadable } from "../unreadable.ts";
 
 /** The entry that tells, in a list of somebody's sessions, which device each is on. Written at login. */
 export const deviceKey = "~device";
@@ -35,8 +35,14 @@ export function describeDevice(userAgent: string | null): string | null {
   return browser ?? system ?? null;
 }
 
-/** The device of a session's last login; `null` where the client did not say, or nobody has logged in. */
-export function deviceIn(entries: ReadonlyMap<string, Entry>): string | null {
-  const encoded = entries.get(deviceKey)?.value;
-  return encoded == null ? null : (JSON.parse(encoded) as string);
+/** The device that rests with a session; `null` where the client did not say, or nobody has logged in. Throws `STORE_UNUSABLE` for what cannot be read. */
+export function deviceIn(identifier: string, encoded: string | undefined): string | null {
+  if (encoded === undefined) return null;
+  try {
+    const device: unknown = JSON.parse(encoded);
+    if (typeof device === "string") return device;
+  } catch {
+    // Told below, as for another kind of value.
+  }
+  throw unreadable(identifier, deviceKey);
 }

@@ -1,6 +1,7 @@
-import { type AnyDefinition, Session, SessionError } from "@catnap/shared";
+import { type AnyDefinition, homeOf, Session, SessionError } from "@catnap/shared";
 import type { TRPCMiddlewareBuilder } from "@trpc/server";
 import { invalid } from "../option-checks.ts";
+import type { Fork } from "../request/fork.ts";
 import { toTRPCError } from "../request/middleware.ts";
 
 /** The type of `requireFresh`'s middleware: it asks for the `Session` that `sessions.middleware` has left, and changes nothing. */
@@ -30,7 +31,8 @@ export function createFreshMiddleware<D extends AnyDefinition, K extends string>
         ),
       );
     }
-    const at = session.authenticatedAt();
+    // A session in the context of this server is one that the middleware has made, on a fork.
+    const at = (homeOf(session) as Fork).provenAt();
     if (at === null || at + seconds * 1000 <= clock()) throw toTRPCError(notFresh(seconds));
     return next();
   };

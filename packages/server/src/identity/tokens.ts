@@ -59,6 +59,11 @@ export class Tokens {
     return identifier.length === nonceLength + this.#tag.length;
   }
 
+  /** The key of the record that says that a session has ended. */
+  tombstoneOf(identifier: string): string {
+    return sha256("ended:", identifier).digest("base64url").slice(0, nonceLength) + this.#tag;
+  }
+
   /** Whether a session is this app's. */
   owns(identifier: string): boolean {
     const tagged = identifier.length === mintedLength + tagLength || identifier.length === nonceLength + tagLength;

@@ -2,18 +2,24 @@ import { byteLength, SessionError } from "@catnap/shared";
 import { unitsWith, withChanges } from "../entries.ts";
 import {
   type Credentials,
+  confirmed,
   credentialsKey,
   firstCredentials,
   formatCredentials,
+  judge,
+  mayLogIn,
+  mayRotate,
   readCredentials,
-  rotated,
-  withTicket,
+  succeeded,
+  tokenRotated,
+  withTickets,
 } from "../identity/credentials.ts";
 import { deviceKey } from "../identity/device.ts";
 import type { Settings } from "../settings.ts";
 import type { Commit, Entry, EntryChange, SessionRecord } from "../store.ts";
 import { type AppliedPush, applyPush } from "../sync/push.ts";
-import { type Draft, replay, subjectMismatch } from "./draft.ts";
+import { isOutdated, ownTimeoutKey } from "../upkeep/clocks.ts";
+import { type Draft, reads, replay, subjectMismatch } from "./draft.ts";
 
 /** What a request knows when it plans a commit. */
 export interface Circumstances {
@@ -24,8 +30,10 @@ export interface Circumstances {
   device(): string | null;
   /** The secret to hand out if this commit creates or rotates; minted when it is asked for. */
   secret(): string;
-  /** When the request began: its access time. */
+  /** When the request began. */
   readonly startedAt: number;
+  /** The access time that the record takes, unless it has a later one. */
+  readonly accessedAt: number;
   readonly now: number;
   /** 1 unless an earlier commit of this request has counted the transaction. */
   readonly transactions: number;
@@ -40,7 +48,7 @@ export interface CommitPlan {
 }
 
 const nothing: ReadonlyMap<string, Entry> = new Map();
-const untouched: Credentials = { current: [], retired: [], tickets: [] };
+const untouched: Credentials = { current: [], superseded: [], retired: [], tickets: [] };
 
 /**
  * Turns the changes of a request into one commit on a given record. Pure: after a conflict it is planned again on the
@@ -63,7 +71,7 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
   for (const change of draft.changes.values()) {
     const { name } = change.key;
     const current = changes.has(name) ? (changes.get(name)?.value ?? null) : (entries.get(name)?.value ?? null);
-    if (change.redo) expect.set(name, entries.get(name)?.rev ?? 0);
+    if (reads(change)) expect.set(name, entries.get(name)?.rev ?? 0);
     const value = replay(change, current);
     if (value !== current) changes.set(name, { value, writer: "server", seq: 0 });
   }
@@ -79,8 +87,12 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
     throw subjectMismatch();
 
   // Read only where they may change: a plain write has nothing to do with them.
-  const known = record && !wishes.rotate && !wishes.tickets ? untouched : readCredentials(entries);
-  const credentials = record ? amended(settings, draft, known, now) : created(draft, now);
+  const concerned = wishes.rotate !== undefined || wishes.tickets !== undefined || wishes.confirm === true;
+  const known = record && concerned ? readCredentials(record) : untouched;
+  const issues = record ? mayIssue(settings, draft, known, now) : true;
+  const credentials = record ? amended(settings, draft, known, issues, now) : created(settings, draft, now);
+  if (wishes.timeoutMs !== undefined) changes.set(ownTimeoutKey, { value: "1", writer: "server", seq: 0 });
+  const timeoutMs = wishes.timeoutMs ?? (!record || isOutdated(settings, record) ? settings.timeoutMs : undefined);
   // Watermarks alone are no reason for a session to be. A browser's deletion is one: what it deletes may have begun the
   // session already, or be under way still, and then has to find out that it comes too late.
   const mustCreate = [...changes].some(
@@ -90,7 +102,7 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
   const confirms = settings.store.confirms === true && (wishes.push?.push.ops.length ?? 0) > 0;
   if (
     record
-      ? !wished && !confirms && changes.size === 0 && credentials === known && wishes.timeoutMs === undefined
+      ? !wished && !confirms && changes.size === 0 && credentials === known && timeoutMs === undefined
       : !wished && !mustCreate
   ) {
     return { commit: null, issues: false, pushed };
@@ -101,41 +113,68 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
   }
   const device = wishes.subject === undefined ? null : now.device();
   if (device !== null) changes.set(deviceKey, { value: JSON.stringify(device), writer: "server", seq: 0 });
-  const timeoutMs = wishes.timeoutMs ?? (record ? undefined : settings.timeoutMs);
+  // A login that hands out no token, since another one of this browser has just done so, proves no more than that one.
+  const proves = issues || record?.authenticatedAt == null;
   return {
     commit: {
       now: now.now,
       ...(record ? {} : { create: { createdAt: startedAt, endsAt: startedAt + settings.lifetimeMs } }),
-      accessedAt: startedAt,
+      accessedAt: now.accessedAt,
       transactions: now.transactions,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      ...(wishes.subject === undefined ? {} : { subject: wishes.subject, authenticatedAt: startedAt }),
+      ...(wishes.subject === undefined
+        ? {}
+        : { subject: wishes.subject, ...(proves && { authenticatedAt: startedAt }) }),
       expect: record ? expect : new Map(),
       changes,
     },
-    issues: !record || rotates(draft, known, now),
+    issues,
     pushed,
   };
 }
 
-/** A token that was rotated since the request came is not rotated again: its successor is on its way to this browser. */
-function rotates(draft: Draft, known: Credentials, { hash }: Circumstances): boolean {
-  return draft.wishes.rotate === true && known.current.some(([current]) => current === hash);
+/**
+ * Whether the commit makes a new token. One that was rotated since the request came is not rotated again: its successor is
+ * on its way to this browser.
+ */
+function mayIssue({ graceMs }: Settings, { wishes }: Draft, known: Credentials, now: Circumstances): boolean {
+  if (wishes.rotate === undefined || now.hash === null) return false;
+  const standing = judge(known, now.hash, now.now);
+  if (wishes.subject !== undefined) return mayLogIn(standing, now.now, graceMs);
+  return mayRotate(standing, now.now, graceMs, now.record?.authenticatedAt ?? null);
 }
 
-function amended(settings: Settings, draft: Draft, known: Credentials, now: Circumstances): Credentials {
-  let credentials = known;
-  if (now.hash !== null && rotates(draft, known, now)) {
-    credentials = rotated(credentials, now.hash, now.secret(), now.now, now.now + settings.graceMs);
+function amended(
+  { graceMs, tokens }: Settings,
+  { wishes }: Draft,
+  known: Credentials,
+  issues: boolean,
+  { hash, secret, now, record }: Circumstances,
+): Credentials {
+  if (hash === null) return known;
+  let credentials = wishes.confirm ? confirmed(known, hash, now + graceMs) : known;
+  if (wishes.tickets) {
+    const provenAt = record?.authenticatedAt ?? null;
+    if (!mayRotate(judge(known, hash, now), now, graceMs, provenAt)) throw tokenRotated("sessionEncode");
   }
-  for (const ticket of draft.wishes.tickets ?? []) credentials = withTicket(credentials, ticket, now.now);
-  return credentials;
+  if (issues) {
+    const alone = wishes.rotate === "asked";
+    // Clocks of two servers may differ: a token that comes after a login is never dated before it.
+    const at = Math.max(now, record?.authenticatedAt ?? now);
+    const succession = { hash, next: tokens.hash(secret()), now: at, alone, atOnce: graceMs === 0 };
+    credentials = succeeded(credentials, succession);
+  }
+  return wishes.tickets ? withTickets(credentials, wishes.tickets, now) : credentials;
 }
 
-function created(draft: Draft, { secret, startedAt }: Circumstances): Credentials {
-  let credentials = firstCredentials(secret(), startedAt, draft.wishes.push?.push.nonce);
-  for (const ticket of draft.wishes.tickets ?? []) credentials = withTicket(credentials, ticket, startedAt);
-  return credentials;
+function created({ tokens }: Settings, { wishes }: Draft, { secret, startedAt }: Circumstances): Credentials {
+  const nonce = wishes.push?.push.nonce;
+  const first = firstCredentials(
+    tokens.hash(secret()),
+    startedAt,
+    nonce === undefined ? undefined : { secret: secret(), nonce },
+  );
+  return wishes.tickets ? withTickets(first, wishes.tickets, startedAt) : first;
 }
 
 /** The bytes of all values of the app, as they will be. Cheap where it cannot matter: a string is at most three bytes a unit. */

@@ -8,26 +8,42 @@ export interface Change {
   readonly from: string | null;
   /** Makes the change again on another value than `from`. `null`: a blind write, which wins whatever is there. */
   readonly redo: ((current: string | null) => string | null) | null;
+  /** The value that it was made from was given out as the only one, so that it must still be there. */
+  readonly once?: true;
 }
 
-/** What the change leaves behind on `current`. */
-export function replay({ value, from, redo }: Change, current: string | null): string | null {
+/** What the change leaves behind on `current`. Throws `CONFLICT` where somebody else was given the value. */
+export function replay({ key, value, from, redo, once }: Change, current: string | null): string | null {
+  if (once && current === null) {
+    throw new SessionError("CONFLICT", `Another request has taken "${key.name}" by flash: it is given once`, {
+      key: key.name,
+    });
+  }
   return redo === null || current === from ? value : redo(current);
+}
+
+/** Whether the change depends on what is there when it is committed. */
+export function reads({ redo, once }: Change): boolean {
+  return redo !== null || once === true;
 }
 
 /** A change after a change, as one. */
 function chain(first: Change, next: Change): Change {
-  const { redo } = first;
+  const { redo, once } = first;
   const value = replay(next, first.value);
-  if (next.redo === null || redo === null) return { ...next, value, from: first.from, redo: null };
-  return { ...first, value, redo: (current) => replay(next, redo(current)) };
+  const redoBoth = next.redo && redo && ((current: string | null) => replay(next, redo(current)));
+  // What the first has made, the next may take: it was nobody else's.
+  return { key: first.key, value, from: first.from, redo: redoBoth, ...(once && { once }) };
 }
 
 /** What a call wants of its session beyond values. */
 export interface Wishes {
   timeoutMs?: number;
   subject?: string;
-  rotate?: true;
+  /** A new token: because the app asked for it, or because the old one has come of age. */
+  rotate?: "asked" | "renewal";
+  /** The token that the request came with has arrived: those before it retire. */
+  confirm?: true;
   invalidate?: true;
   /** Commit although nothing changed. */
   force?: true;
@@ -39,6 +55,8 @@ export interface Wishes {
 export interface PendingPush {
   readonly push: Push;
   answer: Answer | null;
+  /** Why there is none, although the push is in: it will be sent again. */
+  failure?: unknown;
 }
 
 /** Replaced, never written to: a request makes several drafts and most stay empty. */

@@ -7,12 +7,16 @@ import { keptPrivate, variedByCookie } from "./caching.ts";
 export interface Exchange {
   /** A request header by its lower-case name. */
   header(name: string): string | null;
+  /** Whether the response can still take a cookie: its headers have not left, and there is a way to set them. */
+  canSetCookie(): boolean;
   /** Adds a `Set-Cookie` header; `false` when the response's headers have left or there is no response. */
   setCookie(cookie: string): boolean;
   /** Sets another header of the response; does nothing once the headers have left. */
   setHeader(name: string, value: string): void;
   /** Tells caches that the response is this visitor's alone; does nothing once the headers have left. */
   keepPrivate(): void;
+  /** The host that the request names, with its port: `Host`, or `:authority` over HTTP/2; `null` when it names none. */
+  readonly host: string | null;
   /** The request's URL with its query, absolute or not; `null` when unknown. */
   readonly url: string | null;
   /** Who is at the other end of the connection; `null` when unknown. */
@@ -86,6 +90,7 @@ export function exchangeOf(options: WakeOptions): Exchange {
 function ofFetch({ req, resHeaders }: FetchOptions): Exchange {
   return {
     header: (name) => req.headers.get(name),
+    canSetCookie: () => true,
     setCookie: (cookie) => {
       resHeaders.append("set-cookie", cookie);
       return true;
@@ -96,6 +101,7 @@ function ofFetch({ req, resHeaders }: FetchOptions): Exchange {
       resHeaders.set("cache-control", keptPrivate(resHeaders.get("cache-control") ?? ""));
       resHeaders.set("vary", variedByCookie(resHeaders.get("vary") ?? ""));
     },
+    host: req.headers.get("host"),
     url: req.url,
     address: null,
   };
@@ -104,6 +110,7 @@ function ofFetch({ req, resHeaders }: FetchOptions): Exchange {
 function ofPlain({ headers, setCookie, setHeader, url }: PlainOptions): Exchange {
   return {
     header: (name) => headers.get(name),
+    canSetCookie: () => setCookie !== undefined,
     setCookie: (cookie) => {
       setCookie?.(cookie);
       return setCookie !== undefined;
@@ -113,6 +120,7 @@ function ofPlain({ headers, setCookie, setHeader, url }: PlainOptions): Exchange
       setHeader?.("cache-control", keptPrivate(""));
       setHeader?.("vary", variedByCookie(""));
     },
+    host: headers.get("host"),
     url: url ?? null,
     address: null,
   };
@@ -121,6 +129,7 @@ function ofPlain({ headers, setCookie, setHeader, url }: PlainOptions): Exchange
 function ofFastify({ req, res }: FastifyOptions): Exchange {
   return {
     header: (name) => nodeHeader(req.headers, name),
+    canSetCookie: () => !res.sent,
     setCookie: (cookie) => {
       if (res.sent) return false;
       res.header("set-cookie", cookie); // Fastify collects this one header instead of replacing it
@@ -128,6 +137,7 @@ function ofFastify({ req, res }: FastifyOptions): Exchange {
     },
     setHeader: (name, value) => void (res.sent || res.header(name, value)),
     keepPrivate: () => keepPrivateAtHead(res.raw as ServerResponse),
+    host: nodeHeader(req.headers, "host") ?? nodeHeader(req.headers, ":authority"),
     url: req.url,
     address: req.ip ?? null,
   };
@@ -137,6 +147,7 @@ function ofNode({ req, res }: NodeOptions): Exchange {
   let cookies: string[] | null = null;
   return {
     header: (name) => nodeHeader(req.headers, name),
+    canSetCookie: () => !res.headersSent,
     setCookie: (cookie) => {
       if (res.headersSent) return false;
       if (cookies) cookies.push(cookie);
@@ -156,6 +167,7 @@ function ofNode({ req, res }: NodeOptions): Exchange {
     },
     setHeader: (name, value) => void (res.headersSent || res.setHeader(name, value)),
     keepPrivate: () => keepPrivateAtHead(res as ServerResponse),
+    host: nodeHeader(req.headers, "host") ?? nodeHeader(req.headers, ":authority"),
     url: req.url ?? null,
     address: req.socket?.remoteAddress ?? null,
   };

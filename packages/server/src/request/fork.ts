@@ -14,7 +14,11 @@ import {
   type Transaction,
 } from "@catnap/shared";
 import type { TrackedEnvelope } from "@trpc/server";
-import { mintSecret } from "../identity/credentials.ts";
+import { assertTicketCount } from "../identity/credentials.ts";
+import { withTicket } from "../identity/ticket.ts";
+import { formatToken, mintSecret } from "../identity/tokens.ts";
+import { assertSubjectText } from "../subject-text.ts";
+import { unreadable } from "../unreadable.ts";
 import { Draft, type PendingPush, subjectMismatch } from "./draft.ts";
 
 /** What a fork needs of the request that it belongs to. */
@@ -22,11 +26,15 @@ export interface ForkOrigin {
   readonly definition: AnyDefinition;
   readonly previous: Previous;
   readonly tickets: boolean;
+  /** The longest that a session may live. */
+  readonly lifetimeMs: number;
   state(): SessionState;
   /** Mints the identifier of a session that has no record yet. */
   identify(): string;
   subject(): string | null;
   authenticatedAt(): number | null;
+  /** When the token of this request was given out at a login, or after one; `null`: it was not. */
+  provenAt(): number | null;
   /** What the commit of a login will call its time. */
   readonly startedAt: number;
   now(): number;
@@ -35,6 +43,9 @@ export interface ForkOrigin {
   names(): Iterable<string>;
   /** Throws when the response cannot carry a new cookie any more. */
   assertCookie(what: string): void;
+  /** Throws `TOKEN_ROTATED` when the request's token may not do this any more. */
+  assertToken(what: string): void;
+  hashTicket(secret: string): string;
   follow(input: ChangesInput, left: AbortSignal | undefined): AsyncIterable<TrackedEnvelope<ChangesEvent>>;
   /** Takes a call's changes over and commits them. */
   commit(draft: Draft): Promise<void>;
@@ -51,6 +62,7 @@ export class Fork implements SessionHome {
   readonly #sleep: (fork: Fork) => Promise<void>;
   #draft = new Draft();
   #ended = false;
+  #closed = false;
 
   /** `sleep` is what sleeping does: a call's own fork commits. */
   constructor(origin: ForkOrigin, sleep: (fork: Fork) => Promise<void> = (fork) => fork.save()) {
@@ -69,7 +81,12 @@ export class Fork implements SessionHome {
     return draft;
   }
 
-  state(): SessionState {
+  /** The transaction is over: what is written from here on throws. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  state(): SessionState & { identifier: string } {
     const state = this.#origin.state();
     const { timeoutMs } = this.#draft.wishes;
     const identifier = state.identifier ?? this.#origin.identify();
@@ -86,7 +103,7 @@ export class Fork implements SessionHome {
     if (encoded === null) return undefined;
     const known = this.decoded.get(key.name);
     if (known !== undefined) return known;
-    const value = freezeInDevelopment(decode(encoded, key.name));
+    const value = this.#decode(key, encoded);
     this.decoded.set(key.name, value);
     return value;
   }
@@ -97,19 +114,21 @@ export class Fork implements SessionHome {
     return [...names].filter((name) => this.#encoded(name) !== null);
   }
 
-  write(key: Key, encoded: string | null): void {
+  write(key: Key, encoded: string | null, once = false): void {
+    this.#assertOpen();
     const from = this.#encoded(key.name);
     if (from === encoded) return;
-    const redo = key.merge
-      ? (current: string | null) => applyOp(key, { seq: 0, key: key.name, value: encoded, base: 0, from }, current)
-      : null;
-    this.#draft.put({ key, value: encoded, from, redo });
+    const joined = (current: string | null) =>
+      applyOp(key, { seq: 0, key: key.name, value: encoded, base: 0, from }, current);
+    if (once) this.#draft.put({ key, value: encoded, from, redo: (current) => current, once });
+    else this.#draft.put({ key, value: encoded, from, redo: key.merge ? joined : null });
     this.decoded.delete(key.name);
   }
 
   update(key: Key, change: (current: unknown) => unknown): unknown {
+    this.#assertOpen();
     const redo = (current: string | null) =>
-      key.encode(change(current === null ? key.fallback() : freezeInDevelopment(decode(current, key.name))));
+      key.encode(change(current === null ? key.fallback() : this.#decode(key, current)));
     const from = this.#encoded(key.name);
     this.#draft.put({ key, value: redo(from), from, redo });
     this.decoded.delete(key.name);
@@ -121,12 +140,20 @@ export class Fork implements SessionHome {
   }
 
   setDirty(dirty: boolean): void {
+    this.#assertOpen();
     this.#assertLive();
     const { force: _, ...wishes } = this.#draft.wishes;
     this.#draft.wishes = dirty ? { ...wishes, force: true } : wishes;
   }
 
   setTimeout(seconds: number): void {
+    const { lifetimeMs } = this.#origin;
+    if (seconds * 1000 > lifetimeMs) {
+      throw new SessionError(
+        "INVALID_TIMEOUT",
+        `A timeout of ${seconds} seconds is longer than the lifetime of a session (${lifetimeMs / 1000}): shorten it, or raise lifetime in createSessions`,
+      );
+    }
     this.#wish({ timeoutMs: seconds * 1000 });
   }
 
@@ -146,23 +173,27 @@ export class Fork implements SessionHome {
   }
 
   async save(): Promise<void> {
+    this.#assertOpen();
     await this.#origin.commit(this.take());
     this.decoded.clear();
   }
 
   rotate(): void {
+    this.#origin.assertToken("rotate");
     this.#origin.assertCookie("rotate");
-    this.#wish({ rotate: true });
+    this.#wish({ rotate: "asked" });
   }
 
   login(subject: string): void {
     if (typeof subject !== "string" || subject === "" || subject.length > 256) {
       throw new SessionError("INVALID_OPTION", "login takes the subject's identifier: a string of 1 to 256 characters");
     }
+    assertSubjectText(subject);
     const bound = this.subject();
     if (bound !== null && bound !== subject) throw subjectMismatch();
+    this.#origin.assertToken("login");
     this.#origin.assertCookie("login");
-    this.#wish({ rotate: true, subject });
+    this.#wish({ rotate: "asked", subject });
   }
 
   /** Takes a tab's push along; its answer is there once the changes are committed. */
@@ -189,6 +220,12 @@ export class Fork implements SessionHome {
     return this.#draft.wishes.subject === undefined ? this.#origin.authenticatedAt() : this.#origin.startedAt;
   }
 
+  /** When somebody has logged in with the token of this request, or with one that it has come of; `null`: nobody has. */
+  provenAt(): number | null {
+    this.#assertLive();
+    return this.#draft.wishes.subject === undefined ? this.#origin.provenAt() : this.#origin.startedAt;
+  }
+
   previous(): Previous {
     return this.#origin.previous;
   }
@@ -197,13 +234,25 @@ export class Fork implements SessionHome {
     if (!this.#origin.tickets) {
       throw new SessionError("TICKETS_DISABLED", "sessionEncode needs createSessions({ tickets: true })");
     }
+    this.#origin.assertToken("sessionEncode");
     const secret = mintSecret();
-    this.#wish({ tickets: [...(this.#draft.wishes.tickets ?? []), secret] });
-    const [, path = "", hash = ""] = /^([^#]*)(#.*)?$/s.exec(url) ?? [];
-    return `${path}${path.includes("?") ? "&" : "?"}_SID_=${this.state().identifier}.${secret}${hash}`;
+    const hashes = [...(this.#draft.wishes.tickets ?? []), this.#origin.hashTicket(secret)];
+    assertTicketCount(hashes.length);
+    this.#wish({ tickets: hashes });
+    return withTicket(url, formatToken({ identifier: this.state().identifier, secret }));
+  }
+
+  #decode(key: Key, encoded: string): unknown {
+    try {
+      return freezeInDevelopment(decode(encoded, key.name));
+    } catch {
+      // What this process has encoded it decodes; so it is the store's.
+      throw unreadable(this.state().identifier, key.name);
+    }
   }
 
   #wish(wishes: Draft["wishes"]): void {
+    this.#assertOpen();
     this.#assertLive();
     Object.assign(this.#draft.wishes, wishes);
   }
@@ -212,6 +261,14 @@ export class Fork implements SessionHome {
     this.#assertLive();
     const change = this.#draft.changes.get(name);
     return change ? change.value : this.#origin.current(name);
+  }
+
+  #assertOpen(): void {
+    if (!this.#closed) return;
+    throw new SessionError(
+      "SESSION_CLOSED",
+      "The transaction is over, and what is written now would not be kept: write before the procedure or handler returns, and await what it starts",
+    );
   }
 
   #assertLive(): void {

@@ -15,6 +15,8 @@ const trpcCode: Readonly<Record<SessionErrorCode, TRPCError["code"]>> = {
   SESSION_GONE: "UNAUTHORIZED",
   SESSION_EXPIRED: "UNAUTHORIZED",
   SESSION_REPLACED: "CONFLICT",
+  SESSION_CLOSED: "INTERNAL_SERVER_ERROR",
+  TOKEN_ROTATED: "CONFLICT",
   SUBJECT_MISMATCH: "CONFLICT",
   TICKETS_DISABLED: "INTERNAL_SERVER_ERROR",
   HEADERS_SENT: "PRECONDITION_FAILED",
@@ -35,6 +37,30 @@ const trpcCode: Readonly<Record<SessionErrorCode, TRPCError["code"]>> = {
 export function toTRPCError(error: unknown): unknown {
   const found = SessionError.from(error);
   return found ? new TRPCError({ code: trpcCode[found.code], message: found.message, cause: found }) : error;
+}
+
+function isAsyncIterable(data: unknown): data is AsyncIterable<unknown> {
+  return typeof data === "object" && data !== null && Symbol.asyncIterator in data;
+}
+
+/**
+ * What a generator procedure yields. Its transaction lasts until it ends: then what it wrote is committed, also when its
+ * reader has left, and dropped when it throws.
+ */
+async function* lasting(items: AsyncIterable<unknown>, call: Call): AsyncGenerator<unknown, unknown, undefined> {
+  let over = false;
+  try {
+    const last: unknown = yield* items;
+    over = true;
+    await call.succeed();
+    return last;
+  } catch (error) {
+    over = true;
+    await call.fail(error);
+    throw error instanceof TRPCError ? error : toTRPCError(error);
+  } finally {
+    if (!over) await call.abandon();
+  }
 }
 
 /** The middleware's type: it finds a `RequestSession` in the context and leaves a `Session` in its place. */
@@ -84,19 +110,24 @@ export function createMiddleware<D extends AnyDefinition, K extends string>(
     } catch (error) {
       throw toTRPCError(error);
     }
-    const pending = () => call.fork.pendingPush;
     try {
       const result = await next({ ctx: { [contextKey]: call.session } });
       if (!result.ok) {
-        call.fail();
+        await call.fail(result.error);
         const error = toTRPCError(result.error);
         return error === result.error ? result : { ...result, error: error as TRPCError };
       }
-      const push = pending();
+      if (isAsyncIterable(result.data)) {
+        call.linger();
+        return { ...result, data: lasting(result.data, call) };
+      }
+      const push = call.fork.pendingPush;
       await call.succeed();
-      return push ? { ...result, data: push.answer } : result;
+      if (!push) return result;
+      if (push.failure !== undefined) throw push.failure;
+      return { ...result, data: push.answer };
     } catch (error) {
-      call.fail();
+      await call.fail(error);
       throw toTRPCError(error);
     }
   };

@@ -17,19 +17,18 @@ import { factsOf } from "../sync/answer.ts";
 import { followChanges } from "../sync/live.ts";
 import type { Streams } from "../sync/streams.ts";
 import { decidedIn } from "../sync/watermarks.ts";
-import type { AccessTimes } from "../upkeep/access-times.ts";
-import type { Subjects } from "../upkeep/subjects.ts";
+import { gone } from "../upkeep/ending.ts";
 import { Barrier } from "./barrier.ts";
 import { Draft } from "./draft.ts";
 import { type Exchange, exchangeOf, type RequestInfo } from "./exchange.ts";
 import { Fork, type ForkOrigin } from "./fork.ts";
-import { gone, SessionHold } from "./session-hold.ts";
+import { SessionHold, type Shared } from "./session-hold.ts";
+import type { UnderWay } from "./under-way.ts";
 
 /** What the requests of one server have in common. */
-export interface Shared {
-  readonly accessTimes: AccessTimes;
+export interface RequestShared extends Shared {
   readonly streams: Streams;
-  readonly subjects: Subjects;
+  readonly underWay: UnderWay;
 }
 
 /** One call's hold on the session, from the moment it starts to the moment its changes are handed over. */
@@ -38,8 +37,12 @@ export interface Call {
   readonly fork: Fork;
   /** Hands the changes over and resolves when they are committed. */
   succeed(): Promise<void>;
-  /** Drops the changes. */
-  fail(): void;
+  /** Goes on for as long as it likes: the other calls of the request do not wait for it any more, nor does a server that closes. */
+  linger(): void;
+  /** As `succeed`, where nobody is left to be told of a failure: `report` is. */
+  abandon(): Promise<void>;
+  /** Drops the changes, and notes that the session was used all the same, unless the store is what failed. */
+  fail(error: unknown): Promise<void>;
 }
 
 /**
@@ -58,6 +61,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   readonly #hold: SessionHold;
   readonly #barrier: Barrier;
   readonly #streams: boolean;
+  readonly #underWay: UnderWay | undefined;
   readonly #calls: number;
   readonly #trans: Transaction;
   #draft = new Draft();
@@ -68,23 +72,31 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   #tail: Promise<void> = Promise.resolve();
   #guarded = false;
 
-  constructor(settings: Settings, shared: Shared, exchange: Exchange, info: RequestInfo | undefined, reason: string) {
+  constructor(
+    settings: Settings,
+    shared: RequestShared,
+    exchange: Exchange,
+    info: RequestInfo | undefined,
+    reason: string,
+  ) {
     this.#settings = settings;
     this.#liveStreams = shared.streams;
+    const idle = info?.type === "subscription";
+    // A subscription lasts as long as its browser likes.
+    this.#underWay = idle ? undefined : shared.underWay;
     this.#exchange = exchange;
     this.#streams = info?.accept === "application/jsonl" || info?.type === "subscription";
     this.#calls = info?.calls.length ?? 1;
     this.#barrier = new Barrier(this.#streams ? undefined : info);
     this.#trans = { side: "server", reason };
-    const { accessTimes, subjects } = shared;
-    this.#hold = new SessionHold({ settings, accessTimes, subjects, exchange, streams: this.#streams });
+    this.#hold = new SessionHold({ settings, shared, exchange, streams: this.#streams, idle });
     if (!this.#streams) return;
     exchange.keepPrivate(); // now or never
-    if (info?.type === "mutation") this.#hold.mintEarly();
+    if (info?.type === "mutation") this.#hold.identifier = this.#hold.bearer.mintEarly();
   }
 
-  /** A session outside any request, for the `expiring` hook: it can be read, and what is written to it goes nowhere. */
-  static over(settings: Settings, shared: Shared, record: SessionRecord): RequestSession {
+  /** A session outside any request, for the `expiring` hook: it can be read, and not written to. */
+  static over(settings: Settings, shared: RequestShared, record: SessionRecord): RequestSession {
     const request = new RequestSession(settings, shared, exchangeOf({ headers: new Headers() }), undefined, "expiring");
     request.#hold.record = record;
     return request;
@@ -95,7 +107,11 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   }
 
   get previous(): Previous {
-    return this.#hold.previous;
+    return this.#hold.bearer.previous;
+  }
+
+  get lifetimeMs(): number {
+    return this.#settings.lifetimeMs;
   }
 
   get tickets(): boolean {
@@ -115,7 +131,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   }
 
   state(): SessionState {
-    const record = this.#hold.record;
+    const record = this.#hold.bound;
     const own = this.#hold.counted ? 0 : 1;
     if (record) {
       const { identifier, createdAt, timeoutMs, endsAt } = record;
@@ -149,6 +165,12 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     return this.#draft.wishes.subject === undefined ? (this.#hold.record?.authenticatedAt ?? null) : this.startedAt;
   }
 
+  provenAt(): number | null {
+    const { record, bearer } = this.#hold;
+    if (this.#draft.wishes.subject !== undefined) return this.startedAt;
+    return record && bearer.provenAt(record);
+  }
+
   current(name: string): string | null {
     if (this.#hold.ended) throw gone();
     const change = this.#draft.changes.get(name);
@@ -163,7 +185,15 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   }
 
   assertCookie(what: string): void {
-    this.#hold.assertCookie(what);
+    this.#hold.bearer.assertCookie(what);
+  }
+
+  assertToken(what: string): void {
+    if (this.#hold.record) this.#hold.bearer.assertToken(what, this.#hold.record);
+  }
+
+  hashTicket(secret: string): string {
+    return this.#settings.tokens.hashTicket(secret);
   }
 
   /**
@@ -208,29 +238,53 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     this.#draft.absorb(this.#life.take());
   }
 
+  /** Reads the record for `snapshot` alone: a ticket stays unused, and nobody is told that the session awakes. */
+  async peek(): Promise<void> {
+    await this.#hold.load(false);
+  }
+
   /** Starts a call on a fork of its own. */
   call(): Call {
     this.#barrier.enter();
+    const left = this.#underWay?.enter();
     const fork = new Fork(this);
     let open = true;
+    /** What the call starts and does not await finds the fork closed. */
     const close = () => {
+      fork.close();
       if (open) this.#barrier.leave();
       open = false;
+    };
+    let lingers = false;
+    const succeed = async () => {
+      try {
+        const draft = fork.take();
+        fork.close();
+        const changed = !draft.isEmpty;
+        if (changed) this.#collect(draft);
+        if (lingers) await this.#enqueue();
+        else await this.#settle(changed);
+      } finally {
+        close();
+        left?.();
+      }
     };
     return {
       fork,
       session: new this.#settings.Session(fork),
-      succeed: async () => {
-        try {
-          const draft = fork.take();
-          const changed = !draft.isEmpty;
-          if (changed) this.#collect(draft);
-          await this.#settle(changed);
-        } finally {
-          close();
-        }
+      succeed,
+      linger: () => {
+        lingers = true;
+        if (open) this.#barrier.leave();
+        open = false;
+        left?.();
       },
-      fail: close,
+      abandon: () => succeed().catch((error: unknown) => this.#settings.report({ kind: "background", error })),
+      fail: async (error) => {
+        close();
+        if (!SessionError.from(error)?.code.startsWith("STORE_")) await this.#hold.touch();
+        left?.();
+      },
     };
   }
 
@@ -239,19 +293,20 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     input: ChangesInput,
     left: AbortSignal | undefined,
   ): AsyncGenerator<TrackedEnvelope<ChangesEvent>, void, void> {
-    const gone = this.#hold.previous === "expired" ? "SESSION_EXPIRED" : "SESSION_GONE";
-    const followed = { record: this.#hold.record, hash: this.#hold.hash, gone } as const;
+    const gone = this.previous === "expired" ? "SESSION_EXPIRED" : "SESSION_GONE";
+    const followed = { record: this.#hold.record, hash: this.#hold.bearer.hash, gone } as const;
     return followChanges(this.#settings, this.#liveStreams, followed, input, left);
   }
 
-  /** The state that a server-rendered page starts from. */
-  snapshot(): SessionSnapshot {
+  /** The state that a server-rendered page starts from. Whoever asks for it uses the session. */
+  async snapshot(): Promise<SessionSnapshot> {
+    await this.#hold.touch();
     const entries: Record<string, { value: string; rev: number }> = {};
     for (const [name, { value, rev }] of this.#hold.record?.entries ?? []) {
       const key = this.definition.keys.get(name);
       if (value !== null && key && key.access !== "secret") entries[name] = { value, rev };
     }
-    const record = this.#hold.record;
+    const record = this.#hold.bound;
     return {
       identifier: record?.identifier ?? null,
       rev: record?.rev ?? 0,
@@ -288,7 +343,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
 
   /** Whether the request's end has work even for a call that changed nothing. */
   #due(): boolean {
-    return this.#settings.hasLife || !this.#draft.isEmpty || this.#hold.renews();
+    return this.#settings.hasLife || !this.#draft.isEmpty || this.#hold.due();
   }
 
   /** One commit after another: a stream's calls each bring their own. */
@@ -304,8 +359,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     this.#draft = new Draft();
     if (draft.wishes.invalidate) return this.#hold.end(draft);
     this.#hold.screen(draft);
-    if (this.#hold.renews()) draft.wishes.rotate = true;
-    if (draft.isEmpty) await this.#hold.touch();
+    if (draft.isEmpty && !this.#hold.due()) await this.#hold.touch();
     else await this.#hold.commit(draft);
   }
 
@@ -316,5 +370,6 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     await session.respond(this.#trans);
     await this.#settings.hooks?.sleep?.(session, this.#trans);
     await session.sleep(this.#trans);
+    if (!this.#streams) this.#life?.close();
   }
 }

@@ -13,7 +13,7 @@ import {
   type SyncSuccess,
   type WireEntry,
 } from "@catnap/shared";
-import { identifierOf } from "../identity/credentials.ts";
+import type { Tokens } from "../identity/tokens.ts";
 import { expiresAt, type SessionRecord } from "../store.ts";
 import type { AppliedPush } from "./push.ts";
 import { readWatermarks, unheard } from "./watermarks.ts";
@@ -31,7 +31,7 @@ export interface Met {
  * whose tab does not know yet which session it has. `null`: apply it. Asked before anything of the push is read.
  */
 export function screenPush(
-  definition: AnyDefinition,
+  { definition, tokens }: { readonly definition: AnyDefinition; readonly tokens: Tokens },
   { record, previous, named }: Met,
   push: Push,
   now: number,
@@ -39,7 +39,7 @@ export function screenPush(
   if (push.protocol !== protocol) return refusal("PROTOCOL_MISMATCH");
   const gone = () => refusal(previous === "expired" ? "SESSION_EXPIRED" : "SESSION_GONE");
   if (push.identifier === null) {
-    const own = push.nonce === undefined ? null : identifierOf(push.nonce);
+    const own = push.nonce === undefined ? null : tokens.identifierOf(push.nonce);
     // The session that this nonce makes was made, and has ended: it is not made again.
     if (!record && push.ops.length > 0 && named !== null && named === own) return gone();
     if (!record || record.identifier === own) return null;

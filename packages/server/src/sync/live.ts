@@ -10,7 +10,8 @@ import {
 import { TRPCError, type TrackedEnvelope, tracked } from "@trpc/server";
 import { judge, readCredentials } from "../identity/credentials.ts";
 import type { Settings } from "../settings.ts";
-import { expiresAt, type SessionRecord } from "../store.ts";
+import type { SessionRecord } from "../store.ts";
+import { boundBy, expiryOf } from "../upkeep/clocks.ts";
 import { answerChanges, isNewsTo, refusal } from "./answer.ts";
 import type { Streams } from "./streams.ts";
 import { readWatermarks } from "./watermarks.ts";
@@ -53,11 +54,11 @@ export async function* followChanges(
       const record = await store.read(identifier);
       const now = clock();
       if (!record) return yield lastEvent("SESSION_GONE");
-      const expiry = expiresAt(record);
+      const expiry = expiryOf(settings, record);
       if (expiry <= now) return yield lastEvent("SESSION_EXPIRED");
-      if (judge(readCredentials(record.entries), followed.hash, now).kind !== "current") return;
+      if (judge(readCredentials(record), followed.hash, now).kind !== "current") return;
       if (isNewsTo(record, input.profile, since)) {
-        const answer = answerChanges(definition, record, { ...input, since, heard }, now);
+        const answer = answerChanges(definition, boundBy(settings, record), { ...input, since, heard }, now);
         yield tracked(String(record.rev), { ...answer, since });
         // What waits now has been told; what does not wait any more never comes again.
         heard = readWatermarks(input.profile, record).notes.map(noteName);

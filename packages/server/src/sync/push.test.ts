@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { push } from "../../test/pushes.ts";
-import { identifierOf } from "../identity/credentials.ts";
+import { Tokens } from "../identity/tokens.ts";
 import { committed } from "../request/commit-plan.ts";
 import type { SessionRecord } from "../store.ts";
 import { answerPush, screenPush } from "./answer.ts";
@@ -24,6 +24,8 @@ const shop = defineSession({
   readonly: { user: z.string() },
   secret: { seed: z.string() },
 });
+
+const tokens = new Tokens("catnap");
 
 const empty: SessionRecord = {
   identifier: "i".repeat(22),
@@ -360,7 +362,7 @@ describe("before anything is read or applied", () => {
     previous: "none" | "unknown" | "expired",
     parts: Parameters<typeof push>[0],
     named: string | null = null,
-  ) => screenPush(shop, { record: live, previous, named }, push(parts), 0);
+  ) => screenPush({ definition: shop, tokens }, { record: live, previous, named }, push(parts), 0);
 
   test("the identifier is checked", () => {
     const foreign = { identifier: "x".repeat(22), ops: [set(1, "note", "theirs")] };
@@ -382,7 +384,7 @@ describe("before anything is read or applied", () => {
   test("a nonce whose session has ended makes it no second time, where the cookie tells of the first", () => {
     const nonce = "n".repeat(43);
     const first = { identifier: null, nonce, ops: [set(1, "note", "late")] };
-    const made = identifierOf(nonce);
+    const made = tokens.identifierOf(nonce);
     expect(screen(null, "unknown", first, made)).toMatchObject({ ok: false, code: "SESSION_GONE" });
     expect(screen(null, "expired", first, made)).toMatchObject({ ok: false, code: "SESSION_EXPIRED" });
     // What asks without changes makes nothing, and another session's end is no matter of this nonce.

@@ -23,22 +23,22 @@ async function oneSession() {
 test("an access that the store did not take is written later, together with those since", async () => {
   const { world, stored, touches } = await oneSession();
   world.down = true;
-  expect(touches.add(await stored(), start + 10_000)).toBeUndefined();
+  expect(touches.add(await stored(), start + 2_000)).toBeUndefined();
   await expect(touches.flush()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
   // Until then this process knows better than the store.
-  expect(touches.ahead(await stored()).accessedAt).toBe(start + 10_000);
-  expect(touches.add(await stored(), start + 20_000)).toBeUndefined();
+  expect(touches.ahead(await stored()).accessedAt).toBe(start + 2_000);
+  expect(touches.add(await stored(), start + 5_000)).toBeUndefined();
   await expect(touches.flush()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
   world.down = false;
   await touches.flush();
-  expect(await stored()).toMatchObject({ accessedAt: start + 20_000, transactions: 3 });
+  expect(await stored()).toMatchObject({ accessedAt: start + 5_000, transactions: 3 });
   touches.stop();
 });
 
 test("what has been written is not written again", async () => {
   const { stored, touches } = await oneSession();
-  expect(touches.add(await stored(), start + 10_000)).toBeUndefined();
+  expect(touches.add(await stored(), start + 2_000)).toBeUndefined();
   await touches.flush();
   await touches.flush();
-  expect(await stored()).toMatchObject({ accessedAt: start + 10_000, transactions: 2 });
+  expect(await stored()).toMatchObject({ accessedAt: start + 2_000, transactions: 2 });
 });

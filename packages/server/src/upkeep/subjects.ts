@@ -1,12 +1,14 @@
-import { SessionError } from "@catnap/shared";
-import { deviceIn } from "../identity/device.ts";
+import { deviceIn, deviceKey } from "../identity/device.ts";
 import { invalid } from "../option-checks.ts";
-import type { MaxSessions, Settings } from "../settings.ts";
+import type { Settings } from "../settings.ts";
 import type { SessionInfo } from "../store.ts";
+import { assertSubjectText } from "../subject-text.ts";
 import type { AccessTimes } from "./access-times.ts";
+import { ownTimeoutKey } from "./clocks.ts";
+import { endSession, isTombstone } from "./ending.ts";
 
 /** One of somebody's sessions, to show them: never a value, a token or a hash. Times are epoch milliseconds. */
-export interface ListedSession extends SessionInfo {
+export interface ListedSession extends Omit<SessionInfo, "entries"> {
   /** "Firefox on Windows", of the last login; `null` where the client did not say. */
   readonly device: string | null;
   /** Whether it is the one that was passed as `current`. */
@@ -22,7 +24,7 @@ export interface ListQuery {
 
 const pageSize = 100;
 
-/** The sessions of people, and how they are ended by their public identifiers. */
+/** The sessions of people, and how they are ended by their public identifiers. Those of another app in the store are not seen. */
 export class Subjects {
   readonly #settings: Settings;
   readonly #accessTimes: AccessTimes;
@@ -32,31 +34,29 @@ export class Subjects {
     this.#accessTimes = accessTimes;
   }
 
-  /** The living sessions of a subject, with their devices. */
+  /** The living sessions of a subject, with their devices. No value is read. */
   async list({ subject, current }: ListQuery): Promise<ListedSession[]> {
-    const listed: ListedSession[] = [];
-    for (const info of await this.#find(subject)) {
-      const record = await this.#settings.store.read(info.identifier);
-      // One that has ended since is no longer anybody's to see.
-      if (!record) continue;
-      listed.push({ ...info, device: deviceIn(record.entries), current: info.identifier === current });
-    }
-    return listed;
+    return (await this.living(subject)).map(({ entries = new Map(), ...info }) => ({
+      ...info,
+      device: deviceIn(info.identifier, entries.get(deviceKey)),
+      current: info.identifier === current,
+    }));
   }
 
   async revoke(identifier: string): Promise<boolean> {
-    if (typeof identifier !== "string" || identifier === "") {
-      throw invalid("identifier is missing: name the session to end, as list() gives it; nothing was done");
+    if (typeof identifier !== "string" || !/^[A-Za-z0-9_-]{1,80}$/.test(identifier)) {
+      throw invalid("identifier is missing, or none: name the session to end, as list() gives it; nothing was done");
     }
-    this.#accessTimes.forget(identifier);
-    return this.#settings.store.delete(identifier);
+    if (!this.#settings.tokens.owns(identifier)) return false;
+    return endSession(this.#settings, this.#accessTimes, identifier);
   }
 
   /** Until a look finds none: a session that was bound to the subject during the walk is ended as well. */
   async revokeAll({ subject, except }: { subject: string; except?: string }): Promise<number> {
     let ended = 0;
     for (;;) {
-      const left = (await this.#find(subject)).filter(({ identifier }) => identifier !== except);
+      const left: SessionInfo[] = [];
+      for await (const info of this.#walk(checked(subject))) if (info.identifier !== except) left.push(info);
       if (left.length === 0) return ended;
       for (const { identifier } of left) if (await this.revoke(identifier)) ended++;
     }
@@ -64,64 +64,42 @@ export class Subjects {
 
   /** One walk in the order of identifiers: it meets every session that was there when it began. */
   async revokeEveryone(): Promise<number> {
-    const { store } = this.#settings;
     let ended = 0;
-    let cursor: string | undefined;
-    do {
-      const page = await store.find({ limit: pageSize, ...(cursor === undefined ? {} : { cursor }) });
-      for (const { identifier } of page.items) if (await this.revoke(identifier)) ended++;
-      cursor = page.cursor;
-    } while (cursor !== undefined);
+    for await (const info of this.#walk()) {
+      this.#accessTimes.forget(info.identifier);
+      if ((await this.#settings.store.delete(info.identifier)) && !isTombstone(info)) ended++;
+    }
     return ended;
   }
 
-  /** Before a login: throws `TOO_MANY_SESSIONS` when there is no room for one more and no other is to make room. */
-  async assertRoom(subject: string): Promise<void> {
-    const { maxSessions } = this.#settings;
-    if (maxSessions?.whenFull !== "reject") return;
-    const { length } = await this.#find(subject);
-    if (length >= maxSessions.perSubject) throw tooMany(maxSessions);
-  }
-
-  /**
-   * After a login: ends what is too many, and throws `TOO_MANY_SESSIONS` when that is the session of this very login.
-   * Logins at once may each have found room; whoever looks last sees all of them and sorts them alike, so that no more
-   * than were allowed are left once all have answered.
-   */
-  async keepWithin(subject: string, identifier: string): Promise<void> {
-    const { maxSessions } = this.#settings;
-    if (!maxSessions) return;
-    const { perSubject } = maxSessions;
-    const byLogin = (await this.#find(subject)).sort(
-      (a, b) => (a.authenticatedAt ?? 0) - (b.authenticatedAt ?? 0) || (a.identifier < b.identifier ? -1 : 1),
-    );
-    const surplus =
-      maxSessions.whenFull === "reject"
-        ? byLogin.slice(perSubject)
-        : byLogin.slice(0, Math.max(0, byLogin.length - perSubject));
-    for (const one of surplus) await this.revoke(one.identifier);
-    if (surplus.some((one) => one.identifier === identifier)) throw tooMany(maxSessions);
-  }
-
-  async #find(subject: string): Promise<SessionInfo[]> {
-    if (typeof subject !== "string" || subject === "") {
-      throw invalid("subject is missing: name whose sessions you mean; nothing was done");
-    }
-    const { store, clock } = this.#settings;
+  /** The living sessions of a subject, by the store's times and by today's settings. */
+  async living(subject: string): Promise<SessionInfo[]> {
+    const { clock, timeoutMs, lifetimeMs } = this.#settings;
     const found: SessionInfo[] = [];
+    for await (const info of this.#walk(checked(subject), [deviceKey, ownTimeoutKey])) {
+      const idle = info.entries?.has(ownTimeoutKey) ? Number.POSITIVE_INFINITY : timeoutMs;
+      const expiresAt = Math.min(info.expiresAt, info.createdAt + lifetimeMs, info.accessedAt + idle);
+      if (expiresAt > clock()) found.push({ ...info, expiresAt });
+    }
+    return found;
+  }
+
+  async *#walk(subject?: string, entries?: readonly string[]): AsyncGenerator<SessionInfo, void, void> {
+    const { store, tokens } = this.#settings;
+    const query = { limit: pageSize, ...(subject !== undefined && { subject }), ...(entries && { entries }) };
     let cursor: string | undefined;
     do {
-      const page = await store.find({ subject, limit: pageSize, ...(cursor === undefined ? {} : { cursor }) });
-      found.push(...page.items.filter((info) => info.expiresAt > clock()));
+      const page = await store.find({ ...query, ...(cursor === undefined ? {} : { cursor }) });
+      for (const info of page.items) if (tokens.owns(info.identifier)) yield info;
       cursor = page.cursor;
     } while (cursor !== undefined);
-    return found;
   }
 }
 
-function tooMany({ perSubject }: MaxSessions): SessionError {
-  return new SessionError(
-    "TOO_MANY_SESSIONS",
-    `The subject has ${perSubject} sessions already (maxSessions.perSubject): end one of sessions.list({ subject }) first`,
-  );
+function checked(subject: string): string {
+  if (typeof subject !== "string" || subject === "") {
+    throw invalid("subject is missing: name whose sessions you mean; nothing was done");
+  }
+  assertSubjectText(subject);
+  return subject;
 }

@@ -32,6 +32,7 @@ onEveryAdapter("an attacker", (start) => {
     const victim = copyOf(attacker);
     await victim.api.login.mutate({ subject: "ann" });
     expect(secretOf(victim)).not.toBe(secretOf(attacker));
+    await victim.api.facts.query();
     clock.advance(60);
     expect((await attacker.api.facts.query()).subject).toBeNull();
     expect(attacker.seen.at(-1)?.setCookie).toEqual([]);
@@ -74,9 +75,11 @@ onEveryAdapter("an attacker", (start) => {
     const ann = await loggedIn();
     const thief = copyOf(ann);
     await ann.api.rotate.mutate({});
+    await ann.api.facts.query();
     await thief.api.increment.mutate();
-    await thief.api.rotate.mutate({});
-    await outcome(thief.api.login.mutate({ subject: "ann" }));
+    expect(await outcome(thief.api.rotate.mutate({}))).toBe("TOKEN_ROTATED");
+    expect(await outcome(thief.api.login.mutate({ subject: "ann" }))).toBe("TOKEN_ROTATED");
+    expect(await outcome(thief.api.pay.mutate({}))).toBe("NOT_FRESH");
     expect(thief.seen.flatMap(({ setCookie }) => setCookie)).toEqual([]);
     clock.advance(60);
     expect((await thief.api.facts.query()).subject).toBeNull();

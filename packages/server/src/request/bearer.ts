@@ -1,0 +1,175 @@
+import { type Previous, SessionError } from "@catnap/shared";
+import { readCookie, writeCookie } from "../identity/cookie.ts";
+import {
+  claimedSecret,
+  judge,
+  mayLogIn,
+  mayRotate,
+  readCredentials,
+  type Standing,
+  tokenRotated,
+} from "../identity/credentials.ts";
+import { type Recognisers, recognise } from "../identity/recognise.ts";
+import { redeemTicket } from "../identity/ticket.ts";
+import { formatToken, mintSecret } from "../identity/tokens.ts";
+import type { Settings } from "../settings.ts";
+import type { SessionRecord } from "../store.ts";
+import { expiryOf } from "../upkeep/clocks.ts";
+import type { Exchange } from "./exchange.ts";
+
+/** Who a request comes from, by its cookie: which session that opens, by which token, and how a new token reaches the browser. */
+export class Bearer {
+  /** The hash of the token that the request presented, or was given. */
+  hash: string | null = null;
+  previous: Previous = "none";
+  /** The session that the cookie names, whether or not its token opens it. */
+  named: string | null = null;
+  readonly #settings: Settings;
+  readonly #exchange: Exchange;
+  /** The response's headers leave before any procedure runs. */
+  readonly #streams: boolean;
+  readonly #startedAt: number;
+  #standing: Standing = { kind: "unknown" };
+  /** The secret that this request hands out; the same for every try of its commit. */
+  #secret: string | null = null;
+  /** The cookie with that secret has left already. */
+  #mintedEarly = false;
+
+  constructor(settings: Settings, exchange: Exchange, streams: boolean, startedAt: number) {
+    this.#settings = settings;
+    this.#exchange = exchange;
+    this.#streams = streams;
+    this.#startedAt = startedAt;
+  }
+
+  /**
+   * A stream's headers leave before its first procedure runs: a visitor without a cookie gets one now or never. Gives the
+   * identifier that it names.
+   */
+  mintEarly(): string | null {
+    const { cookie, tokens, lifetimeMs } = this.#settings;
+    if (readCookie(this.#exchange.header("cookie"), cookie.name) !== "none") return null;
+    const identifier = tokens.mintIdentifier();
+    this.#mintedEarly = this.#setCookie(identifier, this.secret(), this.#startedAt + lifetimeMs);
+    return this.#mintedEarly ? identifier : null;
+  }
+
+  /** Reads the record that the cookie opens, or, where a cookie can be set and `redeems` says so, the URL's ticket. */
+  async load(recognisers: Recognisers, redeems: boolean): Promise<SessionRecord | null> {
+    const cookie = readCookie(this.#exchange.header("cookie"), this.#settings.cookie.name);
+    if (cookie === "refused") this.previous = "unknown";
+    else if (cookie !== "none") {
+      this.named = cookie.identifier;
+      const found = await recognise(this.#settings, recognisers, cookie);
+      if (typeof found !== "string") {
+        ({ hash: this.hash, standing: this.#standing } = found);
+        return found.record;
+      }
+      this.previous = found;
+    }
+    if (!redeems || !this.#settings.tickets || !this.canSetCookie()) return null;
+    const handed = await redeemTicket(this.#settings, this.#exchange);
+    if (!handed) return null;
+    this.#hand(handed.record, handed.secret);
+    return handed.record;
+  }
+
+  /**
+   * Whether another first request of the same browser has made this session, which the nonce tells: then the browser has
+   * its token from here, too.
+   */
+  claims(record: SessionRecord, nonce: string): boolean {
+    const credentials = readCredentials(record);
+    const now = this.#settings.clock();
+    const secret = claimedSecret(credentials, nonce, now);
+    if (secret === null || expiryOf(this.#settings, record) <= now) return false;
+    if (judge(credentials, this.#settings.tokens.hash(secret), now).kind !== "current") return false;
+    this.#hand(record, secret);
+    return true;
+  }
+
+  /** Admits by a secret that is news to the browser. */
+  #hand(record: SessionRecord, secret: string): void {
+    this.previous = "none";
+    this.hash = this.#settings.tokens.hash(secret);
+    this.#standing = judge(readCredentials(record), this.hash, this.#settings.clock());
+    this.#setCookie(record.identifier, secret, record.endsAt);
+  }
+
+  /** Whether a new token can reach the browser. */
+  canSetCookie(): boolean {
+    return !this.#streams && this.#exchange.canSetCookie();
+  }
+
+  /** Whether the token is due for its successor: it is old, or the answer that carried the successor is lost. */
+  renews({ authenticatedAt }: SessionRecord): boolean {
+    const { renewalMs, graceMs } = this.#settings;
+    if (this.#standing.kind === "current" && this.#standing.issuedAt + renewalMs > this.#startedAt) return false;
+    return mayRotate(this.#standing, this.#startedAt, graceMs, authenticatedAt) && this.canSetCookie();
+  }
+
+  /** Whether this is the first use of a token that has taken another's place. */
+  confirms(): boolean {
+    return this.#standing.kind === "current" && this.#standing.confirms;
+  }
+
+  /** When somebody has logged in with this token, or with one that it has come of; `null`: nobody has. */
+  provenAt({ authenticatedAt }: SessionRecord): number | null {
+    const issuedAt = "issuedAt" in this.#standing ? this.#standing.issuedAt : Number.NEGATIVE_INFINITY;
+    return authenticatedAt !== null && issuedAt >= authenticatedAt ? authenticatedAt : null;
+  }
+
+  /** Throws `TOKEN_ROTATED` when the token may not do this any more. */
+  assertToken(what: string, { authenticatedAt }: SessionRecord): void {
+    const [now, { graceMs }] = [this.#settings.clock(), this.#settings];
+    const allowed =
+      what === "login"
+        ? mayLogIn(this.#standing, now, graceMs)
+        : mayRotate(this.#standing, now, graceMs, authenticatedAt);
+    if (!allowed) throw tokenRotated(what);
+  }
+
+  /** Throws `HEADERS_SENT` when the response cannot carry a new cookie. */
+  assertCookie(what: string): void {
+    if (this.canSetCookie()) return;
+    const remedy = this.#streams
+      ? "a streaming response has sent its headers: route this procedure over httpLink or httpBatchLink (a splitLink decides per operation)"
+      : "this place can set none, since its response has left or has no way to: do it before you answer, where a cookie can be set";
+    throw new SessionError("HEADERS_SENT", `${what} needs a cookie, but ${remedy}`);
+  }
+
+  /** Throws when the token that a commit is about to make could not reach the browser. */
+  assertIssue(): void {
+    if (!this.#mintedEarly) this.assertCookie("A new token");
+  }
+
+  secret(): string {
+    this.#secret ??= mintSecret();
+    return this.#secret;
+  }
+
+  /** Hands the token that a commit has made to the browser; says whether it could. */
+  issue(record: SessionRecord): boolean {
+    const secret = this.secret();
+    this.hash = this.#settings.tokens.hash(secret);
+    this.#standing = { kind: "current", issuedAt: this.#startedAt, confirms: false };
+    const sent = this.#mintedEarly || this.#setCookie(record.identifier, secret, record.endsAt);
+    this.#mintedEarly = false;
+    this.#secret = null;
+    return sent;
+  }
+
+  /** Takes the cookie back, and whatever else the settings say a browser should clear. */
+  takeBack(): void {
+    const { cookie, clearSiteData } = this.#settings;
+    this.#exchange.setCookie(writeCookie(cookie, "", 0));
+    if (clearSiteData.length > 0)
+      this.#exchange.setHeader("clear-site-data", clearSiteData.map((what) => `"${what}"`).join(", "));
+  }
+
+  #setCookie(identifier: string, secret: string, endsAt: number): boolean {
+    const { cookie, clock } = this.#settings;
+    const seconds = (endsAt - clock()) / 1000;
+    return this.#exchange.setCookie(writeCookie(cookie, formatToken({ identifier, secret }), seconds));
+  }
+}

@@ -1,0 +1,53 @@
+import { SessionError } from "@catnap/shared";
+import type { Settings } from "../settings.ts";
+import type { SessionInfo } from "../store.ts";
+import type { AccessTimes } from "./access-times.ts";
+
+/** For so long a browser's first push may be late, or replayed, and begins no session anew. */
+const tombstoneMs = 86_400_000;
+
+/**
+ * Ends a session in the store, and says whether there was one. A browser's first push that is late, or replayed without its
+ * cookie, would make the session anew, under the same identifier. So a tombstone comes first: a record under a key of its
+ * own, that opens to nobody, and is asked for whenever a first push has made a session (`wasEnded`).
+ */
+export async function endSession(settings: Settings, accessTimes: AccessTimes, identifier: string): Promise<boolean> {
+  const { store, tokens, report } = settings;
+  accessTimes.forget(identifier);
+  if (tokens.isOfNonce(identifier)) {
+    // The session has to end all the same.
+    await leaveTombstone(settings, identifier).catch((error: unknown) => report({ kind: "background", error }));
+  }
+  return store.delete(identifier);
+}
+
+async function leaveTombstone({ store, tokens, clock }: Settings, identifier: string): Promise<void> {
+  const now = clock();
+  const create = { createdAt: now, endsAt: now + tombstoneMs };
+  const nothing = { transactions: 0, expect: new Map<string, number>(), changes: new Map() };
+  await store.write(tokens.tombstoneOf(identifier), {
+    now,
+    create,
+    accessedAt: now,
+    timeoutMs: tombstoneMs,
+    ...nothing,
+  });
+}
+
+/** Whether a session of this identifier has ended lately, and must not begin anew. */
+export async function wasEnded({ store, tokens }: Settings, identifier: string): Promise<boolean> {
+  return (await store.read(tokens.tombstoneOf(identifier))) !== null;
+}
+
+/** A session has counted its first transaction. */
+export function isTombstone({ transactions }: Pick<SessionInfo, "transactions">): boolean {
+  return transactions === 0;
+}
+
+/** What is thrown where a session that has ended is used. */
+export function gone(): SessionError {
+  return new SessionError(
+    "SESSION_GONE",
+    "The session has ended: nothing was written, and the next transaction starts a new one",
+  );
+}
