@@ -79,7 +79,7 @@ export interface Sessions<D extends AnyDefinition, K extends string = "session">
   endStreams(): void;
   /**
    * Ends the live streams, waits up to ten seconds for the requests that are under way, writes what waits and stops the
-   * timers and the store. `report` is told of requests that took longer.
+   * timers and the store. `report` is told of requests that took longer. Closing twice does nothing.
    */
   close(): Promise<void>;
 }
@@ -106,9 +106,26 @@ export function createSessions<D extends AnyDefinition, const K extends string =
   const sweeper = new Sweeper(settings, accessTimes, expiring);
   const contextKey = settings.contextKey as K;
 
+  let closing: Promise<void> | undefined;
+
+  async function close(): Promise<void> {
+    sweeper.stop();
+    streams.end();
+    try {
+      const left = await underWay.settled(closingMs);
+      if (left > 0) report({ kind: "background", error: stillUnderWay(left) });
+      await accessTimes.flush();
+    } finally {
+      accessTimes.stop();
+      await store.close();
+    }
+  }
+
   async function expiring(record: SessionRecord): Promise<void> {
     const request = RequestSession.over(settings, shared, record);
-    const session = new settings.Session(new Fork(request));
+    const fork = new Fork(request);
+    fork.close(); // what is written now would go with the session
+    const session = new settings.Session(fork);
     const bound = boundBy(settings, record);
     const reason = expiresAt(bound) === bound.endsAt ? "lifetime" : "timeout";
     await settings.hooks?.expiring?.(session, reason);
@@ -141,9 +158,8 @@ export function createSessions<D extends AnyDefinition, const K extends string =
     router: ({ procedure }) => createRouter(options.definition, contextKey, procedure),
     async run(request, handler) {
       const { awake, cookies, headers } = plain(request);
-      await awake.open();
       if (!["GET", "HEAD", "OPTIONS"].includes(request.method)) awake.guard();
-      const call = awake.call();
+      const call = await awake.begin();
       try {
         // The settings' class is the app's own, made for this definition.
         const response = await handler(call.session as unknown as Session<D>);
@@ -168,17 +184,9 @@ export function createSessions<D extends AnyDefinition, const K extends string =
     revokeEveryone: () => subjects.revokeEveryone(),
     sweep: () => sweeper.sweep(),
     endStreams: () => streams.end(),
-    async close() {
-      sweeper.stop();
-      streams.end();
-      try {
-        const left = await underWay.settled(closingMs);
-        if (left > 0) report({ kind: "background", error: stillUnderWay(left) });
-        await accessTimes.flush();
-      } finally {
-        accessTimes.stop();
-        await store.close();
-      }
+    close() {
+      closing ??= close();
+      return closing;
     },
   };
 }

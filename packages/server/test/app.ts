@@ -98,6 +98,7 @@ export function createApp(options: Partial<SessionsOptions<Shop>> & { gates?: Re
       .use(sessions.requireFresh(300))
       .input(z.object({}))
       .mutation(({ ctx }) => `paid by ${ctx.session.subject()}`),
+    flash: procedure.input(z.object({})).mutation(({ ctx }) => ctx.session.flash("note")),
     logout: procedure.input(z.object({})).mutation(({ ctx }) => ctx.session.invalidate()),
     rotate: procedure.input(z.object({})).mutation(({ ctx }) => ctx.session.rotate()),
     shorten: procedure

@@ -1,9 +1,12 @@
+import { once } from "node:events";
 import { createServer } from "node:http";
+import { connect as connect2, createServer as createServer2 } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { SessionError } from "@catnap/shared";
 import express from "express";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { SessionEvent } from "../src/index.ts";
+import { reportToStandardError } from "../src/upkeep/events.ts";
 import { adapters, createApp, createBrowser } from "./app.ts";
 
 const cleanups: (() => unknown)[] = [];
@@ -205,4 +208,45 @@ test("guard is there for what the app changes by itself: a Request, and Node's p
 
 test("a guard of another name is refused", () => {
   expect(() => createApp({ guard: "off" as never })).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
+});
+
+test("over HTTP/2, where the host is :authority, a page of the server's own passes, and a sandboxed one does not", async () => {
+  const { sessions } = createApp();
+  const outcomes: string[] = [];
+  const server = createServer2((request, response) => {
+    try {
+      sessions.guard({ req: request, res: response } as never);
+      outcomes.push("passed");
+    } catch (error) {
+      outcomes.push(String(SessionError.from(error)?.code));
+    }
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const client = connect2(`http://127.0.0.1:${port}`);
+  for (const origin of [`http://127.0.0.1:${port}`, "null", "https://evil.example"]) {
+    const stream = client.request({ ":method": "POST", ":path": "/", origin });
+    stream.end();
+    stream.resume();
+    await once(stream, "close");
+  }
+  client.close();
+  server.close();
+  expect(outcomes).toEqual(["passed", "CROSS_SITE", "CROSS_SITE"]);
+});
+
+test("a request without a host is not of the opaque origin of a sandboxed page", () => {
+  const { sessions } = createApp();
+  const guard = () => sessions.guard({ headers: new Headers({ origin: "null" }) });
+  expect(guard).toThrow(expect.objectContaining({ code: "CROSS_SITE" }));
+});
+
+test("lines of a log hold no control character, whoever has made the text", async () => {
+  const lines = vi.spyOn(console, "error").mockImplementation(() => undefined);
+  cleanups.push(() => lines.mockRestore());
+  reportToStandardError({ kind: "background", error: new Error("one\ntwo\u001b[2Jthree\u009b1m\u2028") });
+  expect(lines.mock.calls[0]?.[0]).toBe(
+    "catnap: work in the background failed: one\\u000atwo\\u001b[2Jthree\\u009b1m\\u2028",
+  );
 });

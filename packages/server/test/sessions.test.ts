@@ -1,72 +1,10 @@
-import { defineSession, Session, SessionError, type Transaction } from "@catnap/shared";
-import { afterEach, describe, expect, test } from "vitest";
+import { defineSession, Session, type Transaction } from "@catnap/shared";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { createSessions, type Sessions, type SessionsOptions } from "../src/index.ts";
+import type { SessionsOptions } from "../src/index.ts";
 import { memoryStore } from "../src/stores/memory.ts";
 import { type Shop, shop } from "./app.ts";
-
-const open: Sessions<Shop>[] = [];
-afterEach(async () => {
-  for (const sessions of open.splice(0)) await sessions.close();
-});
-
-const fakeClock = () => {
-  const clock = { now: 1_700_000_000_000, advance: (seconds: number) => (clock.now += seconds * 1000) };
-  return clock;
-};
-
-function start(options: Partial<SessionsOptions<Shop>> = {}) {
-  const clock = fakeClock();
-  const store = options.store ?? memoryStore();
-  const reports: unknown[] = [];
-  const sessions = createSessions({
-    definition: shop,
-    store,
-    cookie: { name: "sid" },
-    sweepInterval: 0,
-    clock: () => clock.now,
-    report: (event) => reports.push(event),
-    ...options,
-  });
-  open.push(sessions);
-  /** A visitor outside tRPC: one cookie, one request at a time or several. */
-  const visitor = () => {
-    const state = { cookie: "", setCookies: [] as string[] };
-    const request = (init: RequestInit & { path?: string } = {}) => {
-      const { path = "/page", ...rest } = init;
-      return new Request(`https://shop.example${path}`, {
-        ...rest,
-        headers: { cookie: state.cookie, ...rest.headers },
-      });
-    };
-    const visit = async <T>(
-      handler: (session: Session<Shop>) => T | Promise<T>,
-      init?: RequestInit & { path?: string },
-    ): Promise<T> => {
-      let result: T | undefined;
-      const response = await sessions.run(request(init), async (session) => {
-        result = await handler(session);
-        return new Response("ok");
-      });
-      for (const cookie of response.headers.getSetCookie()) {
-        state.setCookies.push(cookie);
-        state.cookie = /max-age=0/i.test(cookie) ? "" : (cookie.split(";")[0] ?? "");
-      }
-      return result as T;
-    };
-    return { state, visit, request };
-  };
-  return { sessions, store, clock, reports, visitor };
-}
-
-const codeOf = async (action: () => unknown) => {
-  try {
-    await action();
-    return "fine";
-  } catch (error) {
-    return SessionError.from(error)?.code ?? String(error);
-  }
-};
+import { codeOf, start } from "./plain.ts";
 
 describe("sessions.run", () => {
   test("commits when the handler returns, and not when it throws", async () => {
@@ -350,49 +288,6 @@ describe("tokens", () => {
     }
     clock.advance(10_000);
     expect(await visit((session) => session.previous())).toBe("expired");
-  });
-});
-
-describe("tickets", () => {
-  test("are off unless asked for", async () => {
-    const { visit } = start().visitor();
-    expect(await codeOf(() => visit((session) => session.sessionEncode("/x")))).toBe("TICKETS_DISABLED");
-  });
-
-  test("hand the session to the page behind the URL, once, for a minute, and are never the token", async () => {
-    const { visitor, clock } = start({ tickets: true });
-    const giver = visitor();
-    const url = await giver.visit((session) => {
-      session.setValue("note", "handed");
-      return session.sessionEncode("/next?a=1#top");
-    });
-    expect(url).toMatch(/^\/next\?a=1&_SID_=[\w-]+\.[\w-]{43}#top$/);
-    expect(url).not.toContain(giver.state.cookie.split(".")[1]);
-    const path = url.replace("#top", "");
-    const taker = visitor();
-    expect(await taker.visit((session) => session.value("note", null), { path })).toBe("handed");
-    expect(await taker.visit((session) => session.value("note", null))).toBe("handed");
-    expect(await giver.visit((session) => session.value("note", null))).toBe("handed");
-    expect(await visitor().visit((session) => session.value("note", null), { path })).toBeNull();
-
-    const late = await giver.visit((session) => session.sessionEncode("/late"));
-    const asCookie = visitor();
-    asCookie.state.cookie = `sid=${late.split("_SID_=")[1]}`;
-    expect(await asCookie.visit((session) => session.value("note", null))).toBeNull();
-    clock.advance(60);
-    expect(await visitor().visit((session) => session.value("note", null), { path: late })).toBeNull();
-  });
-
-  test("never replace the session that a browser has", async () => {
-    const { visitor } = start({ tickets: true });
-    const attacker = visitor();
-    const path = await attacker.visit((session) => {
-      session.setValue("note", "attacker's");
-      return session.sessionEncode("/x");
-    });
-    const victim = visitor();
-    await victim.visit((session) => session.setValue("note", "victim's"));
-    expect(await victim.visit((session) => session.value("note"), { path })).toBe("victim's");
   });
 });
 

@@ -57,7 +57,9 @@ export const isMarked = (encoded: string): boolean => encoded.startsWith(mark);
 
 /** What superjson made of a value: JSON, and by path what it stands for. Throws `SyntaxError` for what is no JSON. */
 export function parseMarked(encoded: string): SuperJSONResult {
-  return JSON.parse(encoded.slice(mark.length));
+  const parsed = JSON.parse(encoded.slice(mark.length)) as SuperJSONResult | null;
+  if (parsed?.json === undefined) throw new SyntaxError("no superjson");
+  return parsed;
 }
 
 /**

@@ -2,7 +2,9 @@ import { z } from "zod";
 import { SessionError } from "./session-error.ts";
 import { type ChangesInput, maxOpsPerPush, type Push, protocol } from "./wire.ts";
 
-const token = (max: number) => z.string().regex(new RegExp(`^[A-Za-z0-9_-]{8,${max}}$`));
+/** What becomes a name of an object's, which `__proto__` and its like cannot be. */
+const token = (max: number) =>
+  z.string().regex(new RegExp(`^(?!(?:__proto__|constructor|prototype)$)[A-Za-z0-9_-]{8,${max}}$`));
 const whole = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const encoded = z.string().max(16_777_216);
 

@@ -29,7 +29,7 @@ function rested(credentials: Credentials): Credentials {
 
 /** Gives a token its successor, as an age does it. */
 function renewed(credentials: Credentials, hash: string, next: string, at: number, options = {}): Credentials {
-  return rested(succeeded(credentials, { hash, next, now: at, alone: false, atOnce: false, ...options }));
+  return rested(succeeded(credentials, { hash, next, now: at, alone: false, login: false, atOnce: false, ...options }));
 }
 
 test("a claim gives the first secret to the nonce that it was made for, within its minute, and to no other", () => {
@@ -67,10 +67,10 @@ describe("a token that was rotated", () => {
   });
 
   test("of before a login logs in again when the answer was lost, but inherits nothing of that login", () => {
-    const standing = judge(rotated, first, now);
+    const standing = judge(renewed(begun, first, second, now + 1_000, { login: true }), first, now);
     const later = now + 1_000 + grace;
     expect(mayLogIn(standing, later, grace)).toBe(true);
-    expect(mayRotate(standing, later, grace, now + 1_000)).toBe(false);
+    expect(mayRotate(standing, later, grace, now)).toBe(false);
   });
 
   test("ends with the rotation itself where that is asked for", () => {
@@ -108,7 +108,7 @@ test("credentials rest as they are: tokens in use, rotated ones, tickets and the
   const begun = firstCredentials(tokens.hash(secret), now, { secret, nonce: "nonce" });
   const handed = withTickets(begun, [ticket], now);
   const both = redeemed(handed, ticket, second, now + 1) ?? begun;
-  const twice = succeeded(both, { hash: second, next, now: now + 2, alone: false, atOnce: false });
+  const twice = succeeded(both, { hash: second, next, now: now + 2, alone: false, login: false, atOnce: false });
   const used = confirmed(twice, next, now + 3);
   for (const each of [begun, handed, both, twice, used]) expect(rested(each)).toEqual(each);
 });

@@ -136,19 +136,28 @@ export interface Succession {
   readonly now: number;
   /** Whether all other tokens, and all tickets, end with it: at a login, and when the app asks for a rotation. */
   readonly alone: boolean;
+  /** Whether somebody has logged in: the old token then counts as older than any login. */
+  readonly login: boolean;
   /** Whether the old token ends at once, although the answer that carries the new one may be lost. */
   readonly atOnce: boolean;
 }
 
 /** Puts a new token in the place of the one that was presented, which stays good until the new one was used, and a grace longer. */
-export function succeeded(credentials: Credentials, { hash, next, now, alone, atOnce }: Succession): Credentials {
+export function succeeded(
+  credentials: Credentials,
+  { hash, next, now, alone, login, atOnce }: Succession,
+): Credentials {
   const { current, superseded, retired, tickets } = credentials;
   // One whose answer was lost has a successor already, which may still turn up.
   const lost = superseded.find((each) => each.hash === hash)?.by;
   const line = new Set(lost === undefined ? [hash] : [hash, lost]);
   const replaced = current.filter((each) => line.has(each.hash));
   const earlier = superseded.filter((each) => line.has(each.hash) || line.has(each.by));
-  const old = [...replaced, ...earlier].map((each) => ({ hash: each.hash, issuedAt: each.issuedAt, by: next }));
+  const old = [...replaced, ...earlier].map((each) => ({
+    hash: each.hash,
+    issuedAt: login ? 0 : each.issuedAt,
+    by: next,
+  }));
   const others = {
     current: alone ? [] : current.filter((each) => !replaced.includes(each)),
     superseded: alone ? [] : superseded.filter((each) => !earlier.includes(each)),

@@ -161,7 +161,8 @@ function amended(
     const alone = wishes.rotate === "asked";
     // Clocks of two servers may differ: a token that comes after a login is never dated before it.
     const at = Math.max(now, record?.authenticatedAt ?? now);
-    const succession = { hash, next: tokens.hash(secret()), now: at, alone, atOnce: graceMs === 0 };
+    const login = wishes.subject !== undefined;
+    const succession = { hash, next: tokens.hash(secret()), now: at, alone, login, atOnce: graceMs === 0 };
     credentials = succeeded(credentials, succession);
   }
   return wishes.tickets ? withTickets(credentials, wishes.tickets, now) : credentials;

@@ -105,8 +105,7 @@ export function createMiddleware<D extends AnyDefinition, K extends string>(
       // A live stream is read by no foreign page, but it would take one of the session's few.
       if (type !== "query") held.guard();
       held.assertBatch();
-      await held.open();
-      call = held.call();
+      call = await held.begin();
     } catch (error) {
       throw toTRPCError(error);
     }

@@ -243,10 +243,16 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     await this.#hold.load(false);
   }
 
-  /** Starts a call on a fork of its own. */
-  call(): Call {
-    this.#barrier.enter();
+  /** Opens the session and starts a call on a fork of its own. */
+  async begin(): Promise<Call> {
     const left = this.#underWay?.enter();
+    try {
+      await this.open();
+    } catch (error) {
+      left?.();
+      throw error;
+    }
+    this.#barrier.enter();
     const fork = new Fork(this);
     let open = true;
     /** What the call starts and does not await finds the fork closed. */

@@ -20,8 +20,18 @@ export function reportToStandardError(event: SessionEvent): void {
   console.error(`catnap: ${describe(event)}`);
 }
 
-/** A line of a log. What a client chose is quoted, so that it cannot pass for a line of its own. */
+/** One line of a log, whatever a client or another program has put into it. */
 function describe(event: SessionEvent): string {
+  return printable(told(event));
+}
+
+/** Without control characters: neither line ends, nor what a terminal would take for a command. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]/gu, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** What a client chose is quoted. */
+function told(event: SessionEvent): string {
   switch (event.kind) {
     case "reuse":
       return `a rotated token of session ${event.identifier} was used after its grace${event.ended ? ": the session is ended" : ""}`;

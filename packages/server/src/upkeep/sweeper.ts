@@ -3,6 +3,7 @@ import { type Cancel, every } from "@catnap/shared";
 import type { Settings } from "../settings.ts";
 import { expiresAt, type SessionRecord } from "../store.ts";
 import type { AccessTimes } from "./access-times.ts";
+import { isTombstone } from "./ending.ts";
 
 /** Sessions that one step removes: small, so that sweeping never holds up requests for long. */
 const stepSize = 200;
@@ -69,18 +70,20 @@ export class Sweeper {
    * and none is left out because the process that had claimed it died.
    */
   async #sweepOneByOne(): Promise<number> {
-    const { store, clock, report } = this.#settings;
+    const { store, clock, report, tokens } = this.#settings;
     const now = clock();
     let total = 0;
     let cursor: string | undefined;
     do {
       const page = await store.find({ expiredAt: now, limit: stepSize, ...(cursor === undefined ? {} : { cursor }) });
       for (const { identifier } of shuffled(page.items)) {
+        // Another app's, which tells its own hook of it.
+        if (!tokens.owns(identifier)) continue;
         const record = await store.read(identifier);
         // Gone meanwhile, or its last use became known only now.
         if (!record || expiresAt(record) > now) continue;
         try {
-          await this.#expiring(record);
+          if (!isTombstone(record)) await this.#expiring(record);
         } catch (error) {
           // The hook is the app's; a session that has expired goes all the same.
           report({ kind: "background", error });

@@ -131,6 +131,62 @@ onEveryAdapter("an attacker", (start) => {
     expect(await outcome(ann.api.session.value.query({ key: "csrfSeed" } as never))).toBe("FORBIDDEN_KEY");
   });
 
+  test("names a writer like a property that every object has: it is refused, not acknowledged", async () => {
+    const { loggedIn } = await start();
+    const ann = await loggedIn();
+    const { identifier } = await ann.api.facts.query();
+    for (const writer of ["__proto__", "constructor", "prototype"]) {
+      for (const name of [{ writer }, { profile: writer }]) {
+        const ops = [{ seq: 1, key: "note", value: '"n"', base: 0 }];
+        expect(await outcome(ann.api.session.sync.mutate(push({ identifier, ...name, ops })))).toBe("BAD_PUSH");
+      }
+    }
+    // Others are names like any other.
+    const ops = [{ seq: 5, key: "note", value: '"n"', base: 0 }];
+    const answer = await ann.api.session.sync.mutate(push({ identifier, writer: "hasOwnProperty", ops }));
+    expect(answer).toMatchObject({ ok: true, acked: 5, decided: { hasOwnProperty: 5 } });
+    expect(await ann.api.session.sync.mutate(push({ identifier, writer: "hasOwnProperty", ops }))).toMatchObject({
+      acked: 5,
+    });
+  });
+
+  test("replays a browser's first push after its logout, without the cookie: it begins nothing anew", async () => {
+    const { browser, store } = await start();
+    const ann = browser();
+    const first = push({ nonce: "n".repeat(43), ops: [{ seq: 1, key: "note", value: '"hers"', base: 0 }] });
+    await ann.api.session.sync.mutate(first);
+    const { identifier } = await ann.api.facts.query();
+    await ann.api.logout.mutate({});
+    const replayed = browser();
+    expect(await replayed.api.session.sync.mutate(first)).toMatchObject({ ok: false, code: "SESSION_GONE" });
+    expect(replayed.jar.size).toBe(0);
+    expect(await store.read(identifier)).toBeNull();
+  });
+
+  test("leaves little beside the values: notes and watermarks have bounds of their own", async () => {
+    const { loggedIn, store } = await start();
+    const ann = await loggedIn();
+    const { identifier } = await ann.api.facts.query();
+    const dirt = "\u0001".repeat(4_000);
+    for (let i = 0; i < 24; i++) {
+      const ops = Array.from({ length: 20 }, (_, j) => ({
+        seq: j + 1,
+        key: j % 2 ? "theme" : `k${"x".repeat(60)}`,
+        value: JSON.stringify(dirt),
+        base: 0,
+      }));
+      for (let j = 0; j < 3; j++) {
+        const names = { profile: `profile-${i}`.padEnd(64, "x"), writer: `writer-${j}`.padEnd(64, "x") };
+        await ann.api.session.sync.mutate(push({ identifier, ...names, ops }));
+      }
+    }
+    let bytes = 0;
+    for (const [name, { value }] of (await store.read(identifier))?.entries ?? []) {
+      if (name.startsWith("~")) bytes += Buffer.byteLength(name) + Buffer.byteLength(value ?? "");
+    }
+    expect(bytes).toBeLessThan(180_000);
+  });
+
   test("guesses a token: what the store is asked tells nothing of how much is right", async () => {
     const store = memoryStore();
     const asked: string[] = [];

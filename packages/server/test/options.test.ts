@@ -1,0 +1,58 @@
+import { defineSession } from "@catnap/shared";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { createSessions } from "../src/index.ts";
+import { memoryStore } from "../src/stores/memory.ts";
+
+const definition = defineSession({ shared: { note: z.string() } });
+const made = (options: object) => createSessions({ definition, store: memoryStore(), ...options } as never);
+
+test.each<[options: object, message: RegExp]>([
+  [{ lifeTime: 5 }, /"lifeTime": did you mean "lifetime"/],
+  [{ httpOnly: true }, /"httpOnly"/],
+  [{ maxAge: 5 }, /"maxAge"/],
+  [{ cookies: {} }, /did you mean "cookie"/],
+  [{ cookie: { samesite: "lax" } }, /cookie has no option "samesite": did you mean "sameSite"/],
+  [{ cookie: { httpOnly: false } }, /"httpOnly"/],
+  [{ cookie: { maxAge: 5 } }, /"maxAge"/],
+  [{ maxSessions: { perSubject: 1, whenfull: "reject" } }, /did you mean "whenFull"/],
+  [{ hooks: { awaken: () => undefined } }, /did you mean "awake"/],
+  [{ cookie: { sameSite: "maybe" } }, /cookie.sameSite is "maybe"/],
+  [{ cookie: { domain: "a b" } }, /cookie.domain is "a b"/],
+  [{ cookie: { domain: "example.com:3000" } }, /cookie.domain is "example.com:3000"/],
+  [{ cookie: { domain: "https://example.com" } }, /cookie.domain/],
+  [{ cookie: { domain: "localhost" } }, /cookie.domain is "localhost"/],
+  [{ cookie: { domain: "127.0.0.1" } }, /browsers take no Domain from an address/],
+  [{ cookie: { domain: "" } }, /cookie.domain/],
+  [{ cookie: { path: "x" } }, /cookie.path is "x"/],
+  [{ cookie: { path: "/x;HttpOnly" } }, /cookie.path/],
+  [{ cookie: { path: "/ü" } }, /cookie.path/],
+  [{ cookie: { secure: "yes" } }, /cookie.secure is "yes"/],
+  [{ cookie: { name: "__host-x", domain: "shop.example" } }, /__Host-/],
+  [{ cookie: "sid" }, /cookie takes its options as an object/],
+])("options that would mean nothing, or that a browser would refuse, are refused at once: %j", (options, message) => {
+  expect(() => made(options)).toThrow(
+    expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringMatching(message) }),
+  );
+});
+
+test.each([
+  { cookie: { domain: "shop.example" } },
+  { cookie: { domain: ".shop.example", path: "/a/b?c" } },
+  { cookie: { domain: "xn--bcher-kva.example" } },
+  { cookie: { name: "__Secure-x", sameSite: "none" } },
+  { origins: ["http://localhost:3000"], cookie: { secure: false } },
+])("options that a browser takes are taken: %j", async (options) => {
+  await made(options).close();
+});
+
+test.each<[groups: object, message: RegExp]>([
+  [{ share: {} }, /no "share"/],
+  [{ name: "" }, /name is ""/],
+  [{ name: "a b" }, /name is "a b"/],
+  [{ name: "x".repeat(33) }, /name is/],
+])("a definition with a wrong name, or of a group that does not exist, is refused: %j", (groups, message) => {
+  expect(() => defineSession(groups)).toThrow(
+    expect.objectContaining({ code: "INVALID_DEFINITION", message: expect.stringMatching(message) }),
+  );
+});
