@@ -24,6 +24,13 @@ export const bombs: Readonly<Record<string, string>> = {
     { big: Array.from({ length: 5_000 }, () => 1), all: Array.from({ length: 5_000 }, () => null) },
     { referentialEqualities: { big: Array.from({ length: 5_000 }, (_, i) => `all.${i}`) } },
   ),
+  "four thousand references into a Set": superjson(
+    { set: Array.from({ length: 13_000 }, (_, i) => i), of: {} },
+    {
+      values: { set: ["set"] },
+      referentialEqualities: { of: Array.from({ length: 4_000 }, (_, i) => `set.${12_999 - i}`) },
+    },
+  ),
   "an array of four thousand million": superjson({ a: 1, b: [] }, { referentialEqualities: { a: ["b.4294967290"] } }),
   "a typed array that claims a length": superjson(2_000_000_000, { values: [["typed-array", "Uint8Array"]] }),
   "arrays 60,000 deep": deep(60_000, "[", "]"),

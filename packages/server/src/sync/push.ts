@@ -36,8 +36,8 @@ interface Chain {
  * How many UTF-16 units the merges of a push may go through: so many, and so many for each unit of its own. What is over
  * stays undecided and comes again, since a small op may ask to be merged with the largest value that there is.
  */
-const mergeUnits = 1_048_576;
-const mergeUnitsEach = 16;
+const mergeUnits = 262_144;
+const mergeUnitsEach = 4;
 
 /**
  * Applies a push to the entries of a session. Ops up to the writer's watermark are skipped, so that a push may arrive
