@@ -1,3 +1,4 @@
+import { besideAttackers } from "./attack.ts";
 import { besideBrowser } from "./browser.ts";
 import { capacity } from "./capacity.ts";
 import { type Figure, table } from "./figure.ts";
@@ -11,6 +12,7 @@ const subjects = {
   trpc: besideTrpc,
   sqlite: besideSqlite,
   express: besideExpress,
+  attack: besideAttackers,
   stores: besideServers,
   growth: besideFew,
   capacity,

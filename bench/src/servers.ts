@@ -10,6 +10,7 @@ import { serve } from "@hono/node-server";
 import { initTRPC } from "@trpc/server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { createHTTPHandler } from "@trpc/server/adapters/standalone";
+import { defineSession, merge, value } from "catnap";
 import { postgresStore } from "catnap/postgres";
 import { redisStore } from "catnap/redis";
 import { createSessions, memoryStore, type SessionStore, type WakeOptions } from "catnap/server";
@@ -56,6 +57,34 @@ function sessionApp(store: SessionStore) {
     }),
   });
   return { router, createContext };
+}
+
+/** A shop whose visitors push what they like. */
+function attackedApp() {
+  const line = z.object({ sku: z.string(), count: z.number() });
+  const definition = defineSession({
+    shared: {
+      note: z.string(),
+      theme: z.enum(["light", "dark"]),
+      anything: z.unknown(),
+      cart: value(z.array(line).default([]), { merge: merge.byId("sku") }),
+    },
+    readonly: { user: z.string() },
+  });
+  const sessions = createSessions({ definition, store: memoryStore(), report: () => undefined });
+  const createContext = (options: WakeOptions) => ({ session: sessions.wake(options) });
+  const t = initTRPC.context<typeof createContext>().create();
+  const procedure = t.procedure.use(sessions.middleware);
+  const router = t.router({
+    session: sessions.router({ procedure }),
+    get: procedure.query(({ ctx }) => ctx.session.value("note", "")),
+    set: procedure.input(input).mutation(({ ctx, input }) => ctx.session.setValue("note", input.value)),
+  });
+  return serve({
+    fetch: (req) => fetchRequestHandler({ endpoint: "/trpc", req, router, createContext }),
+    port: 0,
+    hostname: "127.0.0.1",
+  }) as Server;
 }
 
 /**
@@ -128,6 +157,7 @@ const servers: Readonly<Record<string, () => Server | Promise<Server>>> = {
   "fetch/bare": () => fetching(bareApp()),
   "fetch/memory": () => fetching(sessionApp(memoryStore())),
   "fetch/sqlite": () => fetching(sessionApp(sqliteStore(database()))),
+  "fetch/attacked": attackedApp,
   "express/memory": () => createRival(memorySessions()),
   "express/sqlite": () => createRival(sqliteSessions(database())),
   "fetch/redis": () => overRedis(),
