@@ -2,10 +2,13 @@ import { setTimeout as pause } from "node:timers/promises";
 import { SessionError } from "@catnap/shared";
 import { deadlineIn, within } from "./deadline.ts";
 import { ServerClock } from "./redis-clock.ts";
+import { brief } from "./redis-commit.ts";
 import type { Command, RedisDriver } from "./redis-driver.ts";
 import { codeOf, translate } from "./redis-errors.ts";
-import { brief } from "./redis-hash.ts";
-import { isDone, type Script, timeScript } from "./redis-scripts.ts";
+import { identifierIn } from "./redis-keys.ts";
+import { numberOf } from "./redis-replies.ts";
+import { type Script, timeScript } from "./redis-scripts.ts";
+import { isDone } from "./redis-session-scripts.ts";
 
 /** For how long a call waits for a client that has lost its connection, in milliseconds, before it rejects; a client that stays without one longer rejects at once. */
 const reconnectMs = 1_000;
@@ -44,12 +47,12 @@ export class RedisCalls {
   }
 
   command(key: string, name: string, ...args: string[]): Promise<unknown> {
-    return this.#run(() => this.#driver.send(key, [name, key, ...args]));
+    return this.#run(key, () => this.#driver.send(key, [name, key, ...args]));
   }
 
-  /** Runs a script. All keys are in one slot. */
+  /** Runs a script. All keys are in one slot; the first is the session's, if it is about one. */
   evaluate(script: Script, names: Names, args: readonly string[]): Promise<unknown> {
-    return this.#run((deadline) => this.#script(script, names, args, deadline, this.#driver.send));
+    return this.#run(names[0], (deadline) => this.#script(script, names, args, deadline, this.#driver.send));
   }
 
   /**
@@ -58,7 +61,7 @@ export class RedisCalls {
    * after. With `wait` it asks in the same breath how many replicas have it.
    */
   change(script: Script, names: Names, args: (until: string) => readonly string[]): Promise<unknown> {
-    return this.#run(async (deadline) => {
+    return this.#run(names[0], async (deadline) => {
       const clock = this.#clockOf(names[0]);
       const last = deadline - this.#marginMs;
       for (;;) {
@@ -67,7 +70,7 @@ export class RedisCalls {
         try {
           const until = brief(Math.max(0, Math.floor(clock.at(last))));
           const reply = await this.#confirmed(script, names, args(until), deadline);
-          if (isDone(reply)) clock.hear(Number(reply[2]), sent, performance.now());
+          if (isDone(reply)) clock.hear(numberOf(reply[2]), sent, performance.now());
           return reply;
         } catch (error) {
           if (codeOf(error) !== "LATE") throw error;
@@ -79,13 +82,13 @@ export class RedisCalls {
     });
   }
 
-  async #run<T>(work: (deadline: number) => Promise<T>): Promise<T> {
+  async #run<T>(key: string, work: (deadline: number) => Promise<T>): Promise<T> {
     try {
       if (this.#closed || this.#driver.state() !== "ready") await this.#connected();
       const deadline = deadlineIn(this.#options.timeoutMs);
       return await within(deadline, "The session server", work(deadline.at));
     } catch (error) {
-      throw translate(error);
+      throw translate(error, identifierIn(key));
     }
   }
 
@@ -139,7 +142,7 @@ export class RedisCalls {
     const waiting: Command = ["WAIT", String(wait.replicas), String(Math.ceil(wait.timeoutMs))];
     const both = (key: string, command: Command) => sendBoth(key, command, waiting);
     const [reply, replicas] = await this.#script(script, names, args, deadline, both);
-    if (isDone(reply) && Number(replicas) < wait.replicas) {
+    if (isDone(reply) && numberOf(replicas) < wait.replicas) {
       throw new SessionError(
         "STORE_UNAVAILABLE",
         `Only ${replicas} of ${wait.replicas} replicas have the commit: see to the replicas, then try again`,
@@ -157,6 +160,6 @@ export class RedisCalls {
   }
 
   async #time(key: string, deadline: number): Promise<number> {
-    return Number(await this.#script(timeScript, [key], [], deadline, this.#driver.send));
+    return numberOf(await this.#script(timeScript, [key], [], deadline, this.#driver.send));
   }
 }

@@ -5,7 +5,7 @@ import type { Commit } from "../store.ts";
 import { redisStore } from "./redis.ts";
 import { ServerClock } from "./redis-clock.ts";
 import type { RedisClient } from "./redis-driver.ts";
-import { RedisKeys } from "./redis-keys.ts";
+import { RedisKeys, shardOf } from "./redis-keys.ts";
 
 const server = await startRedis();
 afterAll(() => server?.stop());
@@ -99,7 +99,7 @@ describe.skipIf(!server)("redisStore's deadline", () => {
       await expect(store.write("a", setting("once"))).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
       expect((await there.read("a"))?.transactions).toBe(2);
       // As later commits do, in time.
-      await control.hdel(keys.session("a"), "n");
+      expect(await control.del(keys.nonces(shardOf("a")))).toBe(1);
       proxy.mend();
       proxy.cut();
       await expect.poll(() => store.read("a").catch(() => null), { timeout: 5000 }).not.toBeNull();
@@ -114,17 +114,24 @@ describe.skipIf(!server)("redisStore's deadline", () => {
     const prefix = `late${++prefixes}:`;
     const [long, short] = [redisStore(client, { prefix, timeout: 60 }), redisStore(client, { prefix, timeout: 1 })];
     await long.write("a", birth);
-    const known = async () => (await control.hget(new RedisKeys(prefix).session("a"), "n"))?.split(",") ?? [];
+    const nonces = new RedisKeys(prefix).nonces(shardOf("a"));
+    const known = () => control.zrange(nonces, "0", "-1");
     const [first = ""] = await known();
-    const till = Number.parseInt(first.split(":")[0] ?? "", 36) - Date.now();
+    const till = Number(first.split(":")[0]) - Date.now();
     expect(till).toBeGreaterThan(50_000);
     expect(till).toBeLessThanOrEqual(60_000);
-    // One of which nobody can send anything any more.
-    const old = `${(Date.now() - 6000).toString(36)}:abcdefgh:1`;
-    await control.hset(new RedisKeys(prefix).session("a"), "n", `${old},${first}`);
+    // One of which nobody can send anything any more, and one that was sent five seconds later.
+    const at = (time: number, nonce: string) => `${String(time).padStart(14, "0")}:${nonce}:1`;
+    const young = at(Date.now() - 1000, "abcdefgi");
+    await control.zadd(nonces, 0, at(Date.now() - 6000, "abcdefgh"), 0, young);
     await short.write("a", setting("1"));
-    expect(await known()).toHaveLength(2);
-    expect((await known())[0]).toBe(first);
+    const after = await known();
+    expect(after).toHaveLength(3);
+    expect([after[0], after[2]]).toEqual([young, first]);
+    // The server itself forgets all of them a while after the last.
+    const ttl = await control.pttl(nonces);
+    expect(ttl).toBeGreaterThan(till + 5000);
+    expect(ttl).toBeLessThanOrEqual(60_000 + 5000 + 60_000);
   });
 
   test("a process that was suspended, and a server whose clock was set, find each other again at once", async () => {

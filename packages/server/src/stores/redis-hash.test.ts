@@ -2,20 +2,29 @@ import { counter, defineSession } from "@catnap/shared";
 import { afterAll, expect, test } from "vitest";
 import { startRedis } from "../../test/servers/redis.ts";
 import { createSessions } from "../index.ts";
-import { redisStore } from "./redis.ts";
+import { type RedisClient, redisStore } from "./redis.ts";
 
 const redis = await startRedis();
 afterAll(() => redis?.stop());
 
-test.skipIf(!redis)(
-  "Redis keeps a session of small values packed until its token is rotated, however much it is used",
-  async () => {
+const clients: Record<string, () => RedisClient | Promise<RedisClient>> = {
+  ioredis: () => redis?.ioredis() ?? never(),
+  "node-redis": () => redis?.nodeRedis() ?? never(),
+};
+
+function never(): never {
+  throw new Error("unreachable");
+}
+
+test.skipIf(!redis).each(Object.entries(clients))(
+  "by %s, Redis keeps a session of small values packed until its token is rotated, however much it is used",
+  async (_, connect) => {
     if (!redis) return;
     const control = redis.ioredis();
     let now = 1_700_000_000_000;
     const sessions = createSessions({
       definition: defineSession({ shared: { clicks: counter() } }),
-      store: redisStore(await redis.nodeRedis()),
+      store: redisStore(await connect()),
       cookie: { name: "sid" },
       sweepInterval: 0,
       timeout: 2 * 86_400,

@@ -1,118 +1,127 @@
-import type { Commit, Entry, EntryChange, SessionRecord, StoreKey } from "../store.ts";
+import type { Entry, SessionRecord, StoreKey } from "../store.ts";
+import { server } from "./redis-commit.ts";
+import { UnreadableSession } from "./redis-errors.ts";
+import { strange, textOf } from "./redis-replies.ts";
 
-// How a session lies in its hash, as `redis-scripts.ts` describes it: what a commit sends, and what is read back.
+// Reads a session out of its hash, as `redis-scripts.ts` describes it. Whatever the hash holds, and whatever a client makes
+// of it, this ends: what no commit has written is an `UnreadableSession`.
 
-/** A time or a stamp as it rests: in base 36, or, in the rare case that it has a fraction, as it is behind a colon. */
-export function brief(value: number): string {
-  return Number.isSafeInteger(value) && value >= 0 ? value.toString(36) : `:${value}`;
+/** `NaN` for what is no number. */
+function decimal(text: string): number {
+  const number = /\S/.test(text) ? Number(text) : Number.NaN;
+  return Number.isFinite(number) ? number : Number.NaN;
 }
 
+/** A time or a stamp, as `brief` has written it; `NaN` for what it never wrote. */
 export function fromBrief(text: string): number {
-  return text.startsWith(":") ? Number(text.slice(1)) : Number.parseInt(text, 36);
+  if (text.startsWith(":")) return decimal(text.slice(1));
+  return /^[0-9a-z]+$/.test(text) ? Number.parseInt(text, 36) : Number.NaN;
 }
 
-/** The field of an entry. Catnap's own names begin with `~`, and need no other mark. */
-const fieldOf = (name: string): string => (name.startsWith("~") ? name : `=${name}`);
-
-/** What `commitScript` takes behind the time after which it is too late. */
-export function commitArguments(commit: Commit, lingerMs: string, stamp: number): string[] {
-  const { create, timeoutMs, authenticatedAt, subject, expect, changes } = commit;
-  const optional = (time: number | undefined) => (time === undefined ? "" : brief(time));
-  const removals: string[] = [];
-  const entries: string[] = [];
-  for (const [name, change] of changes) {
-    if (change.value === undefined) removals.push(fieldOf(name));
-    else entries.push(fieldOf(name), rest(change, change.value));
-  }
-  const args = [String(commit.now), String(commit.accessedAt), String(commit.transactions), lingerMs];
-  args.push(optional(timeoutMs), optional(authenticatedAt), subject === undefined ? "" : `=${subject}`);
-  args.push(
-    optional(create?.createdAt),
-    optional(create && create.endsAt - create.createdAt),
-    brief(stamp),
-    String(expect.size),
-  );
-  for (const [name, rev] of expect) args.push(fieldOf(name), String(rev));
-  args.push(String(removals.length), ...removals, ...entries);
-  return args;
-}
-
-const server = "server";
-
-/** An entry as it rests, behind its revision. Most are the server's own writes, which say no more than the value. */
-function rest({ writer, seq }: EntryChange, value: string | null): string {
-  const sign = value === null ? "-" : "+";
-  return writer === server && seq === 0
-    ? `${sign}${value ?? ""}`
-    : ` ${seq} ${sign}${writer.length} ${writer}${value ?? ""}`;
-}
-
-function parseEntry(text: string): Entry {
-  let afterRev = 1;
-  while (text[afterRev] !== "+" && text[afterRev] !== "-" && text[afterRev] !== " ") afterRev++;
-  const rev = Number(text.slice(0, afterRev));
-  const sign = text[afterRev];
-  if (sign !== " ") return { value: sign === "-" ? null : text.slice(afterRev + 1), rev, writer: server, seq: 0 };
-  const afterSeq = text.indexOf(" ", afterRev + 1);
-  const afterLength = text.indexOf(" ", afterSeq + 1);
-  const endOfWriter = afterLength + 1 + Number(text.slice(afterSeq + 2, afterLength));
-  return {
-    value: text[afterSeq + 1] === "-" ? null : text.slice(endOfWriter),
-    rev,
-    writer: text.slice(afterLength + 1, endOfWriter),
-    seq: Number(text.slice(afterRev + 1, afterSeq)),
-  };
-}
-
-/** A hash comes as a list of names and values, a Map or an object, by protocol and client. */
-export function toPairs(reply: unknown): [string, string][] {
-  if (reply === null) return [];
-  if (reply instanceof Map) return [...reply];
-  if (!Array.isArray(reply)) return Object.entries(reply as Record<string, string>);
-  const pairs: [string, string][] = [];
-  for (let i = 0; i < reply.length; i += 2) pairs.push([reply[i], reply[i + 1]]);
-  return pairs;
+/** `undefined` for what no commit has written. A value may be long: only what is before it is looked through. */
+function parseEntry(text: string): Entry | undefined {
+  const [head, digits, ownSign, seqText = "", sign = "", length] =
+    /^(\d{1,16})(?:([+-])| ([^ ]{1,32}) ([+-])(\d{1,9}) )/.exec(text) ?? [];
+  if (head === undefined) return undefined;
+  const rev = Number(digits);
+  if (ownSign !== undefined)
+    return { value: ownSign === "-" ? null : text.slice(head.length), rev, writer: server, seq: 0 };
+  const endOfWriter = head.length + Number(length);
+  const seq = decimal(seqText);
+  if (endOfWriter > text.length || Number.isNaN(seq)) return undefined;
+  const value = sign === "-" ? null : text.slice(endOfWriter);
+  return { value, rev, writer: text.slice(head.length, endOfWriter), seq };
 }
 
 type Meta = Omit<SessionRecord, "identifier" | "entries">;
 
 /** What belongs to all of a session, of the fields `m` and, where it is somebody's, `u`. */
-export function parseMeta(m: string, u: string | null): { meta: Meta; stamp: number } {
-  const [stamp = "", rev, sinceCreation, timeoutMs = "", transactions, , created = "", lifetime = ""] = m.split(" ");
-  const createdAt = fromBrief(created);
-  const [auth = "-"] = u?.split(" ", 1) ?? [];
-  const subject = u?.slice(auth.length + 1) ?? "-";
+export function parseMeta(identifier: StoreKey, m: unknown, u: unknown): { meta: Meta; stamp: number } {
+  const fields = textOf(m, identifier).split(" ");
+  const [stamp = "", rev = "", sinceCreation = "", timeout = "", count = "", early = "", created = "", lifetime = ""] =
+    fields;
+  const times = [stamp, timeout, created, lifetime].map(fromBrief);
+  const numbers = [rev, sinceCreation, count, early].map(decimal);
+  if (fields.length !== 8 || [...times, ...numbers].some(Number.isNaN)) {
+    throw UnreadableSession.malformed(identifier, "the field m");
+  }
+  // As many as the lists above have.
+  const [stampNumber, timeoutMs, createdAt, lifetimeMs] = times as [number, number, number, number];
+  const [revNumber, accessed, transactions] = numbers as [number, number, number, number];
   return {
-    stamp: fromBrief(stamp),
+    stamp: stampNumber,
     meta: {
-      rev: Number(rev),
-      accessedAt: createdAt + Number(sinceCreation),
-      timeoutMs: fromBrief(timeoutMs),
-      transactions: Number(transactions),
+      rev: revNumber,
+      accessedAt: createdAt + accessed,
+      timeoutMs,
+      transactions,
       createdAt,
-      endsAt: createdAt + fromBrief(lifetime),
-      subject: subject === "-" ? null : subject.slice(1),
-      authenticatedAt: auth === "-" ? null : fromBrief(auth),
+      endsAt: createdAt + lifetimeMs,
+      ...parseWhose(identifier, u),
     },
   };
 }
 
-/** A session's hash as a record, and its stamp; `null` where there is none. */
-export function toRecord(
-  identifier: StoreKey,
-  pairs: readonly [string, string][],
-): { record: SessionRecord; stamp: number } | null {
-  let m: string | undefined;
-  let u: string | null = null;
-  const entries = new Map<string, Entry>();
-  for (const [name, text] of pairs) {
-    if (name === "m") m = text;
-    else if (name === "u") u = text;
-    else if (name.startsWith("~")) entries.set(name, parseEntry(text));
-    else if (name.startsWith("=")) entries.set(name.slice(1), parseEntry(text));
+/** Whose a session is, and since when: nobody's where the field `u` is absent. */
+function parseWhose(identifier: StoreKey, u: unknown): Pick<Meta, "subject" | "authenticatedAt"> {
+  if (u === null || u === undefined) return { subject: null, authenticatedAt: null };
+  const [, since = "", subject = ""] = /^([^ ]+) (-$|=[\s\S]*)/.exec(textOf(u, identifier)) ?? [];
+  const authenticatedAt = since === "-" ? null : fromBrief(since);
+  if (subject === "" || Number.isNaN(authenticatedAt)) throw UnreadableSession.malformed(identifier, "the field u");
+  return { subject: subject === "-" ? null : subject.slice(1), authenticatedAt };
+}
+
+/** A hash comes as a list of names and values, a Map or an object, by protocol and client. */
+function pairsOf(identifier: StoreKey, reply: unknown): Iterable<readonly [unknown, unknown]> {
+  if (reply === null) return [];
+  if (reply instanceof Map) return reply;
+  if (Array.isArray(reply) && reply.length % 2 === 0) {
+    return Array.from({ length: reply.length / 2 }, (_, i) => [reply[2 * i], reply[2 * i + 1]]);
   }
-  if (m === undefined) return null;
-  const found = parseMeta(m, u);
+  if (typeof reply === "object" && !Array.isArray(reply) && !(reply instanceof Uint8Array))
+    return Object.entries(reply);
+  throw strange(reply, identifier);
+}
+
+/** Reads an entry's field. Its name is not told: Catnap's own may hold hashes of tokens. */
+function toEntry(identifier: StoreKey, content: unknown): Entry {
+  const entry = parseEntry(textOf(content, identifier));
+  if (!entry) throw UnreadableSession.malformed(identifier, "an entry");
+  return entry;
+}
+
+/** Values of entries by their names, of what the server holds of each; those that are absent or tombstones are missing. */
+export function toValues(
+  identifier: StoreKey,
+  names: readonly string[],
+  contents: readonly unknown[],
+): ReadonlyMap<string, string> {
+  const values = new Map<string, string>();
+  names.forEach((name, i) => {
+    const content = contents[i] ?? null;
+    const value = content === null ? null : toEntry(identifier, content).value;
+    if (value !== null) values.set(name, value);
+  });
+  return values;
+}
+
+/** A session's hash as a record, and its stamp; `null` where there is none. */
+export function toRecord(identifier: StoreKey, reply: unknown): { record: SessionRecord; stamp: number } | null {
+  let m: unknown;
+  let u: unknown;
+  let fields = 0;
+  const entries = new Map<string, Entry>();
+  for (const [field, content] of pairsOf(identifier, reply)) {
+    const name = textOf(field, identifier);
+    fields++;
+    if (name === "m") m = content;
+    else if (name === "u") u = content;
+    else if (name.startsWith("~")) entries.set(name, toEntry(identifier, content));
+    else if (name.startsWith("=")) entries.set(name.slice(1), toEntry(identifier, content));
+  }
+  if (fields === 0) return null;
+  if (m === undefined) throw UnreadableSession.malformed(identifier, "the field m");
+  const found = parseMeta(identifier, m, u);
   const record: SessionRecord = { identifier, ...found.meta, entries };
   return { record, stamp: found.stamp };
 }

@@ -53,17 +53,20 @@ end
 return found
 `);
 
-/** KEYS: a subject's index, session. ARGV: identifier, subject. Forgets a session that is gone, or somebody else's now. */
+/** KEYS: session, a subject's index. ARGV: identifier, subject. Forgets a session that is gone, or somebody else's now. */
 export const healScript: Script = scriptOfSession(`
-local _, subject = whose(KEYS[2])
+local _, subject = whose(KEYS[1])
 if subject == ARGV[2] then return 0 end
-return redis.call('ZREM', KEYS[1], ARGV[1])
+return redis.call('ZREM', KEYS[2], ARGV[1])
 `);
 
-/** KEYS: a task. ARGV: who would hold it, and for how many milliseconds. Answers 1 when it is theirs. */
+/**
+ * KEYS: a task. ARGV: who would hold it, and for how many milliseconds, 0 to give it back. Answers 1 when nobody else
+ * holds it.
+ */
 export const leaseScript: Script = script(`
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if ARGV[2] == '0' then redis.call('UNLINK', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
 return 1
 `);

@@ -39,6 +39,13 @@ export function shardOf(identifier: StoreKey): number {
   return Math.floor(cellOf(identifier) / cellsPerShard);
 }
 
+/** The identifier of the session whose key this is; `undefined` for other keys. */
+export function identifierIn(key: string): StoreKey | undefined {
+  // A prefix has no braces: the first that closes is that of the shard.
+  const rest = key.slice(key.indexOf("}") + 1);
+  return rest.startsWith("s:") ? rest.slice(2) : undefined;
+}
+
 /** The names of keys, all behind one prefix. */
 export class RedisKeys {
   readonly #prefix: string;
@@ -74,6 +81,11 @@ export class RedisKeys {
   of(identifier: StoreKey): [session: string, cells: string, cell: string] {
     const shard = shardOf(identifier);
     return [this.session(identifier), this.cells(shard), this.cell(shard, cellOf(identifier))];
+  }
+
+  /** The nonces of a shard's latest commits, of clients that may send one again. */
+  nonces(shard: number): string {
+    return this.#in(shard, "n");
   }
 
   /** The sessions of one subject in one shard. */

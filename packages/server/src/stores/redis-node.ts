@@ -12,10 +12,11 @@ interface NodeEmitter {
   off(event: "ready", listener: () => void): unknown;
 }
 
-/** How a command is sent: not at all once the signal aborts. */
+/** How a command is sent: not at all once the signal aborts, and answered in the library's own types. */
 interface Queueing {
   readonly timeout: undefined;
   readonly abortSignal: AbortSignal;
+  readonly typeMapping: Readonly<Record<string, never>>;
 }
 
 interface NodeSender {
@@ -36,7 +37,8 @@ const tickMs = 100;
 /**
  * A command that its caller has given up must not be sent much later, when a stalled server comes back. The library sees
  * to that by a timer and a signal for each command, which cost as much as the command; here all of a tick share one, in
- * place of what the client's own `commandOptions` say of it.
+ * place of what the client's own `commandOptions` say of it. Nor does the store take Buffers, which an app may have asked
+ * for with them.
  */
 export function queueing(timeoutMs: number): () => Queueing {
   let options: Queueing | undefined;
@@ -46,7 +48,7 @@ export function queueing(timeoutMs: number): () => Queueing {
     if (!options || now - since > tickMs) {
       const abortSignal = AbortSignal.timeout(Math.ceil(timeoutMs) + tickMs);
       setMaxListeners(0, abortSignal);
-      options = { timeout: undefined, abortSignal };
+      options = { timeout: undefined, abortSignal, typeMapping: {} };
       since = now;
     }
     return options;

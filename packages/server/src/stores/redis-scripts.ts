@@ -21,6 +21,9 @@ export interface Script {
  *
  * What a key says is not sent once more: the identifier is the end of the session's, and its channel has the same name.
  *
+ * A hash that is no session's, because somebody has damaged it, ends a script with the error `UNREADABLE` and the part at
+ * fault, before anything is written.
+ *
  * Strings are never compared by order: Lua does that by the server's locale. Nor are long ones in base 36 given to
  * `tonumber`, which on some machines counts to 2^32.
  */
@@ -29,23 +32,38 @@ local function number(x) return string.format('%.17g', x) end
 local function time(x)
   if string.byte(x) == 58 then return tonumber(string.sub(x, 2)) end
   if #x < 7 then return tonumber(x, 36) end
-  return tonumber(string.sub(x, 1, -5), 36) * 1679616 + tonumber(string.sub(x, -4), 36)
+  local high, low = tonumber(string.sub(x, 1, -5), 36), tonumber(string.sub(x, -4), 36)
+  return high and low and high * 1679616 + low
 end
+local function unreadable(part) error(redis.error_reply('UNREADABLE ' .. part)) end
 local function identifierOf(key) return string.match(key, '}s:(.*)$') end
 local function expiry(s) return math.min(s.ends, s.accessed + s.idle) end
-local function load(key)
-  local text = redis.call('HGET', key, 'm')
-  if not text then return nil end
+local function parse(text)
   local stamp, rev, accessed, timeout, count, early, created, lifetime =
     string.match(text, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
-  local start = time(created)
-  local s = { stamp = stamp, rev = tonumber(rev), start = start, accessed = start + tonumber(accessed),
-    timeout = timeout, idle = time(timeout), count = tonumber(count), created = created, lifetime = lifetime,
-    ends = start + time(lifetime) }
-  s.due = expiry(s) - tonumber(early)
+  if not stamp then return nil end
+  local times = { tonumber(rev), tonumber(accessed), time(timeout), tonumber(count), tonumber(early), time(created),
+    time(lifetime) }
+  for i = 1, 7 do
+    -- Neither absent nor infinite nor no number.
+    if not times[i] or times[i] - times[i] ~= 0 then return nil end
+  end
+  local start = times[6]
+  local s = { stamp = stamp, rev = times[1], start = start, accessed = start + times[2], timeout = timeout,
+    idle = times[3], count = times[4], created = created, lifetime = lifetime, ends = start + times[7] }
+  s.due = expiry(s) - times[5]
   return s
 end
-local function whose(key) return string.match(redis.call('HGET', key, 'u') or '- -', '^(%S+) (.*)$') end
+local function load(key)
+  local text = redis.call('HGET', key, 'm')
+  if not text and redis.call('EXISTS', key) == 0 then return nil end
+  return text and parse(text) or unreadable('m')
+end
+local function whose(key)
+  local since, subject = string.match(redis.call('HGET', key, 'u') or '- -', '^(%S+) (.*)$')
+  if not since then unreadable('u') end
+  return since, subject
+end
 local function store(key, s, fields)
   fields[#fields + 1] = 'm'
   fields[#fields + 1] = table.concat({ s.stamp, number(s.rev), number(s.accessed - s.start), s.timeout,
@@ -60,6 +78,12 @@ local function place(cells, cell, id, due)
   redis.call('ZADD', cell, number(due), id)
   redis.call('ZADD', cells, 'LT', number(due), string.match(cell, '%d+$'))
 end
+local function forget(cells, cell, id)
+  redis.call('ZREM', cell, id)
+  if redis.call('EXISTS', cell) == 0 then redis.call('ZREM', cells, string.match(cell, '%d+$')) end
+end
+-- Longer than thirty thousand years is no time to a server.
+local function keep(key, ms) redis.call('PEXPIRE', key, string.format('%.0f', math.min(math.ceil(ms), 1e15))) end
 local function save(key, cells, cell, s, fields, now, linger)
   local e = expiry(s)
   local moved = not s.due or e < s.due or e > s.due + 60000
@@ -67,8 +91,9 @@ local function save(key, cells, cell, s, fields, now, linger)
     place(cells, cell, identifierOf(key), e)
     s.due = e
   end
-  store(key, s, fields)
-  if moved then redis.call('PEXPIRE', key, string.format('%.0f', math.ceil(math.max(e - now, 0) + 60000 + linger))) end
+  for i = 1, #fields - 1 do redis.call('HSET', key, unpack(fields[i])) end
+  store(key, s, fields[#fields] or {})
+  if moved then keep(key, math.max(e - now, 0) + 60000 + linger) end
 end
 `;
 
@@ -77,7 +102,7 @@ export function script(source: string): Script {
 }
 
 /** What the server's clock says, in milliseconds. */
-const clock = `
+export const clock = `
 local function clock()
   local t = redis.call('TIME')
   return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
@@ -89,160 +114,3 @@ export const scriptOfSession = (source: string): Script => script(prelude + sour
 
 /** Answers the server's time. KEYS: one of the server that is meant. */
 export const timeScript: Script = script(`${clock}return clock()`);
-
-/** What a change answers that was done: a number, the stamp before it or nothing, and the server's time. */
-type Done = [number: unknown, stamp: unknown, time: unknown];
-
-/** Whether a change's reply says that it was done; it is not the hash, of names and values, of a session that refuses. */
-export function isDone(reply: unknown): reply is Done {
-  return Array.isArray(reply) && reply.length === 3;
-}
-
-/**
- * KEYS: session, list of cells, cell, and, with a subject, that subject's index.
- * ARGV: publishing command, nonce, the server's time after which it is too late, now, access, transactions, linger,
- * timeout, authenticated, subject, created, lifetime (the last five may be empty), stamp, count of expectations and these
- * as key and revision, count of removals and these, then key and rest of each entry.
- *
- * Answers the revision, the stamp before and the time, or all of a living session's hash when it refuses, or nothing for a
- * dead one. A client that loses its connection may send a commit again that was done already: it is known by its nonce
- * as long as it would not be too late, and a little longer should the clock be set, and answered what it was answered then. It is written
- * even so: `WAIT` answers for what its own connection has written, and that is a new one.
- */
-export const commitScript: Script = scriptOfSession(`${clock}
-local key = KEYS[1]
-local nonce, now, accessed, linger = ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7])
-local timeout, auth, subject, created, lifetime = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
-local recent = {}
-local here = clock()
-if nonce ~= '' then
-  local text = redis.call('HGET', key, 'n') or ''
-  for till, name, rev in string.gmatch(text, '(%w+):([^:]+):(%d+)') do
-    if name == nonce then
-      redis.call('HSET', key, 'n', text)
-      return { tonumber(rev), '0', here }
-    end
-    if time(till) + 5000 >= here then recent[#recent + 1] = till .. ':' .. name .. ':' .. rev end
-  end
-end
-if here > time(ARGV[3]) then return redis.error_reply('LATE nothing was written') end
-local s = load(key)
-local alive = s and expiry(s) > now
-local function refuse()
-  if alive then return redis.call('HGETALL', key) end
-  return false
-end
-if created == '' then
-  if not alive then return false end
-elseif s then
-  return refuse()
-end
-local at = 15
-for _ = 1, tonumber(ARGV[14]) do
-  local entry = redis.call('HGET', key, ARGV[at])
-  if (entry and tonumber(string.match(entry, '^%d+')) or 0) ~= tonumber(ARGV[at + 1]) then return refuse() end
-  at = at + 2
-end
-if not s then
-  local start = time(created)
-  s = { rev = 0, start = start, accessed = accessed, timeout = '0', idle = 0, count = 0, created = created,
-    lifetime = lifetime, ends = start + time(lifetime), stamp = '0' }
-end
-local prior = s.stamp
-s.stamp = ARGV[13]
-s.rev = s.rev + 1
-used(s, accessed, ARGV[6])
-if timeout ~= '' then s.timeout, s.idle = timeout, time(timeout) end
-local fields = {}
-if auth ~= '' or subject ~= '' then
-  local since, was = whose(key)
-  if auth == '' then auth = since end
-  if subject == '' then subject = was end
-  fields = { 'u', auth .. ' ' .. subject }
-  if subject ~= was then
-    local last = s.ends + linger
-    local ttl = math.ceil(math.max(last - now, 0) + linger)
-    redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', number(now))
-    redis.call('ZADD', KEYS[4], number(last), identifierOf(key))
-    if redis.call('PTTL', KEYS[4]) < ttl then redis.call('PEXPIRE', KEYS[4], string.format('%.0f', ttl)) end
-  end
-end
-local removals = tonumber(ARGV[at])
-for i = at + 1, at + removals do redis.call('HDEL', key, ARGV[i]) end
-local rev = number(s.rev)
-for i = at + removals + 1, #ARGV, 2 do
-  fields[#fields + 1] = ARGV[i]
-  fields[#fields + 1] = rev .. ARGV[i + 1]
-  -- One command takes only so many arguments from Lua.
-  if #fields >= 1000 then
-    redis.call('HSET', key, unpack(fields))
-    fields = {}
-  end
-end
-if nonce ~= '' then
-  recent[#recent + 1] = ARGV[3] .. ':' .. nonce .. ':' .. rev
-  redis.call('HSET', key, 'n', table.concat(recent, ','))
-end
-save(key, KEYS[2], KEYS[3], s, fields, now, linger)
-redis.call(ARGV[1], key, rev)
-return { s.rev, prior, here }
-`);
-
-/** KEYS: session. ARGV: a stamp. Answers `m` and `u` when the stamp is this one, else all of the session. */
-export const readScript: Script = script(`
-local found = redis.call('HMGET', KEYS[1], 'm', 'u')
-if not found[1] then return false end
-local stamp = ARGV[1] .. ' '
-if string.sub(found[1], 1, #stamp) == stamp then return found end
-return redis.call('HGETALL', KEYS[1])
-`);
-
-/** KEYS: session, list of cells, cell. ARGV: access, transactions, linger. */
-export const touchScript: Script = scriptOfSession(`
-local s = load(KEYS[1])
-local now = tonumber(ARGV[1])
-if not s or expiry(s) <= now then return 0 end
-used(s, now, ARGV[2])
-save(KEYS[1], KEYS[2], KEYS[3], s, {}, now, tonumber(ARGV[3]))
-return 1
-`);
-
-/**
- * KEYS: session, list of cells, cell. ARGV: publishing command, time by which it must have expired, or nothing, the
- * server's time after which it is too late, or nothing, and 1 when replicas are waited for. Answers 1 or 0, nothing and the
- * time. Sets the index right where it is not. That of the subject, whose key only the session knows, heals when it is read.
- *
- * One that finds nothing may come after one that nobody answered for: `WAIT`, which answers for what its own connection
- * has written, needs something to be written.
- */
-export const eraseScript: Script = scriptOfSession(`${clock}
-local here = clock()
-if ARGV[3] ~= '' and here > time(ARGV[3]) then return redis.error_reply('LATE nothing was written') end
-local s = load(KEYS[1])
-local id = identifierOf(KEYS[1])
-local function forget()
-  redis.call('ZREM', KEYS[3], id)
-  if redis.call('EXISTS', KEYS[3]) == 0 then redis.call('ZREM', KEYS[2], string.match(KEYS[3], '%d+$')) end
-end
-if not s then
-  if ARGV[4] == '1' then
-    redis.call('HSET', KEYS[1], 'm', '')
-    redis.call('UNLINK', KEYS[1])
-  end
-  forget()
-  return { 0, '', here }
-end
-if ARGV[2] ~= '' and expiry(s) > tonumber(ARGV[2]) then
-  if s.due ~= expiry(s) then
-    redis.call('PEXPIRE', KEYS[1], string.format('%.0f', redis.call('PTTL', KEYS[1]) + expiry(s) - s.due))
-    s.due = expiry(s)
-    place(KEYS[2], KEYS[3], id, s.due)
-    store(KEYS[1], s, {})
-  end
-  return { 0, '', here }
-end
-redis.call('UNLINK', KEYS[1])
-forget()
-redis.call(ARGV[1], KEYS[1], '0')
-return { 1, '', here }
-`);

@@ -1,15 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { SessionError } from "@catnap/shared";
 import type { SessionStore, StoreKey } from "../store.ts";
+import { assertSubjectText } from "../subject-text.ts";
 import { within } from "./deadline.ts";
 import { EntryCache, freshStamp } from "./entry-cache.ts";
 import { RedisCalls } from "./redis-calls.ts";
 import { driverOf } from "./redis-clients.ts";
+import { brief, commitArguments } from "./redis-commit.ts";
 import type { RedisClient } from "./redis-driver.ts";
-import { brief, commitArguments, fromBrief, parseMeta, toPairs, toRecord } from "./redis-hash.ts";
+import { fromBrief, parseMeta, toRecord } from "./redis-hash.ts";
 import { leaseScript } from "./redis-index-scripts.ts";
 import { RedisKeys, shardOf } from "./redis-keys.ts";
-import { commitScript, eraseScript, isDone, readScript, touchScript } from "./redis-scripts.ts";
+import { RedisNotices } from "./redis-notices.ts";
+import { numberOf, strange, textOf } from "./redis-replies.ts";
+import { commitScript, eraseScript, isDone, readScript, touchScript } from "./redis-session-scripts.ts";
 import { RedisWalk } from "./redis-walk.ts";
 import { RedisWatch } from "./redis-watch.ts";
 
@@ -42,6 +46,9 @@ export interface RedisStoreOptions {
 /** How many touches are under way at once, at the most: what others ask for meanwhile does not wait behind thousands. */
 const atOnce = 200;
 
+/** A server takes no time that is much longer: these are thirty thousand years. */
+const longestLeaseMs = 1e15;
+
 /**
  * Keeps sessions in Redis or Valkey, 7 or later: one server, Sentinel or a cluster, over your own client of ioredis or
  * `redis`, which stays open when the store closes. Reads are one command, commits one script: one round trip each.
@@ -66,13 +73,14 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     timeoutMs,
     wait: wait && { replicas: wait.replicas, timeoutMs: (wait.timeout ?? 1) * 1000 },
   });
-  const walk = new RedisWalk(calls, keys);
+  const notices = new RedisNotices();
+  const walk = new RedisWalk(calls, keys, notices);
   const cache = new EntryCache(cacheBytes);
   const watch = new RedisWatch({ driver, channel: (key) => keys.session(key), revision });
 
   async function revision(key: StoreKey): Promise<number> {
     const m = await calls.command(keys.session(key), "HGET", "m");
-    return typeof m === "string" ? parseMeta(m, null).meta.rev : 0;
+    return m === null ? 0 : parseMeta(key, m, null).meta.rev;
   }
 
   /** Removes a session that has expired by then: true whenever it comes, and made good by the next sweep if it is lost. */
@@ -88,9 +96,9 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
         ? await calls.evaluate(readScript, [session], [brief(cached.stamp)])
         : await calls.command(session, "HGETALL");
       if (cached && isCurrent(reply)) {
-        return { identifier: key, ...parseMeta(...reply).meta, entries: cached.entries };
+        return { identifier: key, ...parseMeta(key, ...reply).meta, entries: cached.entries };
       }
-      const found = toRecord(key, toPairs(reply));
+      const found = toRecord(key, reply);
       if (found) cache.set(key, found.stamp, found.record.entries);
       else cache.drop(key);
       return found?.record ?? null;
@@ -98,34 +106,35 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 
     async write(key, commit) {
       const names: [string, ...string[]] = keys.of(key);
-      if (commit.subject !== undefined) names.push(keys.subject(shardOf(key), commit.subject));
+      if (driver.repeats) names.push(keys.nonces(shardOf(key)));
+      if (commit.subject !== undefined) {
+        assertSubjectText(commit.subject);
+        names.push(keys.subject(shardOf(key), commit.subject));
+      }
       const nonce = driver.repeats ? randomBytes(6).toString("base64url") : "";
       const stamp = freshStamp();
       const args = commitArguments(commit, lingerMs, stamp);
       const reply = await calls.change(commitScript, names, (until) => [publish, nonce, until, ...args]);
       if (reply === null) return { ok: false, record: null };
-      if (!isDone(reply)) return { ok: false, record: toRecord(key, toPairs(reply))?.record ?? null };
-      const rev = Number(reply[0]);
-      const prior = fromBrief(String(reply[1]));
+      if (!isDone(reply)) return { ok: false, record: toRecord(key, reply)?.record ?? null };
+      const rev = numberOf(reply[0], key);
+      const prior = fromBrief(textOf(reply[1], key));
       cache.advance(key, { rev, stamp, prior }, commit.changes);
       return { ok: true, rev };
     },
 
     async touch(touches) {
-      const failures: SessionError[] = [];
       for (let i = 0; i < touches.length; i += atOnce) {
         // Late ones do no harm: the session was used then, and one that is dead stays so.
         const some = touches.slice(i, i + atOnce).map(({ key, accessedAt, transactions }) => {
           const args = [String(accessedAt), String(transactions), lingerMs];
-          return calls.evaluate(touchScript, keys.of(key), args);
+          return notices.passing(calls.evaluate(touchScript, keys.of(key), args), 0);
         });
+        // All are over before the next ones begin, or the first failure is told.
         for (const outcome of await Promise.allSettled(some)) {
-          if (outcome.status === "rejected") failures.push(outcome.reason);
+          if (outcome.status === "rejected") throw outcome.reason;
         }
-        // One key that is somebody else's does not hold up the others; a server that is down would.
-        if (failures.some(({ code }) => code === "STORE_UNAVAILABLE")) break;
       }
-      if (failures[0]) throw failures[0];
     },
 
     async delete(key, ifExpiredAt) {
@@ -134,14 +143,18 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       return wasThere(await calls.change(eraseScript, keys.of(key), (until) => [publish, "", until, waits]));
     },
 
-    find: (query) => walk.find(query),
+    async find(query) {
+      if (query.subject !== undefined) assertSubjectText(query.subject);
+      return walk.find(query);
+    },
     sweep: (now, limit) => walk.sweep(now, limit, (key) => bury(key, now)),
     watch: (key, listener) => watch.add(key, listener),
     // Too few replicas had it: the master has it all the same.
     confirms: wait !== undefined,
 
     async lease(task, holder, forMs) {
-      return Number(await calls.evaluate(leaseScript, [keys.lease(task)], [holder, String(Math.ceil(forMs))])) === 1;
+      const args = [holder, String(Math.ceil(Math.min(forMs, longestLeaseMs)))];
+      return numberOf(await calls.evaluate(leaseScript, [keys.lease(task)], args)) === 1;
     },
 
     async close() {
@@ -153,11 +166,12 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 }
 
 function wasThere(reply: unknown): boolean {
-  return isDone(reply) && Number(reply[0]) === 1;
+  if (!isDone(reply)) throw strange(reply);
+  return numberOf(reply[0]) === 1;
 }
 
 /** Whether a read's reply is `m` and `u` of a session whose entries are known, not all of its hash, which begins with a name. */
-function isCurrent(reply: unknown): reply is [m: string, u: string | null] {
+function isCurrent(reply: unknown): reply is [m: unknown, u: unknown] {
   return Array.isArray(reply) && reply.length === 2 && reply[0] !== "m";
 }
 
