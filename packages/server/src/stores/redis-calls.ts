@@ -21,6 +21,8 @@ interface CallOptions {
   readonly timeoutMs: number;
   /** How many replicas have to have a change, and how long to wait for them, in milliseconds. */
   readonly wait: { readonly replicas: number; readonly timeoutMs: number } | undefined;
+  /** Called once, when the server has answered for the first time. */
+  readonly reached: () => void;
 }
 
 type Names = readonly [string, ...string[]];
@@ -34,6 +36,7 @@ export class RedisCalls {
   /** By how much a change's deadline for the server is before the caller's: for the answer's way, and for clocks that go apart. */
   readonly #marginMs: number;
   #closed = false;
+  #reached = false;
   #downSince: number | undefined;
 
   constructor(driver: RedisDriver, options: CallOptions) {
@@ -86,7 +89,12 @@ export class RedisCalls {
     try {
       if (this.#closed || this.#driver.state() !== "ready") await this.#connected();
       const deadline = deadlineIn(this.#options.timeoutMs);
-      return await within(deadline, "The session server", work(deadline.at));
+      const reply = await within(deadline, "The session server", work(deadline.at));
+      if (!this.#reached) {
+        this.#reached = true;
+        this.#options.reached();
+      }
+      return reply;
     } catch (error) {
       throw translate(error, identifierIn(key));
     }

@@ -47,5 +47,7 @@ export interface RedisDriver {
    * answers both. Absent: the client has no way to say which connection.
    */
   readonly sendBoth?: (key: string, first: Command, second: Command) => Promise<[unknown, unknown]>;
+  /** Sends a command that is about no key to every master. */
+  sendToAll(command: Command): Promise<PromiseSettledResult<unknown>[]>;
   subscriber(hearing: Hearing): RedisSubscriber;
 }

@@ -13,7 +13,11 @@ export interface Ioredis extends IoredisClient, Pipelining {
   readonly options?: Options & { readonly redisOptions?: Options };
   duplicate(nodes?: [], options?: { shardedSubscribers: true }): IoredisSubscriber;
   /** Of a cluster. */
-  nodes?(role: "master"): (Pipelining & { readonly options: { host?: string; port?: number } })[];
+  nodes?(role: "master"): IoredisNode[];
+}
+
+interface IoredisNode extends Pipelining, Pick<IoredisClient, "call"> {
+  readonly options: { host?: string; port?: number };
 }
 
 interface Options {
@@ -98,6 +102,10 @@ export function ofIoredis(client: Ioredis): RedisDriver {
     },
     send: (_key, command) => client.call(...lowered(command)),
     sendBoth,
+    sendToAll(command) {
+      const masters = sharded ? (client.nodes?.("master") ?? []) : [client];
+      return Promise.allSettled(masters.map((master) => master.call(...lowered(command))));
+    },
     subscriber(hearing) {
       const own = sharded ? client.duplicate([], { shardedSubscribers: true }) : client.duplicate();
       own.on("error", () => undefined);

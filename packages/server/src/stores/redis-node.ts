@@ -78,6 +78,7 @@ export function ofNodeClient(client: NodeClient, options: () => Queueing): Redis
     send: (_key, command) => client.sendCommand(command, options()),
     sendBoth: (_key, first, second) =>
       Promise.all([client.sendCommand(first, options()), client.sendCommand(second, options())]),
+    sendToAll: (command) => Promise.allSettled([client.sendCommand(command, options())]),
     subscriber(hearing) {
       const own = client.duplicate();
       guard(own);
@@ -155,6 +156,7 @@ export function ofNodeSentinel(client: NodeSentinel, options: () => Queueing): R
       client.use((one) =>
         Promise.all([one.sendCommand(false, first, options()), one.sendCommand(false, second, options())]),
       ),
+    sendToAll: (command) => Promise.allSettled([client.sendCommand(false, command, options())]),
     // It keeps a connection of its own for what it has subscribed to, and is ready anew with the next master; but when it
     // has tried to reach the dead one meanwhile, it has forgotten the channels.
     subscriber({ message, reconnected }) {
@@ -181,6 +183,8 @@ export interface NodeCluster extends NodeEmitter {
   sendCommand(key: string, isReadonly: boolean, command: Command, options: Queueing): Promise<unknown>;
   sSubscribe(channel: string, listener: HearsMessage): Promise<unknown>;
   sUnsubscribe(channel: string, listener: HearsMessage): Promise<unknown>;
+  /** Older ones have no such list. */
+  readonly masters?: readonly unknown[];
   readonly nodeByAddress: { get(address: string): unknown };
   nodeClient(node: unknown): NodeSender | Promise<NodeSender>;
   /** Older ones have no such method. */
@@ -221,6 +225,10 @@ export function ofNodeCluster(client: NodeCluster, options: () => Queueing): Red
     state: () => stateOf(client),
     send: (key, command) => client.sendCommand(key, false, command, options()),
     ...(client.getNodeClientForKey && { sendBoth }),
+    sendToAll(command) {
+      const send = async (master: unknown) => (await client.nodeClient(master)).sendCommand(command, options());
+      return Promise.allSettled((client.masters ?? []).map(send));
+    },
     subscriber({ message }) {
       const hear: HearsMessage = (text, channel) => message(channel, text);
       return sharing(

@@ -12,6 +12,7 @@ import { fromBrief, parseMeta, toRecord } from "./redis-hash.ts";
 import { leaseScript } from "./redis-index-scripts.ts";
 import { RedisKeys, shardOf } from "./redis-keys.ts";
 import { RedisNotices } from "./redis-notices.ts";
+import { tellOfEviction } from "./redis-policy.ts";
 import { numberOf, strange, textOf } from "./redis-replies.ts";
 import { commitScript, eraseScript, isDone, readScript, touchScript } from "./redis-session-scripts.ts";
 import { RedisWalk } from "./redis-walk.ts";
@@ -69,11 +70,12 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   const keys = new RedisKeys(prefix);
   const lingerMs = String(linger * 1000);
   const publish = driver.sharded ? "SPUBLISH" : "PUBLISH";
+  const notices = new RedisNotices();
   const calls = new RedisCalls(driver, {
     timeoutMs,
     wait: wait && { replicas: wait.replicas, timeoutMs: (wait.timeout ?? 1) * 1000 },
+    reached: () => void tellOfEviction(client, driver, notices),
   });
-  const notices = new RedisNotices();
   const walk = new RedisWalk(calls, keys, notices);
   const cache = new EntryCache(cacheBytes);
   const watch = new RedisWatch({ driver, channel: (key) => keys.session(key), revision });
