@@ -21,16 +21,20 @@ export type Command = readonly [name: string, ...args: string[]];
 
 /** A connection that hears what is published. */
 export interface RedisSubscriber {
-  subscribe(channel: string): Promise<unknown>;
+  /** Answers when the subscription holds. `anew`: after a reconnect, whether it held before or not. */
+  subscribe(channel: string, anew?: boolean): Promise<unknown>;
   unsubscribe(channel: string): Promise<unknown>;
   /** Leaves no subscription behind, nor a connection of our own. */
   close(): Promise<unknown> | undefined;
 }
 
-/** What a subscriber reports: a message, and that it is connected anew and may have missed some. */
+/** What a subscriber reports. */
 interface Hearing {
   message(channel: string, message: string): void;
+  /** It is connected, for the first time or anew: messages may be missing, and subscriptions too. */
   reconnected(): void;
+  /** It will not connect any more. */
+  ended(): void;
 }
 
 /** The few things that the store does with a client, whatever library it is of. */

@@ -11,7 +11,9 @@ interface Pipelining {
 /** What is used of the library. */
 export interface Ioredis extends IoredisClient, Pipelining {
   readonly options?: Options & { readonly redisOptions?: Options };
-  duplicate(nodes?: [], options?: { shardedSubscribers: true }): IoredisSubscriber;
+  duplicate(
+    ...settings: [SubscriberSettings] | [nodes: [], SubscriberSettings & { shardedSubscribers: true }]
+  ): IoredisSubscriber;
   /** Of a cluster. */
   nodes?(role: "master"): IoredisNode[];
 }
@@ -26,9 +28,15 @@ interface Options {
   readonly scaleReads?: unknown;
 }
 
+/** In place of what the app has for its own client: subscriptions wait for a connection, and the store makes them anew. */
+interface SubscriberSettings {
+  readonly enableOfflineQueue: true;
+  readonly autoResubscribe: false;
+}
+
 interface IoredisSubscriber {
   on(event: "message" | "smessage", listener: (channel: string, message: string) => void): unknown;
-  on(event: "ready", listener: () => void): unknown;
+  on(event: "ready" | "subscribersReady" | "end", listener: () => void): unknown;
   on(event: "error", listener: (error: Error) => void): unknown;
   subscribe(channel: string): Promise<unknown>;
   unsubscribe(channel: string): Promise<unknown>;
@@ -107,9 +115,15 @@ export function ofIoredis(client: Ioredis): RedisDriver {
       return Promise.allSettled(masters.map((master) => master.call(...lowered(command))));
     },
     subscriber(hearing) {
-      const own = sharded ? client.duplicate([], { shardedSubscribers: true }) : client.duplicate();
+      const settings = { enableOfflineQueue: true, autoResubscribe: false } as const;
+      const own = sharded
+        ? client.duplicate([], { ...settings, shardedSubscribers: true })
+        : client.duplicate(settings);
       own.on("error", () => undefined);
       own.on("ready", () => hearing.reconnected());
+      // Of one master's connection, after an outage of that alone.
+      own.on("subscribersReady", () => hearing.reconnected());
+      own.on("end", () => hearing.ended());
       own.on(sharded ? "smessage" : "message", (channel, message) => hearing.message(channel, message));
       return {
         subscribe: (channel) => (sharded ? own.ssubscribe(channel) : own.subscribe(channel)),

@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
-import type { Command, RedisDriver, RedisSubscriber } from "./redis-driver.ts";
+import type { Command, RedisDriver } from "./redis-driver.ts";
 import { codeOf, redirections } from "./redis-errors.ts";
+import { sharing } from "./redis-shared-subscriber.ts";
 
 type HearsMessage = (message: string, channel: string) => void;
 
@@ -8,8 +9,8 @@ interface NodeEmitter {
   readonly isReady: boolean;
   readonly isOpen: boolean;
   on(event: "error", listener: (error: Error) => void): unknown;
-  on(event: "ready", listener: () => void): unknown;
-  off(event: "ready", listener: () => void): unknown;
+  on(event: "ready" | "node-ready", listener: () => void): unknown;
+  off(event: "ready" | "node-ready", listener: () => void): unknown;
 }
 
 /** How a command is sent: not at all once the signal aborts, and answered in the library's own types. */
@@ -29,7 +30,7 @@ export interface NodeClient extends NodeEmitter, NodeSender {
   connect(): Promise<unknown>;
   destroy(): void;
   subscribe(channel: string, listener: HearsMessage): Promise<unknown>;
-  unsubscribe(channel: string): Promise<unknown>;
+  unsubscribe(channel: string, listener: HearsMessage): Promise<unknown>;
 }
 
 const tickMs = 100;
@@ -81,59 +82,21 @@ export function ofNodeClient(client: NodeClient, options: () => Queueing): Redis
     sendToAll: (command) => Promise.allSettled([client.sendCommand(command, options())]),
     subscriber(hearing) {
       const own = client.duplicate();
-      guard(own);
+      const hear: HearsMessage = (text, channel) => hearing.message(channel, text);
+      // It has given up when it is not even open: `reconnectStrategy` said so.
+      own.on("error", () => own.isOpen || hearing.ended());
       own.on("ready", () => hearing.reconnected());
       const connected = own.connect();
-      connected.catch(() => undefined);
+      connected.catch(() => hearing.ended());
       return {
-        subscribe: (channel) =>
-          connected.then(() => own.subscribe(channel, (text, from) => hearing.message(from, text))),
-        unsubscribe: (channel) => connected.then(() => own.unsubscribe(channel)),
+        subscribe: (channel) => connected.then(() => own.subscribe(channel, hear)),
+        unsubscribe: (channel) => connected.then(() => own.unsubscribe(channel, hear)),
         close() {
-          own.destroy();
+          if (own.isOpen) own.destroy();
           return undefined;
         },
       };
     },
-  };
-}
-
-/**
- * A subscriber that shares the app's own client, and so takes back one by one what it has subscribed to. A channel's steps
- * are taken one after the other: a subscription that is still on its way is not overtaken by its end.
- */
-function sharing(
-  subscribe: (channel: string) => Promise<unknown>,
-  unsubscribe: (channel: string) => Promise<unknown>,
-): RedisSubscriber & { renew(): Promise<unknown> } {
-  const held = new Set<string>();
-  const steps = new Map<string, Promise<unknown>>();
-  const take = (channel: string, taken: Promise<unknown>) => {
-    steps.set(channel, taken);
-    const done = () => steps.get(channel) === taken && steps.delete(channel);
-    taken.then(done, done);
-    return taken;
-  };
-  const next = (channel: string, step: (channel: string) => Promise<unknown>) => {
-    const last = steps.get(channel)?.catch(() => undefined) ?? Promise.resolve();
-    return take(
-      channel,
-      last.then(() => step(channel)),
-    );
-  };
-  const leave = (channel: string) => {
-    held.delete(channel);
-    return next(channel, unsubscribe);
-  };
-  return {
-    subscribe(channel) {
-      held.add(channel);
-      return next(channel, subscribe);
-    },
-    unsubscribe: leave,
-    close: () => Promise.allSettled([...held].map(leave)),
-    // Not behind steps that a dead connection will never answer.
-    renew: () => Promise.allSettled([...held].map((channel) => take(channel, subscribe(channel)))),
   };
 }
 
@@ -161,16 +124,15 @@ export function ofNodeSentinel(client: NodeSentinel, options: () => Queueing): R
     // has tried to reach the dead one meanwhile, it has forgotten the channels.
     subscriber({ message, reconnected }) {
       const hear: HearsMessage = (text, channel) => message(channel, text);
-      const { renew, close, ...shared } = sharing(
+      const { close, ...shared } = sharing(
         (channel) => client.subscribe(channel, hear),
         (channel) => client.unsubscribe(channel, hear),
       );
-      const ready = () => void renew().then(reconnected);
-      client.on("ready", ready);
+      client.on("ready", reconnected);
       return {
         ...shared,
         close() {
-          client.off("ready", ready);
+          client.off("ready", reconnected);
           return close();
         },
       };
@@ -229,12 +191,21 @@ export function ofNodeCluster(client: NodeCluster, options: () => Queueing): Red
       const send = async (master: unknown) => (await client.nodeClient(master)).sendCommand(command, options());
       return Promise.allSettled((client.masters ?? []).map(send));
     },
-    subscriber({ message }) {
+    // Each master has a connection of its own for what is subscribed to there.
+    subscriber({ message, reconnected }) {
       const hear: HearsMessage = (text, channel) => message(channel, text);
-      return sharing(
+      const { close, ...shared } = sharing(
         (channel) => client.sSubscribe(channel, hear),
         (channel) => client.sUnsubscribe(channel, hear),
       );
+      client.on("node-ready", reconnected);
+      return {
+        ...shared,
+        close() {
+          client.off("node-ready", reconnected);
+          return close();
+        },
+      };
     },
   };
 }

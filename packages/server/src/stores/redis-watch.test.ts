@@ -3,6 +3,7 @@ import { startRedis, startRedisCluster } from "../../test/servers/redis.ts";
 import type { Commit } from "../store.ts";
 import { type RedisClient, redisStore } from "./redis.ts";
 import { driverOf } from "./redis-clients.ts";
+import { RedisNotices } from "./redis-notices.ts";
 import { RedisWatch } from "./redis-watch.ts";
 
 const server = await startRedis();
@@ -18,6 +19,7 @@ test.skipIf(!server)("what was told to nobody is found in time, however many mor
   const watch = new RedisWatch(
     {
       driver: driverOf(server.ioredis(), 1000),
+      notices: new RedisNotices(),
       channel: (key) => `watch:${key}`,
       revision: async (key) => (key === "first" ? ++asked : 1),
     },

@@ -78,7 +78,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   });
   const walk = new RedisWalk(calls, keys, notices);
   const cache = new EntryCache(cacheBytes);
-  const watch = new RedisWatch({ driver, channel: (key) => keys.session(key), revision });
+  const watch = new RedisWatch({ driver, notices, channel: (key) => keys.session(key), revision });
 
   async function revision(key: StoreKey): Promise<number> {
     const m = await calls.command(keys.session(key), "HGET", "m");
