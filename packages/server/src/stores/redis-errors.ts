@@ -22,6 +22,9 @@ export function codeOf(error: unknown): string {
   return error instanceof Error ? (/^[A-Z]+(?= |$)/.exec(error.message)?.[0] ?? "") : "";
 }
 
+/** What a server says, without a code of its own, when a user may not do what a script does: Redis 7.0, and those after it. */
+const refusal = /^ERR (The user executing the script can't|ACL failure in script)/;
+
 /** After these no retry helps: somebody has to see to the server. */
 const unusable: Readonly<Record<string, string>> = {
   WRONGTYPE: "holds something else under this prefix: name another one",
@@ -49,7 +52,7 @@ const passing: Readonly<Record<string, string>> = {
 /** What a client threw, as the contract has it, and whose session it was about. The client's error is the `cause`. */
 export function translate(error: unknown, identifier?: StoreKey): SessionError {
   if (error instanceof SessionError) return error;
-  const code = codeOf(error);
+  const code = error instanceof Error && refusal.test(error.message) ? "NOPERM" : codeOf(error);
   if (identifier !== undefined && code === "UNREADABLE") {
     return UnreadableSession.malformed(identifier, `the field ${wordsOf(error)[1]}`, error);
   }
