@@ -129,7 +129,8 @@ export type Unsubscribe = () => void;
  * A method that cannot reach the store rejects with `STORE_UNAVAILABLE`, one that finds it unusable
  * (a corrupt or read-only file, a newer version, a refused user) with `STORE_UNUSABLE`; neither leaves half a write. A
  * commit that was cut off by `STORE_UNAVAILABLE` on its way to a server may be in as a whole. What the store gives back
- * and cannot be read as a session is `STORE_UNUSABLE` too, with the session's identifier in the message.
+ * and cannot be read as a session is `STORE_UNUSABLE` too, with the session's identifier in the message; but `touch`, `find`
+ * and `sweep` may pass by it, with a line on the console, so that one session does not hold up the others.
  */
 export interface SessionStore {
   /** The record as the last commit left it, expired or not; `null` when there is none. */

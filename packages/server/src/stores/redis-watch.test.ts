@@ -3,6 +3,7 @@ import { startRedis, startRedisCluster } from "../../test/servers/redis.ts";
 import type { Commit } from "../store.ts";
 import { type RedisClient, redisStore } from "./redis.ts";
 import { driverOf } from "./redis-clients.ts";
+import { RedisKeys } from "./redis-keys.ts";
 import { RedisNotices } from "./redis-notices.ts";
 import { RedisWatch } from "./redis-watch.ts";
 
@@ -39,6 +40,22 @@ test.skipIf(!server)("what was told to nobody is found in time, however many mor
     clearInterval(adding);
     await watch.stop();
   }
+});
+
+test.skipIf(!server)("what somebody else says on a session's channel is no news of it", async () => {
+  if (!server) return;
+  const control = server.ioredis();
+  const store = redisStore(server.ioredis(), { prefix: "words:" });
+  await store.write("a", birth);
+  const heard: number[] = [];
+  store.watch?.("a", (rev) => heard.push(rev));
+  await expect.poll(() => heard).toEqual([1]);
+  const channel = new RedisKeys("words:").session("a");
+  for (const words of ["", "hello", "-1", "1e999", "NaN"]) await control.publish(channel, words);
+  await store.write("a", commit);
+  await expect.poll(() => heard.at(-1)).toBe(2);
+  expect(heard).toEqual([1, 2]);
+  await store.close();
 });
 
 const ways: Record<string, [(() => RedisClient | Promise<RedisClient>) | undefined, string]> = {

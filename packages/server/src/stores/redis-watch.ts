@@ -76,7 +76,10 @@ export class RedisWatch {
     const subscriber = this.#server.driver.subscriber({
       message: (channel, message) => {
         const key = this.#keys.get(channel);
-        if (key !== undefined) this.#listeners.tell(key, Number(message));
+        if (key === undefined) return;
+        if (/^\d{1,16}$/.test(message)) this.#listeners.tell(key, Number(message));
+        // Somebody else's words on this channel: the session itself says what there is.
+        else void this.#look(key);
       },
       reconnected: () => {
         for (const [channel, key] of this.#keys) void this.#subscribe(channel, key, true);

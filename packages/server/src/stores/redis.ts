@@ -55,9 +55,11 @@ const longestLeaseMs = 1e15;
  * `redis`, which stays open when the store closes. Reads are one command, commits one script: one round trip each.
  *
  * What an acknowledged commit survives is the server's persistence, and, with replicas, `wait`. The server must not
- * evict keys that have not expired (`maxmemory-policy noeviction`). Methods reject with `STORE_UNAVAILABLE` when the
- * server cannot be reached, takes no writes or takes too long, after which a commit may have taken effect all the same;
- * with `STORE_UNUSABLE` when it refuses the client or holds something else. Throws `INVALID_OPTION`.
+ * evict keys that have not expired (`maxmemory-policy noeviction`); one that does is told of on the console. Methods
+ * reject with `STORE_UNAVAILABLE` when the server cannot be reached, takes no writes or takes too long, after which a commit
+ * may have taken effect all the same; with `STORE_UNUSABLE` when it refuses the client, or holds something else than a
+ * session. `touch`, `find` and `sweep` pass by a session that cannot be read, with a line on the console. Throws
+ * `INVALID_OPTION`.
  */
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): SessionStore {
   checkOptions(options);
@@ -179,15 +181,16 @@ function isCurrent(reply: unknown): reply is [m: unknown, u: unknown] {
 
 function checkOptions({ prefix = "", timeout = 5, wait, linger = 0, cacheBytes = 0 }: RedisStoreOptions) {
   if (/[{}]/.test(prefix)) throw invalid("prefix must not hold braces, which name the slots of a cluster");
-  if (!(timeout > 0 && timeout <= 3600)) throw invalid("timeout must be a number of seconds above 0");
-  if (!(linger >= 0 && linger <= 1e9)) throw invalid("linger must be a number of seconds from 0");
+  if (!(timeout > 0 && timeout <= 3600)) throw invalid("timeout must be a number of seconds above 0, and at most 3600");
+  if (!(linger >= 0 && linger <= 1e9)) throw invalid("linger must be a number of seconds from 0 to 1,000,000,000");
   if (!(cacheBytes >= 0)) throw invalid("cacheBytes must be a number from 0");
   if (!wait) return;
   if (!Number.isSafeInteger(wait.replicas) || wait.replicas < 1)
     throw invalid("wait.replicas must be a whole number from 1");
   const { timeout: patience = 1 } = wait;
   // 0 would be for ever to the server.
-  if (!(patience >= 0.001 && patience < timeout)) throw invalid("wait.timeout must be shorter than timeout, and not 0");
+  if (!(patience >= 0.001 && patience < timeout))
+    throw invalid("wait.timeout must be a number of seconds, at least 0.001 and shorter than timeout");
 }
 
 function invalid(message: string): SessionError {
