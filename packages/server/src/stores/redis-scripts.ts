@@ -42,16 +42,15 @@ local function parse(text)
   local stamp, rev, accessed, timeout, count, early, created, lifetime =
     string.match(text, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
   if not stamp then return nil end
-  local times = { tonumber(rev), tonumber(accessed), time(timeout), tonumber(count), tonumber(early), time(created),
-    time(lifetime) }
-  for i = 1, 7 do
-    -- Neither absent nor infinite nor no number.
-    if not times[i] or times[i] - times[i] ~= 0 then return nil end
-  end
-  local start = times[6]
-  local s = { stamp = stamp, rev = times[1], start = start, accessed = start + times[2], timeout = timeout,
-    idle = times[3], count = times[4], created = created, lifetime = lifetime, ends = start + times[7] }
-  s.due = expiry(s) - times[5]
+  rev, accessed, count, early = tonumber(rev), tonumber(accessed), tonumber(count), tonumber(early)
+  local start, idle, lasting = time(created), time(timeout), time(lifetime)
+  if not (rev and accessed and count and early and start and idle and lasting) then return nil end
+  -- What is infinite, or no number, makes the sum so as well.
+  local sum = rev + accessed + count + early + start + idle + lasting
+  if sum - sum ~= 0 then return nil end
+  local s = { stamp = stamp, rev = rev, start = start, accessed = start + accessed, timeout = timeout, idle = idle,
+    count = count, created = created, lifetime = lifetime, ends = start + lasting }
+  s.due = expiry(s) - early
   return s
 end
 local function load(key)
@@ -77,10 +76,6 @@ end
 local function place(cells, cell, id, due)
   redis.call('ZADD', cell, number(due), id)
   redis.call('ZADD', cells, 'LT', number(due), string.match(cell, '%d+$'))
-end
-local function forget(cells, cell, id)
-  redis.call('ZREM', cell, id)
-  if redis.call('EXISTS', cell) == 0 then redis.call('ZREM', cells, string.match(cell, '%d+$')) end
 end
 -- Longer than thirty thousand years is no time to a server.
 local function keep(key, ms) redis.call('PEXPIRE', key, string.format('%.0f', math.min(math.ceil(ms), 1e15))) end

@@ -141,12 +141,16 @@ export const eraseScript: Script = scriptOfSession(`${clock}
 local here, by = clock(), tonumber(ARGV[2])
 if ARGV[3] ~= '' and here > time(ARGV[3]) then return redis.error_reply('LATE nothing was written') end
 local id, text = identifierOf(KEYS[1]), redis.call('HGET', KEYS[1], 'm')
+local function forget()
+  redis.call('ZREM', KEYS[3], id)
+  if redis.call('EXISTS', KEYS[3]) == 0 then redis.call('ZREM', KEYS[2], string.match(KEYS[3], '%d+$')) end
+end
 if not text and redis.call('EXISTS', KEYS[1]) == 0 then
   if ARGV[4] == '1' then
     redis.call('HSET', KEYS[1], 'm', '')
     redis.call('UNLINK', KEYS[1])
   end
-  forget(KEYS[2], KEYS[3], id)
+  forget()
   return { 0, '', here }
 end
 if by then
@@ -169,7 +173,7 @@ if by then
   end
 end
 redis.call(ARGV[1], KEYS[1], '0')
-forget(KEYS[2], KEYS[3], id)
+forget()
 redis.call('UNLINK', KEYS[1])
 return { 1, '', here }
 `);
