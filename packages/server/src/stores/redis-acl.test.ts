@@ -142,10 +142,15 @@ test.skipIf(!cluster)("so does one of a cluster, whose slots may be on their way
   expect(needs.cluster.filter((name) => !all.has(name) && name !== "auth")).toEqual([]);
 });
 
+const there = (prefix: string) => redisStore(redis?.ioredis() ?? never(), { prefix });
+
+function never(): never {
+  throw new Error("unreachable");
+}
+
 describe.skipIf(!redis)("a user who may do less", () => {
   if (!redis) return;
   const control = redis.ioredis();
-  const there = (prefix: string) => redisStore(control, { prefix });
   const refused = expect.objectContaining({
     code: "STORE_UNUSABLE",
     message: expect.stringContaining("allow it the commands, keys and channels"),
@@ -166,7 +171,8 @@ describe.skipIf(!redis)("a user who may do less", () => {
     ["PUBLISH", needs.one.filter((name) => name !== "publish"), needs.names],
     ["ZADD", needs.one.filter((name) => name !== "zadd"), needs.names],
     ["HSET", needs.one.filter((name) => name !== "hset"), needs.names],
-  ])("writes nothing without %s", async (what, commands, names) => {
+    ["PEXPIRE", needs.one.filter((name) => name !== "pexpire"), needs.names],
+  ])("writes no half of a session, and makes none, without %s", async (what, commands, names) => {
     const prefix = `catnap:${what}:`;
     await allow(redis, commands, "poor", names);
     await there(prefix).write("a", birth);
@@ -178,19 +184,36 @@ describe.skipIf(!redis)("a user who may do less", () => {
       timeoutMs: 5,
       changes: new Map([["a", { value: "1", writer: "server", seq: 0 }]]),
     };
-    await expect(store.write("a", change)).rejects.toEqual(refused);
-    await expect(store.write("b", birth)).rejects.toEqual(refused);
-    expect(await control.hgetall(new RedisKeys(prefix).session("a"))).toEqual(before);
-    expect(await there(prefix).read("b")).toBeNull();
+    const half = await store.write("a", change).catch((error: unknown) => error);
+    expect(half).toEqual(refused);
+    const now = await control.hgetall(new RedisKeys(prefix).session("a"));
+    // A session that is there already is written as a whole, or stays as it was.
+    if (now["=a"] === undefined) expect(now).toEqual(before);
+    else expect(await there(prefix).read("a")).toMatchObject({ rev: 2, subject: "Bob", timeoutMs: 5 });
+    const { subject: _, ...nobodys } = birth;
+    for (const [key, create] of [["b", birth] as const, ["c", nobodys] as const]) {
+      await expect(store.write(key, create)).rejects.toEqual(refused);
+      expect(await there(prefix).read(key)).toBeNull();
+    }
+    await there(prefix).write("d", birth);
+    const ended = await store.delete("d").catch((error: unknown) => error);
+    expect([refused, true]).toContainEqual(ended);
+    expect((await there(prefix).read("d")) === null).toBe(ended === true);
   });
+});
+
+describe.skipIf(!redis)("a commit", () => {
+  if (!redis) return;
+  const control = redis.ioredis();
 
   test.each(["cells", "cell", "subject"] as const)(
-    "is not the only one: somebody else's key at an index (%s) refuses a commit as a whole",
+    "is refused as a whole where something else lies at an index: %s",
     async (index) => {
       const prefix = `catnap:foreign-${index}:`;
       const keys = new RedisKeys(prefix);
       const [session, cells, cell] = keys.of("a");
-      await there(prefix).write("a", { ...birth, subject: "Cid" });
+      const gone = { value: "1", writer: "server", seq: 0 };
+      await there(prefix).write("a", { ...birth, subject: "Cid", changes: new Map([["gone", gone]]) });
       const before = await control.hgetall(session);
       const name = { cells, cell, subject: keys.subject(shardOf("a"), "Bob") }[index];
       await control.del(name);
@@ -199,11 +222,21 @@ describe.skipIf(!redis)("a user who may do less", () => {
         ...commit,
         subject: "Bob",
         timeoutMs: 5,
-        changes: new Map([["a", { value: "1", writer: "server", seq: 0 }]]),
+        changes: new Map([
+          ["a", { value: "1", writer: "server", seq: 0 }],
+          ["gone", { value: undefined, writer: "server", seq: 0 }],
+        ]),
       };
+      const heard: number[] = [];
+      there(prefix).watch?.("a", (rev) => heard.push(rev));
+      await expect.poll(() => heard).toEqual([1]);
       await expect(there(prefix).write("a", change)).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
       expect(await control.hgetall(session)).toEqual(before);
       expect(await control.get(name)).toBe("mine");
+      // Nor is anybody told of a revision that is none: the true one would pass for old.
+      await control.publish(session, "7");
+      await expect.poll(() => heard.at(-1)).toBe(7);
+      expect(heard).toEqual([1, 7]);
     },
   );
 });

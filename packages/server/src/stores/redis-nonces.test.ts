@@ -83,4 +83,33 @@ describe.skipIf(!server)("commits of a client that may send them again", () => {
       await proxy.stop();
     }
   });
+
+  test("are told to nobody, and leave no trace, when the server has no memory for them", async () => {
+    const { store, keys } = open("full:");
+    const heard: number[] = [];
+    await store.write("a", birth);
+    store.watch?.("a", (rev) => heard.push(rev));
+    await expect.poll(() => heard).toEqual([1]);
+    const traces = async () => [
+      await control.hgetall(keys.session("a")),
+      await control.zcard(keys.nonces(shardOf("a"))),
+    ];
+    const before = await traces();
+    await control.config("SET", "maxmemory", "1");
+    try {
+      await expect(store.write("a", setting("1"))).rejects.toMatchObject({
+        code: "STORE_UNAVAILABLE",
+        message: expect.stringContaining("no memory left"),
+      });
+    } finally {
+      await control.config("SET", "maxmemory", "0");
+    }
+    expect(await traces()).toEqual(before);
+    // Behind what was told before it.
+    await control.publish(keys.session("a"), "7");
+    await expect.poll(() => heard.at(-1)).toBe(7);
+    expect(heard).toEqual([1, 7]);
+    expect(await store.write("a", setting("2"))).toEqual({ ok: true, rev: 2 });
+    await store.close();
+  });
 });

@@ -14,7 +14,7 @@ export async function tellOfEviction(client: RedisClient, driver: RedisDriver, n
   const policies = new Set<string>();
   // CONFIG GET says the same, but far more users and services are refused that.
   for (const outcome of await driver.sendToAll(["INFO", "memory"])) {
-    const info = outcome.status === "fulfilled" ? String(outcome.value) : "";
+    const info = outcome.status === "fulfilled" && typeof outcome.value === "string" ? outcome.value : "";
     policies.add(/^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? "noeviction");
   }
   policies.delete("noeviction");

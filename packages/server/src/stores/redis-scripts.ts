@@ -22,7 +22,7 @@ export interface Script {
  * What a key says is not sent once more: the identifier is the end of the session's, and its channel has the same name.
  *
  * A hash that is no session's, because somebody has damaged it, ends a script with the error `UNREADABLE` and the part at
- * fault, before anything is written.
+ * fault, and stays as it is.
  *
  * Strings are never compared by order: Lua does that by the server's locale. Nor are long ones in base 36 given to
  * `tonumber`, which on some machines counts to 2^32.
@@ -34,6 +34,9 @@ local function time(x)
   if #x < 7 then return tonumber(x, 36) end
   local high, low = tonumber(string.sub(x, 1, -5), 36), tonumber(string.sub(x, -4), 36)
   return high and low and high * 1679616 + low
+end
+local function assertMay(command, key)
+  if not redis.acl_check_cmd(command, key, '0') then error(redis.error_reply('NOPERM ' .. command)) end
 end
 local function unreadable(part) error(redis.error_reply('UNREADABLE ' .. part)) end
 local function identifierOf(key) return string.match(key, '}s:(.*)$') end
@@ -79,16 +82,16 @@ local function place(cells, cell, id, due)
 end
 -- Longer than thirty thousand years is no time to a server.
 local function keep(key, ms) redis.call('PEXPIRE', key, string.format('%.0f', math.min(math.ceil(ms), 1e15))) end
-local function save(key, cells, cell, s, fields, now, linger)
+local function index(key, cells, cell, s)
   local e = expiry(s)
-  local moved = not s.due or e < s.due or e > s.due + 60000
-  if moved then
-    place(cells, cell, identifierOf(key), e)
-    s.due = e
-  end
-  for i = 1, #fields - 1 do redis.call('HSET', key, unpack(fields[i])) end
-  store(key, s, fields[#fields] or {})
-  if moved then keep(key, math.max(e - now, 0) + 60000 + linger) end
+  if s.due and e >= s.due and e <= s.due + 60000 then return false end
+  place(cells, cell, identifierOf(key), e)
+  s.due = e
+  return true
+end
+local function save(key, s, fields, now, linger, moved)
+  store(key, s, fields)
+  if moved then keep(key, math.max(expiry(s) - now, 0) + 60000 + linger) end
 end
 `;
 

@@ -23,8 +23,9 @@ export function isDone(reply: unknown): reply is Done {
  * then Redis orders them by their bytes, which is by time, finds one by its beginning and drops the old ones from the front.
  * So a commit costs the same however many there were before it, and the server itself forgets the set when no more come.
  *
- * Writes what may be refused first: the news, whose channel a user may lack, and the indexes, which may be somebody
- * else's. Either leaves the session as it was.
+ * What may be refused comes before the session is written, so that it stays as it was: the indexes, which may be somebody
+ * else's, and what a user may not be allowed after a new session is written. It is told of last, when it is in: news of a
+ * revision that is none would let the true one pass for old.
  */
 export const commitScript: Script = scriptOfSession(`${clock}
 local key = KEYS[1]
@@ -69,22 +70,38 @@ s.stamp = ARGV[13]
 s.rev = s.rev + 1
 used(s, accessed, ARGV[6])
 if timeout ~= '' then s.timeout, s.idle = timeout, time(timeout) end
-local rev, fields, some = number(s.rev), {}, {}
+local rev, fields = number(s.rev), {}
 local since, was
 if auth ~= '' or subject ~= '' then
   since, was = whose(key)
   if auth == '' then auth = since end
   if subject == '' then subject = was end
-  some = { 'u', auth .. ' ' .. subject }
+  fields = { 'u', auth .. ' ' .. subject }
 end
-redis.call(ARGV[1], key, rev)
+if created ~= '' then
+  assertMay(ARGV[1], key)
+  assertMay('PEXPIRE', key)
+end
 if subject ~= '' and subject ~= was then
-  local index, last = KEYS[#KEYS], s.ends + linger
+  local theirs, last = KEYS[#KEYS], s.ends + linger
   local ttl = math.max(last - now, 0) + linger
-  redis.call('ZREMRANGEBYSCORE', index, '-inf', number(now))
-  redis.call('ZADD', index, number(last), identifierOf(key))
-  if redis.call('PTTL', index) < ttl then keep(index, ttl) end
+  redis.call('ZREMRANGEBYSCORE', theirs, '-inf', number(now))
+  redis.call('ZADD', theirs, number(last), identifierOf(key))
+  if redis.call('PTTL', theirs) < ttl then keep(theirs, ttl) end
 end
+local moved = index(key, KEYS[2], KEYS[3], s)
+local removals = tonumber(ARGV[at])
+for i = at + 1, at + removals do redis.call('HDEL', key, ARGV[i]) end
+for i = at + removals + 1, #ARGV, 2 do
+  fields[#fields + 1] = ARGV[i]
+  fields[#fields + 1] = rev .. ARGV[i + 1]
+  -- One command takes only so many arguments from Lua.
+  if #fields >= 1000 then
+    redis.call('HSET', key, unpack(fields))
+    fields = {}
+  end
+end
+save(key, s, fields, now, linger, moved)
 if name then
   redis.call('ZADD', KEYS[4], 0, name .. ':' .. rev)
   redis.call('ZREMRANGEBYLEX', KEYS[4], '-', string.format('(%014.0f', here - 5000))
@@ -92,19 +109,7 @@ if name then
   local wanted = till - here + 5000
   if redis.call('PTTL', KEYS[4]) < wanted then keep(KEYS[4], wanted + 60000) end
 end
-local removals = tonumber(ARGV[at])
-for i = at + removals + 1, #ARGV, 2 do
-  some[#some + 1] = ARGV[i]
-  some[#some + 1] = rev .. ARGV[i + 1]
-  -- One command takes only so many arguments from Lua.
-  if #some >= 1000 then
-    fields[#fields + 1] = some
-    some = {}
-  end
-end
-fields[#fields + 1] = some
-for i = at + 1, at + removals do redis.call('HDEL', key, ARGV[i]) end
-save(key, KEYS[2], KEYS[3], s, fields, now, linger)
+redis.call(ARGV[1], key, rev)
 return { s.rev, prior, here }
 `);
 
@@ -122,7 +127,8 @@ local s = load(KEYS[1])
 local now = tonumber(ARGV[1])
 if not s or expiry(s) <= now then return 0 end
 used(s, now, ARGV[2])
-save(KEYS[1], KEYS[2], KEYS[3], s, {}, now, tonumber(ARGV[3]))
+local moved = index(KEYS[1], KEYS[2], KEYS[3], s)
+save(KEYS[1], s, {}, now, tonumber(ARGV[3]), moved)
 return 1
 `);
 
@@ -172,8 +178,9 @@ if by then
     return { 0, '', here }
   end
 end
+assertMay(ARGV[1], KEYS[1])
+redis.call('UNLINK', KEYS[1])
 redis.call(ARGV[1], KEYS[1], '0')
 forget()
-redis.call('UNLINK', KEYS[1])
 return { 1, '', here }
 `);

@@ -101,11 +101,11 @@ export class RedisWatch {
   }
 
   async #subscribe(channel: string, key: StoreKey, anew = false): Promise<void> {
-    const subscriber = this.#open();
     try {
-      await subscriber.subscribe(channel, anew);
+      await this.#open().subscribe(channel, anew);
     } catch (error) {
-      if (this.#subscriber === subscriber && this.#keys.has(channel)) this.#fail(channel, error);
+      // Nobody may watch it any more.
+      if (this.#keys.has(channel)) this.#fail(channel, error);
       return;
     }
     await this.#look(key);

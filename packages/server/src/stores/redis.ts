@@ -89,7 +89,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 
   /** Removes a session that has expired by then: true whenever it comes, and made good by the next sweep if it is lost. */
   async function bury(key: StoreKey, by: number): Promise<boolean> {
-    return wasThere(await calls.evaluate(eraseScript, keys.of(key), [publish, String(by), "", ""]));
+    return wasThere(key, await calls.evaluate(eraseScript, keys.of(key), [publish, String(by), "", ""]));
   }
 
   return {
@@ -144,7 +144,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     async delete(key, ifExpiredAt) {
       if (ifExpiredAt !== undefined) return bury(key, ifExpiredAt);
       const waits = wait ? "1" : "";
-      return wasThere(await calls.change(eraseScript, keys.of(key), (until) => [publish, "", until, waits]));
+      return wasThere(key, await calls.change(eraseScript, keys.of(key), (until) => [publish, "", until, waits]));
     },
 
     async find(query) {
@@ -169,9 +169,9 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   };
 }
 
-function wasThere(reply: unknown): boolean {
-  if (!isDone(reply)) throw strange(reply);
-  return numberOf(reply[0]) === 1;
+function wasThere(key: StoreKey, reply: unknown): boolean {
+  if (!isDone(reply)) throw strange(reply, key);
+  return numberOf(reply[0], key) === 1;
 }
 
 /** Whether a read's reply is `m` and `u` of a session whose entries are known, not all of its hash, which begins with a name. */
