@@ -1,5 +1,6 @@
 import { SessionError } from "@catnap/shared";
-import { newerVersionState, tooLateState } from "./postgres-schema.ts";
+import { tooLateState } from "./postgres-expressions.ts";
+import { newerVersionState } from "./postgres-schema.ts";
 
 /** A statement as `pg` takes it. With a `name`, a connection parses and plans it once. */
 export interface PostgresQuery {

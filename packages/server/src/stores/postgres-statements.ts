@@ -1,4 +1,4 @@
-import { expiry, recordOf } from "./postgres-schema.ts";
+import { expiry, recordOf } from "./postgres-expressions.ts";
 
 /** From how many expired sessions on they are found by walking through the identifiers. */
 const manyExpired = 20_000;

@@ -3,9 +3,10 @@ import type { SessionStore, StoreKey } from "../store.ts";
 import { type Deadline, deadlineIn, within } from "./deadline.ts";
 import { EntryCache, freshStamp } from "./entry-cache.ts";
 import { DatabaseClock, database, guard, lend, persist, send } from "./postgres-calls.ts";
+import { channelOf } from "./postgres-expressions.ts";
 import { isTooLate, type PostgresConnection, type PostgresPool, type PostgresQuery } from "./postgres-pool.ts";
 import { commitParameters, findParameters, toPage, toRecord, touchParameters } from "./postgres-rows.ts";
-import { channelOf, migrationScript, schemaVersion } from "./postgres-schema.ts";
+import { migrationScript, schemaVersion } from "./postgres-schema.ts";
 import { statements } from "./postgres-statements.ts";
 import { PostgresWatch } from "./postgres-watch.ts";
 
