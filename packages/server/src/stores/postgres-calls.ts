@@ -1,19 +1,22 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { SessionError } from "@catnap/shared";
 import { type Deadline, isOver, unanswered, within } from "./deadline.ts";
-import {
-  isCollision,
-  isTooLate,
-  type PostgresConnection,
-  type PostgresPool,
-  type PostgresQuery,
-  translate,
-} from "./postgres-pool.ts";
+import { isCollision, isTooLate, isUnprepared, translate } from "./postgres-errors.ts";
+import type { PostgresConnection, PostgresPool, PostgresQuery } from "./postgres-pool.ts";
+import { type Row, toRows } from "./postgres-replies.ts";
 
 // How a statement reaches the database: over a connection of its own, within a deadline, and never after it.
 
 /** Who it is that has not answered, for the message. */
 export const database = "The session database";
+
+/** Columns as the text that the database sends: an application may have taught its driver, or the pool, other ways. */
+const asText = { getTypeParser: () => String };
+
+/** Runs one statement over a connection. */
+export async function run(connection: PostgresConnection, query: PostgresQuery): Promise<readonly Row[]> {
+  return toRows(await connection.query({ ...query, types: asText }));
+}
 
 /**
  * Lends a connection to `action` and takes it back. A pool's own `query` would not do: what waits in its queue is sent
@@ -28,7 +31,7 @@ export async function lend<T>(
   action: (connection: PostgresConnection) => Promise<T>,
   keeps: (error: unknown) => boolean = () => false,
 ): Promise<T> {
-  const connection = await within(deadline, database, pool.connect(), (late) => late.release());
+  const connection = await borrow(pool, deadline);
   // While it is ours, nobody else hears that it broke.
   guard(connection);
   let broken = false;
@@ -47,21 +50,45 @@ export async function lend<T>(
   }
 }
 
+/** Takes a connection from the pool within a deadline, or until so many milliseconds have passed. One that comes late goes back. */
+export async function borrow(pool: PostgresPool, wait: number | Deadline): Promise<PostgresConnection> {
+  if (pool.ending) {
+    throw new SessionError(
+      "STORE_UNAVAILABLE",
+      "The pool of postgresStore was ended: close the sessions before their pool",
+    );
+  }
+  try {
+    return await within(wait, database, pool.connect(), (late) => late.release());
+  } catch (error) {
+    const { max } = pool.options ?? {};
+    const full = max !== undefined && (pool.totalCount ?? 0) >= max;
+    // The pool of pg gives up, after its connectionTimeoutMillis, with words alone.
+    const waited = error instanceof Error && /^timeout exceeded when trying to connect$/.test(error.message);
+    if (!(full && (waited || error instanceof SessionError))) throw error;
+    const { ms } = typeof wait === "number" ? { ms: wait } : wait;
+    throw new SessionError(
+      "STORE_UNAVAILABLE",
+      `No connection of the pool has come free within ${Math.round(ms) / 1000} s (max: ${max}): raise max, see to what keeps them, or, if they are still connecting, look after the database and the network`,
+      { cause: error },
+    );
+  }
+}
+
 /** Runs one statement, and says when it was sent, by `performance.now()`. */
 export function send(
   pool: PostgresPool,
   deadline: Deadline,
   query: PostgresQuery,
-): Promise<{ rows: unknown[]; sentAt: number }> {
+): Promise<{ rows: readonly Row[]; sentAt: number }> {
   return lend(
     pool,
     deadline,
     async (connection) => {
       const sentAt = performance.now();
-      const { rows } = await connection.query(query);
-      return { rows, sentAt };
+      return { rows: await run(connection, query), sentAt };
     },
-    (error) => isCollision(error) || isTooLate(error),
+    (error) => isCollision(error) || isTooLate(error) || isUnprepared(error),
   );
 }
 
@@ -83,60 +110,12 @@ export async function persist<T>(deadline: Deadline, action: () => Promise<T>): 
 
 const guarded = new WeakSet<object>();
 
-/** pg tells of a connection that broke by an event, of an idle one at its pool; unheard, it would end the process. */
+/**
+ * pg tells of a connection that broke by an event, of an idle one at its pool; unheard, it would end the process. Nobody
+ * needs to hear it here: the pool replaces an idle connection, and the statement over one that is lent rejects.
+ */
 export function guard(source: { on(event: "error", listener: (error: Error) => void): unknown }): void {
   if (guarded.has(source)) return;
   guarded.add(source);
   source.on("error", () => undefined);
-}
-
-/** How long the database's clock is believed to go as ours does, in milliseconds. */
-const believedMs = 600_000;
-
-/**
- * What a deadline is by the database's clock, for statements that a network may deliver much later. It is measured when
- * the first call looks at the version, every ten minutes, since clocks drift, and whenever the database has refused a
- * statement for being late, since its clock may have been set.
- */
-export class DatabaseClock {
-  readonly #ask: (deadline: Deadline) => Promise<{ rows: unknown[]; sentAt: number }>;
-  #ahead = 0;
-  #measuredAt = Number.NEGATIVE_INFINITY;
-  #measuring: Promise<void> | undefined;
-
-  constructor(ask: (deadline: Deadline) => Promise<{ rows: unknown[]; sentAt: number }>) {
-    this.#ask = ask;
-  }
-
-  /**
-   * Notes what the database's clock was between `sentAt` and now. Taken for the former: a statement is then refused later
-   * than its deadline, by a round trip at most, and never before it.
-   */
-  set(sentAt: number, now: number): void {
-    if (!Number.isFinite(now)) throw new SessionError("STORE_UNUSABLE", `${database} does not tell its time`);
-    this.#ahead = now - sentAt;
-    this.#measuredAt = sentAt;
-  }
-
-  /** It is to be asked again. */
-  doubt(): void {
-    this.#measuredAt = Number.NEGATIVE_INFINITY;
-  }
-
-  /** The deadline by the database's clock. */
-  async at(deadline: Deadline): Promise<number> {
-    if (performance.now() - this.#measuredAt > believedMs) {
-      this.#measuring ??= this.#measure(deadline).finally(() => {
-        this.#measuring = undefined;
-      });
-      await this.#measuring;
-    }
-    return deadline.at + this.#ahead;
-  }
-
-  async #measure(deadline: Deadline): Promise<void> {
-    const { rows, sentAt } = await this.#ask(deadline);
-    const [row] = rows as [{ now: string }];
-    this.set(sentAt, Number(row.now));
-  }
 }

@@ -5,7 +5,7 @@ import { tapped } from "../../test/servers/postgres-tap.ts";
 import { startProxy } from "../../test/servers/proxy.ts";
 import type { Commit } from "../store.ts";
 import { type PostgresStore, postgresStore } from "./postgres.ts";
-import { translate } from "./postgres-pool.ts";
+import { translate } from "./postgres-errors.ts";
 
 const server = await startPostgres();
 const spare = await startPostgres();
@@ -221,7 +221,7 @@ describe.skipIf(!server)("postgresStore and deadlines:", () => {
     const { store, schema } = await fresh({}, own);
     await warm(store);
     const unlock = await locked(schema);
-    const failed = expect(store.write("a", setting("1"))).rejects.toEqual(unavailable("could not be reached"));
+    const failed = expect(store.write("a", setting("1"))).rejects.toEqual(unavailable("has closed the connection"));
     await expect.poll(waiting).toBe(1);
     await pool.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'breaks'");
     await failed;

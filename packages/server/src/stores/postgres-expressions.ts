@@ -3,7 +3,7 @@ export const expiry = "least(ends_at, accessed_at + timeout_ms)";
 
 /**
  * A record as one JSON text, so that neither the types that an application has taught its driver nor a row per entry
- * stand between the database and us. Whose stamp is `known` comes without its entries.
+ * stand between the database and us. Whose stamp is `known` comes without its entries; no stamp is `NULL`.
  */
 export const recordOf = (schema: string, known: string): string => `
   json_build_array(rev, created_at, ends_at, accessed_at, timeout_ms, transactions, subject, authenticated_at, stamp,

@@ -191,12 +191,26 @@ describe.skipIf(!server)("postgresStore", () => {
 
   test("texts that PostgreSQL cannot hold come back as they were", async () => {
     const { store } = await fresh();
-    const subject = "\0\u0001.\u00010\0\0";
-    await store.write("a", { ...birth, subject, changes: new Map([[subject, { ...put(subject), writer: subject }]]) });
-    const record = await store.read("a");
-    expect(record?.subject).toBe(subject);
-    expect(record?.entries).toEqual(new Map([[subject, { value: subject, rev: 1, writer: subject, seq: 0 }]]));
-    expect((await store.find({ subject, limit: 5 })).items).toMatchObject([{ identifier: "a", subject }]);
+    const awkward = ["\0\u0001\u0002\u0003d800\0\0", "\ud800", "\udc00\ud800", "\ud8000", "🐈\udc08"];
+    for (const [i, text] of awkward.entries()) {
+      const changes = new Map(awkward.map((name) => [name, { ...put(text), writer: text }]));
+      await store.write(`${text}${i}`, { ...birth, changes });
+      const record = await store.read(`${text}${i}`);
+      expect(record?.entries).toEqual(
+        new Map(awkward.map((name) => [name, { value: text, rev: 1, writer: text, seq: 0 }])),
+      );
+    }
+    const { items } = await store.find({ limit: 9, entries: awkward });
+    expect(new Set(items.map(({ identifier }) => identifier))).toEqual(
+      new Set(awkward.map((text, i) => `${text}${i}`)),
+    );
+    for (const { identifier, entries } of items) {
+      expect(entries).toEqual(new Map(awkward.map((name) => [name, identifier.slice(0, -1)])));
+      expect((await store.find({ limit: 9, cursor: identifier })).items.map((info) => info.identifier)).not.toContain(
+        identifier,
+      );
+      expect(await store.delete(identifier)).toBe(true);
+    }
   });
 
   test("no rest of a session stays behind, however it ended", async () => {

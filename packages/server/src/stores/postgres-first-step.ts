@@ -83,7 +83,7 @@ export const firstStep = (schema: string): string => `
   $body$;
 
   CREATE FUNCTION ${schema}.living(_key text, _now float8) RETURNS text LANGUAGE sql VOLATILE AS $body$
-    SELECT ${recordOf(schema, "0")} FROM ${schema}.session WHERE identifier = _key AND ${expiry} > _now
+    SELECT ${recordOf(schema, "NULL")} FROM ${schema}.session WHERE identifier = _key AND ${expiry} > _now
   $body$;
 
   CREATE FUNCTION ${schema}.write(
@@ -111,7 +111,7 @@ export const firstStep = (schema: string): string => `
           _stamp, 0)
         ON CONFLICT (identifier) DO NOTHING RETURNING id, rev INTO _id, _rev;
         EXIT WHEN _id IS NOT NULL;
-        SELECT CASE WHEN ${expiry} > _now THEN ${recordOf(schema, "0")} END INTO _taken
+        SELECT CASE WHEN ${expiry} > _now THEN ${recordOf(schema, "NULL")} END INTO _taken
         FROM ${schema}.session WHERE identifier = _key;
         IF FOUND THEN
           RETURN _taken;

@@ -85,6 +85,15 @@ describe.skipIf(!server)("postgresStore over many sessions", () => {
       "find a subject's expired": [30, () => store.find({ subject: "subject 3", expiredAt: moment, limit: 20 })],
       "find the expired": [3 * expired, () => store.find({ expiredAt: moment, limit: 20 })],
       "find the expired further on": [3 * expired, () => store.find({ expiredAt: moment, limit: 20, cursor: "8" })],
+      "find with an entry of each": [50, () => store.find({ limit: 20, cursor: "5", entries: ["b", "none"] })],
+      "find a subject's with an entry of each": [
+        50,
+        () => store.find({ subject: "subject 7", limit: 20, entries: ["b"] }),
+      ],
+      "find the expired with an entry of each": [
+        3 * expired + 40,
+        () => store.find({ expiredAt: moment, limit: 20, entries: ["b"] }),
+      ],
       "delete what has not expired": [10, () => store.delete(known, moment)],
       delete: [20, async () => store.delete(`born ${births--}`)],
       sweep: [30, () => store.sweep(moment, 2)],
