@@ -53,23 +53,21 @@ export async function lend<T>(
 /** Takes a connection from the pool within a deadline, or until so many milliseconds have passed. One that comes late goes back. */
 export async function borrow(pool: PostgresPool, wait: number | Deadline): Promise<PostgresConnection> {
   if (pool.ending) {
-    throw new SessionError(
-      "STORE_UNAVAILABLE",
-      "The pool of postgresStore was ended: close the sessions before their pool",
-    );
+    throw new SessionError("STORE_UNAVAILABLE", "The pool of postgresStore was ended: end the sessions before it");
   }
+  const beganAt = performance.now();
   try {
     return await within(wait, database, pool.connect(), (late) => late.release());
   } catch (error) {
     const { max } = pool.options ?? {};
     const full = max !== undefined && (pool.totalCount ?? 0) >= max;
-    // The pool of pg gives up, after its connectionTimeoutMillis, with words alone.
-    const waited = error instanceof Error && /^timeout exceeded when trying to connect$/.test(error.message);
-    if (!(full && (waited || error instanceof SessionError))) throw error;
-    const { ms } = typeof wait === "number" ? { ms: wait } : wait;
+    // When its own connectionTimeoutMillis is over, the pool of pg has nothing but these words.
+    const waited = error instanceof Error && error.message === "timeout exceeded when trying to connect";
+    if (!full || !(waited || error instanceof SessionError)) throw error;
+    const seconds = Math.round((performance.now() - beganAt) / 100) / 10;
     throw new SessionError(
       "STORE_UNAVAILABLE",
-      `No connection of the pool has come free within ${Math.round(ms) / 1000} s (max: ${max}): raise max, see to what keeps them, or, if they are still connecting, look after the database and the network`,
+      `No connection of the pool has come free within ${seconds} s (max: ${max}): raise max, or see to what keeps them; if they are still connecting, look after the database and the network`,
       { cause: error },
     );
   }

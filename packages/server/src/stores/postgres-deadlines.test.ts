@@ -63,18 +63,31 @@ describe.skipIf(!server)("postgresStore and deadlines:", () => {
       sent.push(query.text);
       return client.query(query);
     });
-    const store = postgresStore(tap, { schema, timeout: 0.5 });
+    const described = Object.assign(tap, { options: own.options, totalCount: 1 });
+    const store = postgresStore(described, { schema, timeout: 0.5 });
     await warm(store);
     sent.length = 0;
     const only = await own.connect();
-    await expect(store.write("a", setting("1"))).rejects.toEqual(unavailable("within 0.5 s"));
-    await expect(store.delete("a")).rejects.toEqual(unavailable("within 0.5 s"));
+    const full = unavailable("No connection of the pool has come free within 0.5 s (max: 1)");
+    await expect(store.write("a", setting("1"))).rejects.toEqual(full);
+    await expect(store.delete("a")).rejects.toEqual(full);
     only.release();
     // Behind them in the pool's queue.
     await own.query("SELECT 1");
     expect(sent).toEqual([]);
     expect((await calm.read("a"))?.rev).toBe(1);
     expect([own.totalCount, own.idleCount, own.waitingCount]).toEqual([1, 1, 0]);
+  });
+
+  test("a pool that gives up first, being full, is called full, and one that was ended is called so", async () => {
+    const own = server.pool({ max: 1, connectionTimeoutMillis: 300 });
+    const { store } = await fresh({}, own);
+    const only = await own.connect();
+    await expect(store.read("a")).rejects.toEqual(unavailable("has come free within 0.3 s (max: 1)"));
+    only.release();
+    expect((await store.read("a"))?.rev).toBe(1);
+    await own.end();
+    await expect(store.read("a")).rejects.toEqual(unavailable("was ended"));
   });
 
   test("a statement at its deadline keeps no place in the pool, none at the lock, and takes no effect", async () => {
