@@ -226,6 +226,16 @@ describe.skipIf(!server)("postgresStore", () => {
     expect(await count()).toBe(0);
   });
 
+  test("a task that is given back leaves no row, whatever the database's clock does then", async () => {
+    const { store, schema } = await fresh();
+    expect(await store.lease?.("task", "a", 1000)).toBe(true);
+    expect(await store.lease?.("task", "b", 0)).toBe(false);
+    expect((await pool.query(`SELECT FROM ${schema}.lease`)).rows).toHaveLength(1);
+    expect(await store.lease?.("task", "a", 0)).toBe(true);
+    expect(await store.lease?.("never taken", "a", 0)).toBe(true);
+    expect((await pool.query(`SELECT FROM ${schema}.lease`)).rows).toHaveLength(0);
+  });
+
   test("a commit of another process is told, and what happened while the listening connection was gone", async () => {
     const { store, schema } = await fresh();
     const there = postgresStore(server.pool(), { schema });

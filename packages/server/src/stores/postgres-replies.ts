@@ -32,36 +32,43 @@ export function toRows(result: unknown): readonly Row[] {
   return rows;
 }
 
-/** Reads what belongs to one session. */
-function readerOf(identifier: StoreKey) {
-  function as<T>(is: (value: unknown) => value is T, value: unknown, what: string): T {
-    if (is(value)) return value;
-    throw damaged(identifier, what);
+/** Reads what belongs to a session, or throws with its identifier: a list that rests as JSON, of so many items. */
+function json(of: StoreKey, value: unknown, what: string, length: number): readonly unknown[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text(of, value, what));
+  } catch {
+    // The parser's own error quotes what it was given.
+    throw damaged(of, what);
   }
-  return {
-    json(value: unknown, length: number, what: string): readonly unknown[] {
-      let parsed: unknown;
-      try {
-        parsed = JSON.parse(as(isText, value, what));
-      } catch {
-        // The parser's own error quotes what it was given.
-        throw damaged(identifier, what);
-      }
-      return this.list(parsed, what, length);
-    },
-    list(value: unknown, what: string, length?: number): readonly unknown[] {
-      const list = as(Array.isArray, value, what);
-      if (length !== undefined && list.length !== length) throw damaged(identifier, what);
-      return list;
-    },
-    whole: (value: unknown, what: string): number => as(isWhole, value, what),
-    time: (value: unknown, what: string): number => as(isNumber, value, what),
-    text: (value: unknown, what: string): string => as(isText, value, what),
-    armoured: (value: unknown, what: string): string => as(isText, disarm(as(isText, value, what)), what),
-    /** What may be `null`, by one of the others. */
-    optional: <T>(value: unknown, read: (value: unknown, what: string) => T, what: string): T | null =>
-      value === null ? null : read(value, what),
-  };
+  return list(of, parsed, what, length);
+}
+
+function list(of: StoreKey, value: unknown, what: string, length?: number): readonly unknown[] {
+  if (Array.isArray(value) && (length === undefined || value.length === length)) return value;
+  throw damaged(of, what);
+}
+
+function whole(of: StoreKey, value: unknown, what: string): number {
+  if (isWhole(value)) return value;
+  throw damaged(of, what);
+}
+
+function time(of: StoreKey, value: unknown, what: string): number {
+  if (isNumber(value)) return value;
+  throw damaged(of, what);
+}
+
+function text(of: StoreKey, value: unknown, what: string): string {
+  if (isText(value)) return value;
+  throw damaged(of, what);
+}
+
+/** A text that was armoured. */
+function armoured(of: StoreKey, value: unknown, what: string): string {
+  const plain = isText(value) ? disarm(value) : undefined;
+  if (plain !== undefined) return plain;
+  throw damaged(of, what);
 }
 
 const isText = (value: unknown): value is string => typeof value === "string";
@@ -77,38 +84,40 @@ interface Known {
 /** A record and the stamp of its entries, which are the `known` ones where the database has sent none. */
 export function toRecord(
   identifier: StoreKey,
-  json: unknown,
+  reply: unknown,
   known?: Known,
 ): { readonly stamp: number; readonly record: SessionRecord } {
-  const read = readerOf(identifier);
-  const [rev, createdAt, endsAt, accessedAt, timeoutMs, transactions, subject, authenticatedAt, rawStamp, rows] =
-    read.json(json, 10, "the row");
-  const stamp = read.time(rawStamp, "the stamp");
+  const [rev, createdAt, endsAt, accessedAt, timeoutMs, transactions, subject, authenticatedAt, rawStamp, rows] = json(
+    identifier,
+    reply,
+    "the row",
+    10,
+  );
+  const stamp = time(identifier, rawStamp, "the stamp");
   const record: SessionRecord = {
     identifier,
-    rev: read.whole(rev, "the revision"),
-    createdAt: read.time(createdAt, "the time of creation"),
-    endsAt: read.time(endsAt, "the absolute end"),
-    accessedAt: read.time(accessedAt, "the time of the last access"),
-    timeoutMs: read.time(timeoutMs, "the timeout"),
-    transactions: read.whole(transactions, "the count of transactions"),
-    subject: read.optional(subject, read.text, "the subject"),
-    authenticatedAt: read.optional(authenticatedAt, read.time, "the time of authentication"),
+    rev: whole(identifier, rev, "the revision"),
+    createdAt: time(identifier, createdAt, "the time of creation"),
+    endsAt: time(identifier, endsAt, "the absolute end"),
+    accessedAt: time(identifier, accessedAt, "the time of the last access"),
+    timeoutMs: time(identifier, timeoutMs, "the timeout"),
+    transactions: whole(identifier, transactions, "the count of transactions"),
+    subject: subject === null ? null : text(identifier, subject, "the subject"),
+    authenticatedAt: authenticatedAt === null ? null : time(identifier, authenticatedAt, "the time of authentication"),
     entries: rows === null && known?.stamp === stamp ? known.entries : toEntries(identifier, rows),
   };
   return { stamp, record };
 }
 
-function toEntries(identifier: StoreKey, rows: unknown): ReadonlyMap<string, Entry> {
-  const read = readerOf(identifier);
+function toEntries(of: StoreKey, rows: unknown): ReadonlyMap<string, Entry> {
   const entries = new Map<string, Entry>();
-  for (const row of read.list(rows, "the entries")) {
-    const [key, value, rev, writer, seq] = read.list(row, "an entry", 5);
-    entries.set(read.armoured(key, "an entry's name"), {
-      value: read.optional(value, read.armoured, "an entry's value"),
-      rev: read.whole(rev, "an entry's revision"),
-      writer: read.armoured(writer, "an entry's writer"),
-      seq: read.whole(seq, "an entry's number"),
+  for (const row of list(of, rows, "the entries")) {
+    const [key, value, rev, writer, seq] = list(of, row, "an entry", 5);
+    entries.set(armoured(of, key, "an entry's name"), {
+      value: value === null ? null : armoured(of, value, "an entry's value"),
+      rev: whole(of, rev, "an entry's revision"),
+      writer: armoured(of, writer, "an entry's writer"),
+      seq: whole(of, seq, "an entry's number"),
     });
   }
   return entries;
@@ -138,32 +147,31 @@ export function toPage(rows: readonly Row[], limit: number): Page<SessionInfo> {
 
 function toInfo({ identifier: key, info }: Row): SessionInfo {
   const identifier = toKey(key);
-  const read = readerOf(identifier);
-  const [subject, createdAt, accessedAt, expiresAt, authenticatedAt, transactions, entries] = read.json(
-    info,
-    7,
-    "the row",
-  );
-  return {
+  const [subject, createdAt, accessedAt, expiresAt, authenticatedAt, transactions, entries] = json(
     identifier,
-    subject: read.optional(subject, read.text, "the subject"),
-    createdAt: read.time(createdAt, "the time of creation"),
-    accessedAt: read.time(accessedAt, "the time of the last access"),
-    expiresAt: read.time(expiresAt, "the expiry"),
-    authenticatedAt: read.optional(authenticatedAt, read.time, "the time of authentication"),
-    transactions: read.whole(transactions, "the count of transactions"),
-    ...(entries === null ? {} : { entries: toValues(identifier, entries) }),
+    info,
+    "the row",
+    7,
+  );
+  const told: SessionInfo = {
+    identifier,
+    subject: subject === null ? null : text(identifier, subject, "the subject"),
+    createdAt: time(identifier, createdAt, "the time of creation"),
+    accessedAt: time(identifier, accessedAt, "the time of the last access"),
+    expiresAt: time(identifier, expiresAt, "the expiry"),
+    authenticatedAt: authenticatedAt === null ? null : time(identifier, authenticatedAt, "the time of authentication"),
+    transactions: whole(identifier, transactions, "the count of transactions"),
   };
+  return entries === null ? told : { ...told, entries: toValues(identifier, entries) };
 }
 
-function toValues(identifier: StoreKey, rows: unknown): ReadonlyMap<string, string> {
-  const read = readerOf(identifier);
-  return new Map(
-    read.list(rows, "the entries").map((row) => {
-      const [name, value] = read.list(row, "an entry", 2);
-      return [read.armoured(name, "an entry's name"), read.armoured(value, "an entry's value")];
-    }),
-  );
+function toValues(of: StoreKey, rows: unknown): ReadonlyMap<string, string> {
+  const values = new Map<string, string>();
+  for (const row of list(of, rows, "the entries")) {
+    const [name, value] = list(of, row, "an entry", 2);
+    values.set(armoured(of, name, "an entry's name"), armoured(of, value, "an entry's value"));
+  }
+  return values;
 }
 
 function toKey(value: unknown): StoreKey {
@@ -177,7 +185,7 @@ export function toRevisions(rows: readonly Row[]): ReadonlyMap<StoreKey, number>
   return new Map(
     rows.map(({ identifier, rev }) => {
       const key = toKey(identifier);
-      return [key, readerOf(key).whole(toNumber(rev), "the revision")];
+      return [key, whole(key, toNumber(rev), "the revision")];
     }),
   );
 }
