@@ -113,6 +113,16 @@ describe.skipIf(!server)("the watch of postgresStore", () => {
     expect(listened).toEqual([one.schema, one.schema]);
   });
 
+  test("of stores that share a pool to listen on, the one without a place hears late and says so", async () => {
+    const [own, listen] = [server.pool(), server.pool({ max: 1 })];
+    const [one, two] = [await fresh(own, { listen }), await fresh(own, { listen })];
+    const [first, second] = [heardOf(one.store), heardOf(two.store)];
+    await expect.poll(() => [first.heard, second.heard]).toEqual([[1], [1]]);
+    await Promise.all([one, two].map(({ calm }) => calm.write("a", commit)));
+    await expect.poll(() => [first.heard.at(-1), second.heard.at(-1)], { timeout: 3000 }).toEqual([2, 2]);
+    expect(warnings).toEqual([expect.stringMatching(/^catnap: the pool listen .*\(max: 1\).*raise max/)]);
+  });
+
   test("however many watch, one connection listens, and none when nobody does", async () => {
     const own = server.pool();
     const { store, calm } = await fresh(own);

@@ -54,6 +54,7 @@ export class PostgresWatch {
   /** The notification that was sent to ourselves, until it arrives. */
   #echo: { readonly payload: string; readonly arrived: AbortController } | null = null;
   #asking: Promise<void> | null = null;
+  /** The lines that the operator has been told. */
   readonly #told = new Set<string>();
 
   constructor(database: WatchedDatabase) {
@@ -90,9 +91,7 @@ export class PostgresWatch {
     this.#wellAt = performance.now();
     while (!left.aborted) {
       if (!takePlace(pool, this, shared ? 1 : 0)) {
-        this.#tell(
-          `the pool has too few connections for one that LISTENs beside the calls (max: ${pool.options?.max}): live updates are up to a second late; raise max, or give postgresStore a pool for it, ${remedy}`,
-        );
+        this.#tellOfNoPlace();
         await this.#ask();
         await pause(askMs, left);
         continue;
@@ -101,6 +100,7 @@ export class PostgresWatch {
       try {
         await this.#listen(left);
       } catch (error) {
+        if (left.aborted) break;
         this.#tellOfFailure(error);
         void this.#ask();
       }
@@ -144,21 +144,21 @@ export class PostgresWatch {
 
   /** Looks at the revisions from time to time: every second, until a notification to ourselves has shown that they are told. */
   async #follow(connection: PostgresConnection, over: AbortSignal): Promise<void> {
-    let told = false;
+    let hears = false;
     let lost = 0;
     for (let looks = 0; !over.aborted; looks++) {
       const keys = this.#listeners.keys();
       await this.#listeners.look(keys, () => this.#database.revisions(keys, connection));
       this.#wellAt = performance.now();
-      const due: boolean = !told && (lost < mostLost || looks % looksBetweenTries === 0);
+      const due: boolean = !hears && (lost < mostLost || looks % looksBetweenTries === 0);
       const echo: AbortSignal | null = due ? await this.#notifyOurselves() : null;
       if (echo) {
         await pause(askMs, over, echo);
-        told = echo.aborted;
-        if (!told && !over.aborted && ++lost === mostLost) this.#tellOfSilence();
+        hears = echo.aborted;
+        if (!hears && !over.aborted && ++lost === mostLost) this.#tellOfSilence();
       }
       // The wait for what was lost was one already.
-      if (told || !echo) await pause(told ? heartbeatMs : askMs, over);
+      if (hears || !echo) await pause(hears ? heartbeatMs : askMs, over);
     }
   }
 
@@ -192,6 +192,16 @@ export class PostgresWatch {
         this.#asking = null;
       });
     return this.#asking;
+  }
+
+  #tellOfNoPlace(): void {
+    const { pool, shared } = this.#database;
+    const max = pool.options?.max;
+    this.#tell(
+      shared
+        ? `the pool has too few connections for one that LISTENs beside the calls (max: ${max}): live updates are up to a second late; raise max, or give postgresStore a pool for it, ${remedy}`
+        : `the pool listen has too few connections for the stores that share it (max: ${max}): live updates are up to a second late; raise max to the number of stores`,
+    );
   }
 
   #tellOfFailure(error: unknown): void {
