@@ -15,7 +15,7 @@ import { armour } from "./postgres-text.ts";
 /** How long to wait for the turn to migrate, and for what there is to do. */
 const migrationMs = 60_000;
 
-/** What a database of the store is made of. */
+/** What `PostgresDatabase` needs. */
 export interface DatabaseSettings {
   readonly pool: PostgresPool;
   /** The schema's name, without quotes. */
@@ -55,7 +55,7 @@ export class PostgresDatabase {
     this.#closed = true;
   }
 
-  /** Runs a statement, one with `clocked` with what its deadline is by the database's clock before its last values. */
+  /** Runs a statement. With `clocked`, its parameters are the values, the deadline by the database's clock, and then those. */
   async ask(
     name: StatementName,
     values: readonly unknown[],
@@ -121,8 +121,8 @@ export class PostgresDatabase {
   }
 
   /**
-   * A statement that was refused for not being prepared is sent once more, as one that need not be, and so are all after
-   * it. Whether its connection has lost it by accident or because a pooler is in between, nobody can tell.
+   * Sends a prepared statement. When the database refuses it as not prepared, sends it again without, and all later ones
+   * too, since behind a pooler the next would meet the same. What was refused has done nothing, so nothing is done twice.
    */
   async #send(deadline: Deadline, name: StatementName, values: unknown[]): Promise<readonly Row[]> {
     const { pool } = this.#settings;

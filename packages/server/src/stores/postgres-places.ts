@@ -1,11 +1,11 @@
 import type { PostgresPool } from "./postgres-pool.ts";
 
-/** Who keeps a connection of a pool for as long as it watches, by pool. */
+/** Who keeps a connection, by pool. */
 const keepers = new WeakMap<PostgresPool, Set<object>>();
 
 /**
- * Takes one of a pool's places for somebody who keeps it, and says whether there was one: of the places that the pool says
- * it has, so many as `others` asks for stay free for calls, however many stores share the pool.
+ * Takes one of the pool's connections for a keeper, until `givePlaceBack`, and says whether there was one to take. At least
+ * `others` of them are left for calls, however many stores share the pool.
  */
 export function takePlace(pool: PostgresPool, keeper: object, others: number): boolean {
   const taken = keepers.get(pool) ?? new Set();

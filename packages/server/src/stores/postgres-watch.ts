@@ -14,9 +14,9 @@ const heartbeatMs = 10_000;
 const askMs = 1_000;
 const shortestRetryMs = 50;
 const longestRetryMs = 5_000;
-/** How long there may be no connection that LISTENs before somebody is told: an outage is known to whoever reads. */
+/** How long LISTEN may fail before the operator is told. A shorter outage needs no line of its own: calls reject meanwhile. */
 const patienceMs = 10_000;
-/** How many notifications to ourselves may be lost before somebody is told; from then on one is tried every so many looks. */
+/** How many notifications to ourselves are lost before the operator is told. From then on one is sent every `looksBetweenTries` looks. */
 const mostLost = 3;
 const looksBetweenTries = 60;
 
@@ -170,7 +170,7 @@ export class PostgresWatch {
       await this.#database.notify(echo.payload);
       return echo.arrived.signal;
     } catch {
-      // Commits go the same way, so that whoever makes one hears of it.
+      // Commits go over the same pool, so they reject for the same reason.
       return null;
     }
   }
@@ -186,7 +186,7 @@ export class PostgresWatch {
     const keys = this.#listeners.keys();
     this.#asking ??= this.#listeners
       .look(keys, () => this.#database.revisions(keys))
-      // Whoever reads a session meets the same failure, and is told.
+      // Calls go over the same pool, so they reject for the same reason.
       .catch(() => undefined)
       .finally(() => {
         this.#asking = null;
@@ -218,7 +218,7 @@ export class PostgresWatch {
     );
   }
 
-  /** A line for the operator, once: nobody's call can be told. */
+  /** Writes a line for the operator, each of them once. There is no call that could reject instead. */
   #tell(words: string): void {
     if (this.#told.has(words)) return;
     this.#told.add(words);
