@@ -79,17 +79,6 @@ describe.skipIf(!server)("postgresStore and deadlines:", () => {
     expect([own.totalCount, own.idleCount, own.waitingCount]).toEqual([1, 1, 0]);
   });
 
-  test("a pool that gives up first, being full, is called full, and one that was ended is called so", async () => {
-    const own = server.pool({ max: 1, connectionTimeoutMillis: 300 });
-    const { store } = await fresh({}, own);
-    const only = await own.connect();
-    await expect(store.read("a")).rejects.toEqual(unavailable("has come free within 0.3 s (max: 1)"));
-    only.release();
-    expect((await store.read("a"))?.rev).toBe(1);
-    await own.end();
-    await expect(store.read("a")).rejects.toEqual(unavailable("was ended"));
-  });
-
   test("a statement at its deadline keeps no place in the pool, none at the lock, and takes no effect", async () => {
     const own = server.pool({ max: 1 });
     const { store, calm, schema } = await fresh({ timeout: 0.5 }, own);
@@ -160,87 +149,6 @@ describe.skipIf(!server)("postgresStore and deadlines:", () => {
       expect(error).toEqual(unavailable("came too late: nothing was written"));
     }
     expect(await calm.read("a")).toMatchObject({ rev: 1, accessedAt: 0 });
-  });
-
-  /** A store whose database's clock can be set, and the statements that it sends. */
-  async function withClock() {
-    const schema = `deadline_${++schemas}`;
-    await pool.query(`CREATE SCHEMA ${schema}_clock; CREATE TABLE ${schema}_clock.ahead (by interval);
-      INSERT INTO ${schema}_clock.ahead VALUES ('0');
-      CREATE FUNCTION ${schema}_clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
-        $$ SELECT pg_catalog.clock_timestamp() + by FROM ${schema}_clock.ahead $$`);
-    const own = server?.pool({ options: `-c search_path=${schema}_clock,pg_catalog` }) ?? pool;
-    const sent: string[] = [];
-    const tap = tapped(own, (query, client) => {
-      sent.push(query.text);
-      return client.query(query);
-    });
-    const store = postgresStore(tap, { schema });
-    await store.migrate();
-    const set = (ahead: string) => pool.query(`UPDATE ${schema}_clock.ahead SET by = $1`, [ahead]);
-    const measured = () => sent.splice(0).filter((text) => text.endsWith("AS now")).length;
-    return { store, set, measured, schema };
-  }
-
-  test.each(["3 hours", "-3 hours"])("a database whose clock is %s ahead of ours is as good as any", async (ahead) => {
-    const { store, set, measured } = await withClock();
-    await set(ahead);
-    await store.write("a", birth);
-    for (let i = 0; i < 5; i++) expect(await store.write("a", setting(`${i}`))).toEqual({ ok: true, rev: 2 + i });
-    expect(measured()).toBe(0);
-  });
-
-  test("a database's clock that is set is measured again, and nobody notices", async () => {
-    const { store, set, measured } = await withClock();
-    await store.write("a", birth);
-    await set("3 hours");
-    expect(await store.write("a", setting("1"))).toEqual({ ok: true, rev: 2 });
-    expect(measured()).toBe(1);
-    expect(await store.write("a", setting("2"))).toEqual({ ok: true, rev: 3 });
-    await store.touch([{ key: "a", accessedAt: 9, transactions: 1 }]);
-    expect(await store.delete("a")).toBe(true);
-    expect(measured()).toBe(0);
-  });
-
-  test("it is measured again after ten minutes, by which time it may have lost some", async () => {
-    const { store, set, measured, schema } = await withClock();
-    await store.write("a", birth);
-    await set("-3 hours");
-    const began = performance.now();
-    vi.useFakeTimers({ toFake: ["performance"] });
-    // It starts anew from 0.
-    vi.advanceTimersByTime(began + 599_000);
-    await store.write("a", setting("1"));
-    expect(measured()).toBe(0);
-    vi.advanceTimersByTime(2000);
-    await Promise.all([1, 2, 3].map(() => store.write("a", setting("1"))));
-    expect(measured()).toBe(1);
-    await store.write("a", setting("1"));
-    expect(measured()).toBe(0);
-    vi.useRealTimers();
-    expect((await postgresStore(pool, { schema }).read("a"))?.rev).toBe(6);
-  });
-
-  test("a connection on which the database took no writes is used no more", async () => {
-    await pool.query("CREATE ROLE reader SUPERUSER LOGIN; ALTER ROLE reader SET default_transaction_read_only = on");
-    const { store } = await fresh({}, server.pool({ user: "reader", max: 1 }));
-    await expect(store.write("b", birth)).rejects.toEqual(unavailable("takes no writes"));
-    await pool.query("ALTER ROLE reader RESET default_transaction_read_only");
-    expect(await store.write("b", birth)).toEqual({ ok: true, rev: 1 });
-  });
-
-  test("a connection that breaks is one failure, and its place is free", async () => {
-    const own = server.pool({ max: 1, application_name: "breaks" });
-    const { store, schema } = await fresh({}, own);
-    await warm(store);
-    const unlock = await locked(schema);
-    const failed = expect(store.write("a", setting("1"))).rejects.toEqual(unavailable("has closed the connection"));
-    await expect.poll(waiting).toBe(1);
-    await pool.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'breaks'");
-    await failed;
-    await unlock();
-    expect(await store.write("a", setting("1"))).toEqual({ ok: true, rev: 2 });
-    expect(own.totalCount).toBe(1);
   });
 
   test("when a host vanishes all calls reject, and they are well again when it comes back", async () => {

@@ -46,52 +46,6 @@ describe.skipIf(!server)("postgresStore", () => {
     return { store, schema };
   };
 
-  test("twenty processes migrate at once, and again, and their data stay", async () => {
-    const stores = Array.from({ length: 20 }, () => postgresStore(server.pool({ max: 2 }), { schema: "crowd" }));
-    await Promise.all(stores.map((store) => store.migrate()));
-    expect(await stores[0]?.write("a", birth)).toEqual({ ok: true, rev: 1 });
-    await Promise.all(stores.map((store) => store.migrate()));
-    expect((await stores[7]?.read("a"))?.rev).toBe(1);
-  });
-
-  test("a process waits for its turn to migrate longer than the pool's statements may take", async () => {
-    const store = postgresStore(server.pool({ statement_timeout: 100, lock_timeout: 100 }), { schema: "patient" });
-    const other = await pool.connect();
-    await other.query("BEGIN; SELECT pg_advisory_xact_lock(hashtext('catnap'), hashtext('catnap:patient'))");
-    const migrating = store.migrate();
-    await expect.poll(() => waiting()).toBe(1);
-    await other.query("SELECT pg_sleep(0.3)");
-    await other.query("COMMIT");
-    other.release();
-    await migrating;
-    expect(await store.write("a", birth)).toEqual({ ok: true, rev: 1 });
-  });
-
-  test("tables that are missing are STORE_UNUSABLE until somebody migrates", async () => {
-    const store = postgresStore(pool, { schema: "nothing" });
-    await expect(store.read("a")).rejects.toEqual(failure("STORE_UNUSABLE", "store.migrate()"));
-    await store.migrate();
-    expect(await store.read("a")).toBeNull();
-  });
-
-  test("tables of a newer version are left as they are", async () => {
-    const { store, schema } = await fresh();
-    await store.write("a", birth);
-    await pool.query(`UPDATE ${schema}.version SET version = 99`);
-    const late = postgresStore(pool, { schema });
-    await expect(late.read("a")).rejects.toEqual(failure("STORE_UNUSABLE", "version 99"));
-    await expect(late.migrate()).rejects.toEqual(failure("STORE_UNUSABLE", "newer Catnap"));
-    expect((await pool.query(`SELECT version FROM ${schema}.version`)).rows).toEqual([{ version: 99 }]);
-    // Who works already goes on, so that servers can be upgraded one after the other.
-    expect(await store.write("a", setting("1"))).toEqual({ ok: true, rev: 2 });
-  });
-
-  test("the printed migration does what migrate does", async () => {
-    const store = postgresStore(pool, { schema: "printed" });
-    await pool.query(store.migration());
-    expect(await store.write("a", birth)).toEqual({ ok: true, rev: 1 });
-  });
-
   test("a role without rights is STORE_UNUSABLE", async () => {
     const { schema } = await fresh();
     await pool.query("CREATE ROLE stranger LOGIN");
@@ -109,65 +63,6 @@ describe.skipIf(!server)("postgresStore", () => {
     expect((await reader.read("a"))?.rev).toBe(1);
     await expect(reader.write("a", setting("1"))).rejects.toEqual(failure("STORE_UNAVAILABLE", "takes no writes"));
     await expect(reader.sweep(1e9, 10)).rejects.toEqual(failure("STORE_UNAVAILABLE", "takes no writes"));
-  });
-
-  test.each(["repeatable read", "serializable"])(
-    "collisions are tried again although the pool's default is %s",
-    async (level) => {
-      const own = server.pool({ max: 8, options: `-c default_transaction_isolation=${level.replace(" ", "\\ ")}` });
-      const { store } = await fresh({ timeout: 20 }, own);
-      await store.write("a", birth);
-      const writes = Array.from({ length: 40 }, (_, i) =>
-        store.write("a", { ...commit, changes: new Map([[`key${i}`, put("1")]]) }),
-      );
-      const revs = (await Promise.all(writes)).map((result) => (result.ok ? result.rev : 0));
-      expect(revs.sort((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, i) => i + 2));
-      expect((await store.read("a"))?.entries.size).toBe(40);
-      // Creators and enders, too, find each other.
-      const births = await Promise.all(Array.from({ length: 10 }, () => store.write("b", birth)));
-      expect(births.filter(({ ok }) => ok)).toHaveLength(1);
-      const ends = await Promise.all(Array.from({ length: 10 }, () => store.delete("a")));
-      expect(ends.filter(Boolean)).toHaveLength(1);
-    },
-  );
-
-  test("a deadlock with somebody else's transaction is tried again", async () => {
-    const own = server.pool({ options: "-c deadlock_timeout=1s" });
-    const { store, schema } = await fresh({}, own);
-    await store.write("a", birth);
-    await store.write("b", birth);
-    const other = await pool.connect();
-    // Who waits looks for a deadlock once. This one would do so later, so that the touch is the one to be undone.
-    await other.query("SET deadlock_timeout = '1min'");
-    await other.query(`BEGIN; SELECT FROM ${schema}.session WHERE identifier = 'b' FOR UPDATE`);
-    const touching = store.touch([
-      { key: "a", accessedAt: 1, transactions: 1 },
-      { key: "b", accessedAt: 1, transactions: 1 },
-    ]);
-    await expect.poll(async () => waiting()).toBe(1);
-    await other.query(`SELECT FROM ${schema}.session WHERE identifier = 'a' FOR UPDATE`);
-    await other.query("COMMIT");
-    other.release(true);
-    await touching;
-    expect((await store.read("a"))?.transactions).toBe(2);
-    expect((await store.read("b"))?.transactions).toBe(2);
-  });
-
-  const waiting = async () =>
-    (await pool.query("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).rows.length;
-
-  test("a creation whose key comes free while it is being refused creates", async () => {
-    const { store, schema } = await fresh();
-    await store.write("a", { ...birth, subject: "gone in a moment" });
-    // Between the statement that finds the key taken and the one that reads by whom.
-    await pool.query(`
-      CREATE FUNCTION ${schema}.vanish() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        DELETE FROM ${schema}.session WHERE subject = 'gone in a moment';
-        RETURN NULL;
-      END $$;
-      CREATE TRIGGER vanish AFTER INSERT ON ${schema}.session EXECUTE FUNCTION ${schema}.vanish()`);
-    expect(await store.write("a", birth)).toEqual({ ok: true, rev: 1 });
-    expect((await store.read("a"))?.subject).toBeNull();
   });
 
   test("every call is one round trip", async () => {
