@@ -1,4 +1,6 @@
-import type pg from "pg";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import pg from "pg";
 import { afterAll, describe, expect, test } from "vitest";
 import { startPostgres } from "../../test/servers/postgres.ts";
 import type { Commit } from "../store.ts";
@@ -15,6 +17,38 @@ const setting = (value: string): Commit => ({
 });
 const unavailable = (words: string) =>
   expect.objectContaining({ code: "STORE_UNAVAILABLE", message: expect.stringContaining(words) });
+
+test("a new connection that breaks in the same breath is one failure, and ends no process", async () => {
+  // A database that shuts down just as it has let somebody in: all in one packet.
+  const message = (type: string, ...parts: readonly (string | number)[]) => {
+    const body = Buffer.concat(parts.map((part) => (typeof part === "string" ? Buffer.from(part) : int32(part))));
+    return Buffer.concat([Buffer.from(type), int32(body.length + 4), body]);
+  };
+  const int32 = (value: number) => {
+    const buffer = Buffer.alloc(4);
+    buffer.writeInt32BE(value);
+    return buffer;
+  };
+  const shutDown = "SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0";
+  const database = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => socket.end(Buffer.concat([message("R", 0), message("Z", "I"), message("E", shutDown)])));
+  }).listen(0, "127.0.0.1");
+  await once(database, "listening");
+  const uncaught: unknown[] = [];
+  const note = (error: unknown) => void uncaught.push(error);
+  process.on("uncaughtException", note);
+  try {
+    const { port } = database.address() as AddressInfo;
+    const store = postgresStore(new pg.Pool({ host: "127.0.0.1", port, max: 2 }));
+    const calls = await Promise.allSettled([store.read("a"), store.read("a"), store.migrate()]);
+    for (const call of calls) expect(call).toMatchObject({ reason: { code: "STORE_UNAVAILABLE" } });
+    expect(uncaught).toEqual([]);
+  } finally {
+    process.off("uncaughtException", note);
+    database.close();
+  }
+});
 
 describe.skipIf(!server)("postgresStore and its pool:", () => {
   if (!server) return;

@@ -109,11 +109,21 @@ export async function persist<T>(deadline: Deadline, action: () => Promise<T>): 
 const guarded = new WeakSet<object>();
 
 /**
- * pg tells of a connection that broke by an event, of an idle one at its pool; unheard, it would end the process. Nobody
- * needs to hear it here: the pool replaces an idle connection, and the statement over one that is lent rejects.
+ * Listens to a connection's errors. pg tells of a connection that broke by an event; unheard, it would end the process.
+ * Nobody needs to hear it here: a statement over the connection rejects.
  */
-export function guard(source: { on(event: "error", listener: (error: Error) => void): unknown }): void {
-  if (guarded.has(source)) return;
-  guarded.add(source);
-  source.on("error", () => undefined);
+export function guard(connection: { on(event: "error", listener: () => void): unknown }): void {
+  if (guarded.has(connection)) return;
+  guarded.add(connection);
+  connection.on("error", () => undefined);
+}
+
+/**
+ * Listens to the errors of a pool's connections: of idle ones, which the pool replaces, and of new ones. A database that is
+ * shut down just then breaks a new one before the promise of it can be awaited.
+ */
+export function guardPool(pool: PostgresPool): void {
+  if (guarded.has(pool)) return;
+  guard(pool);
+  pool.on("connect", guard);
 }

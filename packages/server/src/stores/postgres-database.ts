@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { SessionError } from "@catnap/shared";
 import type { StoreKey } from "../store.ts";
 import { type Deadline, deadlineIn, within } from "./deadline.ts";
-import { database, guard, lend, persist, run, send } from "./postgres-calls.ts";
+import { database, guardPool, lend, persist, run, send } from "./postgres-calls.ts";
 import { DatabaseClock } from "./postgres-clock.ts";
 import { isTooLate, isUnprepared } from "./postgres-errors.ts";
 import { channelOf } from "./postgres-expressions.ts";
@@ -48,7 +48,7 @@ export class PostgresDatabase {
       const { rows, sentAt } = await send(settings.pool, deadline, { text: this.#sql.clock });
       return { now: toClock(rows), sentAt };
     });
-    guard(settings.pool);
+    guardPool(settings.pool);
   }
 
   close(): void {

@@ -21,6 +21,8 @@ export interface PostgresConnection {
 export interface PostgresPool {
   connect(): Promise<PostgresConnection>;
   on(event: "error", listener: (error: Error) => void): unknown;
+  /** Tells of a new connection before anybody is given it. */
+  on(event: "connect", listener: (connection: Pick<PostgresConnection, "on">) => void): unknown;
   /** How many connections it may have. A pool that does not say is taken for one that has enough. */
   readonly options?: { readonly max?: number | undefined };
   /** How many it has, those included that are still connecting. */

@@ -2,7 +2,7 @@ import { SessionError } from "@catnap/shared";
 import type { SessionStore } from "../store.ts";
 import { assertSubjectText } from "../subject-text.ts";
 import { EntryCache, freshStamp } from "./entry-cache.ts";
-import { guard } from "./postgres-calls.ts";
+import { guardPool } from "./postgres-calls.ts";
 import { PostgresDatabase } from "./postgres-database.ts";
 import { commitParameters, findParameters, touchParameters } from "./postgres-parameters.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
@@ -84,7 +84,7 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
     revisions: (keys, connection) => database.revisions(keys, connection),
     notify: (payload) => database.ask("notify", [database.channel, payload]),
   });
-  guard(listen);
+  guardPool(listen);
 
   const store: PostgresStore = {
     async read(key) {

@@ -20,6 +20,7 @@ export function tapped(
       connections.set(client, known);
       return known;
     },
-    on: (_event, listener) => pool.on("error", listener),
+    // Overloads, as above.
+    on: pool.on.bind(pool) as PostgresPool["on"],
   };
 }
