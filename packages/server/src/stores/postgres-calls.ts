@@ -112,7 +112,7 @@ const guarded = new WeakSet<object>();
  * Listens to a connection's errors. pg tells of a connection that broke by an event; unheard, it would end the process.
  * Nobody needs to hear it here: a statement over the connection rejects.
  */
-export function guard(connection: { on(event: "error", listener: () => void): unknown }): void {
+function guard(connection: { on(event: "error", listener: () => void): unknown }): void {
   if (guarded.has(connection)) return;
   guarded.add(connection);
   connection.on("error", () => undefined);
