@@ -64,10 +64,10 @@ export async function borrow(pool: PostgresPool, wait: number | Deadline): Promi
     // When its own connectionTimeoutMillis is over, the pool of pg has nothing but these words.
     const waited = error instanceof Error && error.message === "timeout exceeded when trying to connect";
     if (!full || !(waited || error instanceof SessionError)) throw error;
-    const seconds = Math.round((performance.now() - beganAt) / 100) / 10;
+    const ms = waited ? performance.now() - beganAt : typeof wait === "number" ? wait : wait.ms;
     throw new SessionError(
       "STORE_UNAVAILABLE",
-      `No connection of the pool has come free within ${seconds} s (max: ${max}): raise max, or see to what keeps them; if they are still connecting, look after the database and the network`,
+      `No connection of the pool has come free within ${Math.round(ms) / 1000} s (max: ${max}): raise max, or see to what keeps them; if they are still connecting, look after the database and the network`,
       { cause: error },
     );
   }
