@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type Cancel, every } from "@catnap/shared";
+import { type Cancel, every, isSessionError } from "@catnap/shared";
 import type { Settings } from "../settings.ts";
 import { expiresAt, type SessionRecord } from "../store.ts";
 import type { AccessTimes } from "./access-times.ts";
@@ -79,13 +79,15 @@ export class Sweeper {
       for (const { identifier } of shuffled(page.items)) {
         // Another app's, which tells its own hook of it.
         if (!tokens.owns(identifier)) continue;
-        const record = await store.read(identifier);
-        // Gone meanwhile, or its last use became known only now.
-        if (!record || expiresAt(record) > now) continue;
         try {
+          const record = await store.read(identifier);
+          // Gone meanwhile, or its last use became known only now.
+          if (!record || expiresAt(record) > now) continue;
           if (!isTombstone(record)) await this.#expiring(record);
         } catch (error) {
-          // The hook is the app's; a session that has expired goes all the same.
+          // Of a store that is away nothing can be swept. A session that cannot be read goes untold, and whatever the app's
+          // hook throws, so that one does not hold up the others.
+          if (isSessionError(error, "STORE_UNAVAILABLE")) throw error;
           report({ kind: "background", error });
         }
         if (await store.delete(identifier, now)) total++;
