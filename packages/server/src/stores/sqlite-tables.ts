@@ -1,6 +1,5 @@
 import {
   type Commit,
-  type Entry,
   expiresAt,
   type Page,
   type Query,
@@ -12,7 +11,9 @@ import {
 } from "../store.ts";
 import type { EntryCache } from "./entry-cache.ts";
 import { all, type SqliteDatabase, transaction } from "./sqlite-driver.ts";
-import { expiry, freshStamp } from "./sqlite-schema.ts";
+import { type Committed, type SessionRow, toCommitted, toEntries, toInfo, toRecord } from "./sqlite-rows.ts";
+import { expiry } from "./sqlite-schema.ts";
+import { sql } from "./sqlite-statements.ts";
 
 /** The contract over an open database of today's tables, as plain synchronous calls that throw what the driver throws. */
 export interface SessionTables {
@@ -26,69 +27,10 @@ export interface SessionTables {
   revisions(keys: readonly StoreKey[]): ReadonlyMap<StoreKey, number>;
 }
 
-interface SessionRow extends Omit<SessionRecord, "entries"> {
-  readonly stamp: number;
-  /** A JSON array of `[key, value, rev, writer, seq]`; `null`: the cached ones are still those of the file. */
-  readonly entries: string | null;
-}
-
-/** What a commit has made of the session's row. */
-interface Committed {
-  readonly rev: number;
-  readonly stamp: number;
-  readonly prior: number;
-}
-
-// Results are taken with `all`, never with `get`: libsql's `get` leaves its statement open, and with it a read lock
-// that keeps the next transaction from starting.
-const sql = {
-  // One row with the entries as JSON: a third of the price of a row per entry, consistent without a transaction, and
-  // safe for a NUL in a text, at which libsql cuts a column.
-  read: `
-    SELECT identifier, rev, created_at AS createdAt, ends_at AS endsAt, accessed_at AS accessedAt,
-      timeout_ms AS timeoutMs, transactions, subject, authenticated_at AS authenticatedAt, stamp,
-      CASE stamp WHEN ?2 THEN NULL ELSE
-        (SELECT json_group_array(json_array(key, value, rev, writer, seq)) FROM catnap_entry WHERE session = id)
-      END AS entries
-    FROM catnap_session WHERE identifier = ?1`,
-  create: `
-    INSERT INTO catnap_session
-      (identifier, rev, created_at, ends_at, accessed_at, timeout_ms, due_at, transactions, subject, authenticated_at, stamp)
-    VALUES (?1, 1, ?2, ?3, ?4, ?5, min(?3, ?4 + ?5), ?6, ?7, ?8, ${freshStamp})
-    ON CONFLICT DO NOTHING RETURNING json_array(rev, stamp, prior_stamp) AS committed`,
-  commit: `
-    INSERT INTO catnap_commit (identifier, now, accessed_at, transactions, timeout_ms, key, value, writer, seq)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-    RETURNING (SELECT json_array(rev, stamp, prior_stamp) FROM catnap_session WHERE identifier = ?1) AS committed`,
-  revisions: `
-    SELECT identifier, rev FROM catnap_session WHERE identifier IN (SELECT value FROM json_each(?))`,
-  find: `
-    SELECT identifier, subject, created_at AS createdAt, accessed_at AS accessedAt, ${expiry} AS expiresAt,
-      authenticated_at AS authenticatedAt, transactions
-    FROM catnap_session`,
-  entryRev: `
-    SELECT e.rev FROM catnap_session s JOIN catnap_entry e ON e.session = s.id WHERE s.identifier = ? AND e.key = ?`,
-  bind: `
-    UPDATE catnap_session SET subject = coalesce(?, subject), authenticated_at = coalesce(?, authenticated_at)
-    WHERE identifier = ?`,
-  put: `
-    INSERT INTO catnap_entry (session, key, value, rev, writer, seq)
-    SELECT id, ?, ?, rev, ?, ? FROM catnap_session WHERE identifier = ?
-    ON CONFLICT DO UPDATE SET value = excluded.value, rev = excluded.rev, writer = excluded.writer, seq = excluded.seq`,
-  remove: `
-    DELETE FROM catnap_entry WHERE session = (SELECT id FROM catnap_session WHERE identifier = ?) AND key = ?`,
-  touch: `
-    UPDATE catnap_session SET accessed_at = max(accessed_at, ?1), transactions = transactions + ?2
-    WHERE identifier = ?3 AND ${expiry} > ?1`,
-  delete: "DELETE FROM catnap_session WHERE identifier = ?",
-  deleteExpired: `DELETE FROM catnap_session WHERE identifier = ? AND ${expiry} <= ?`,
-  sweep: `
-    DELETE FROM catnap_session WHERE id IN (
-      SELECT id FROM catnap_session WHERE due_at <= ?1 AND ${expiry} <= ?1 ORDER BY due_at LIMIT ?2)`,
-};
-
 /** Prepares the contract's statements on a database that `migrate` has seen. */
 export function sessionTables(database: SqliteDatabase, cache: EntryCache): SessionTables {
+  // Results are taken with `all`, never with `get`: libsql's `get` leaves its statement open, and with it a read lock
+  // that keeps the next transaction from starting.
   const read = database.prepare(sql.read);
   const create = database.prepare(sql.create);
   const commitFirst = database.prepare(sql.commit);
@@ -258,48 +200,4 @@ function isOneStatement(commit: Commit, first: string | undefined): boolean {
 /** How many rows a statement changed, triggers not counted. */
 function changed(result: unknown): number {
   return Number((result as { changes: number | bigint }).changes); // Every driver's `run` answers so.
-}
-
-function toCommitted(rows: unknown[]): Committed | undefined {
-  // The statements return one array of three numbers, as JSON, or nothing.
-  const [row] = rows as { committed: string }[];
-  if (row === undefined) return undefined;
-  const [rev, stamp, prior] = JSON.parse(row.committed) as [number, number, number];
-  return { rev, stamp, prior };
-}
-
-function toEntries(json: string): Map<string, Entry> {
-  const entries = new Map<string, Entry>();
-  // The statement built the array.
-  const parsed = JSON.parse(json) as [string, string | null, number, string, number][];
-  for (const [key, value, rev, writer, seq] of parsed) entries.set(key, { value, rev, writer, seq });
-  return entries;
-}
-
-/** Numbers pass through `Number`, because an application's database may be set to answer with bigints. */
-function toRecord(row: SessionRow, entries: ReadonlyMap<string, Entry>): SessionRecord {
-  return {
-    identifier: row.identifier,
-    rev: Number(row.rev),
-    createdAt: Number(row.createdAt),
-    endsAt: Number(row.endsAt),
-    accessedAt: Number(row.accessedAt),
-    timeoutMs: Number(row.timeoutMs),
-    transactions: Number(row.transactions),
-    subject: row.subject,
-    authenticatedAt: row.authenticatedAt === null ? null : Number(row.authenticatedAt),
-    entries,
-  };
-}
-
-function toInfo(row: SessionInfo): SessionInfo {
-  return {
-    identifier: row.identifier,
-    subject: row.subject,
-    createdAt: Number(row.createdAt),
-    accessedAt: Number(row.accessedAt),
-    expiresAt: Number(row.expiresAt),
-    authenticatedAt: row.authenticatedAt === null ? null : Number(row.authenticatedAt),
-    transactions: Number(row.transactions),
-  };
 }
