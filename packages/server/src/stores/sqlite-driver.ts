@@ -1,4 +1,5 @@
 import { SessionError } from "@catnap/shared";
+import { shown } from "../option-checks.ts";
 
 type SqliteValue = string | number | null;
 
@@ -49,9 +50,41 @@ async function libsql(path: string): Promise<Opener> {
   }
 }
 
-/** Runs a query once. `Row` is what the query selects; drivers cannot know. */
-export function all<Row>(database: SqliteDatabase, sql: string, ...parameters: SqliteValue[]): Row[] {
-  return database.prepare(sql).all(...parameters) as Row[];
+/** A row, of which it is not known what is in its columns. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** A statement that binds nothing but what SQLite can keep. */
+export interface Statement {
+  run(...parameters: SqliteValue[]): unknown;
+  all(...parameters: SqliteValue[]): Row[];
+}
+
+/** Prepares a statement. What it is to bind is looked at first: libsql ends the whole process over a boolean. */
+export function prepare(database: SqliteDatabase, sql: string): Statement {
+  const statement = database.prepare(sql);
+  // Only `node:sqlite` has it, for applications whose database answers with arrays.
+  (statement as { setReturnArrays?: (on: boolean) => void }).setReturnArrays?.(false);
+  return {
+    run: (...parameters) => statement.run(...bindable(parameters)),
+    // Every driver makes an object of a row.
+    all: (...parameters) => statement.all(...bindable(parameters)) as Row[],
+  };
+}
+
+function bindable(parameters: SqliteValue[]): SqliteValue[] {
+  for (const parameter of parameters) {
+    if (typeof parameter === "string" || typeof parameter === "number" || parameter === null) continue;
+    throw new SessionError(
+      "INVALID_OPTION",
+      `The store was given ${shown(parameter)} where only a text, a number or null can be kept: pass the identifier, subject, value or time itself`,
+    );
+  }
+  return parameters;
+}
+
+/** Runs a query once. */
+export function all(database: SqliteDatabase, sql: string, ...parameters: SqliteValue[]): Row[] {
+  return prepare(database, sql).all(...parameters);
 }
 
 /** Runs `action` in a transaction that has the write lock from its first moment, so that nothing it reads can go stale. */
@@ -102,6 +135,11 @@ function primaryCode(error: unknown): string | undefined {
   // The low byte is the primary code, the rest details of it.
   if (typeof errcode === "number") return numbered[errcode & 0xff];
   return typeof code === "string" ? /^SQLITE_([A-Z]+)/.exec(code)?.[1] : undefined;
+}
+
+/** Whether an error may come of what a row holds: a driver refuses some contents, and SQLite makes no JSON of a BLOB. */
+export function mayComeOfContent(error: unknown): boolean {
+  return !(error instanceof SessionError) && ["ERROR", "MISMATCH", undefined].includes(primaryCode(error));
 }
 
 /** Whether another connection holds the lock. */

@@ -6,7 +6,7 @@ import { describe, expect, test as plain } from "vitest";
 import type { Commit } from "../store.ts";
 import { sqliteStore } from "./sqlite.ts";
 import { all, openFile } from "./sqlite-driver.ts";
-import { migrate } from "./sqlite-schema.ts";
+import { migrate, migrations } from "./sqlite-schema.ts";
 
 const test = plain.extend<{ path: string }>({
   // vitest wants the empty pattern to know that this fixture needs no other.
@@ -166,7 +166,7 @@ describe("STORE_UNAVAILABLE", () => {
     const database = await openFile(path);
     const store = sqliteStore(database);
     const before = await store.read("session-0");
-    const pages = all<{ page_count: number }>(database, "PRAGMA page_count")[0]?.page_count ?? 0;
+    const pages = Number(all(database, "PRAGMA page_count")[0]?.page_count);
     all(database, `PRAGMA max_page_count = ${pages + 2}`);
     const big = "x".repeat(100_000);
     const changes = new Map([
@@ -210,69 +210,6 @@ test("a file is what it was after the store was closed and opened again", async 
   await store.close();
 });
 
-test("an application's database keeps its pragmas and its tables, and stays open", async ({ path }) => {
-  const database = await openFile(path);
-  database.exec("CREATE TABLE product (sku TEXT); PRAGMA user_version = 7; PRAGMA synchronous = OFF");
-  const store = sqliteStore(database);
-  await store.write("a", birth);
-  await store.close();
-  expect(all(database, "PRAGMA user_version")).toMatchObject([{ user_version: 7 }]);
-  expect(all(database, "PRAGMA synchronous")).toMatchObject([{ synchronous: 0 }]);
-  expect(all(database, "PRAGMA journal_mode")).toMatchObject([{ journal_mode: "delete" }]);
-  expect(all(database, "SELECT * FROM product")).toEqual([]);
-  database.close();
-});
-
-test.for([
-  ["process", 1],
-  ["power", 2],
-] as const)("durability %s sets synchronous to %i", async ([durability, synchronous], { path }) => {
-  const database = await openFile(path);
-  await sqliteStore(database, { durability }).read("a");
-  expect(all(database, "PRAGMA synchronous")).toMatchObject([{ synchronous }]);
-  database.close();
-});
-
-test("numbers are numbers although the application's database answers with bigints", async ({ path }) => {
-  const database = await openFile(path);
-  // libsql and better-sqlite3 have the switch on the database; `node:sqlite` has it on a statement only.
-  (database as { defaultSafeIntegers?: (on: boolean) => void }).defaultSafeIntegers?.(true);
-  const store = sqliteStore(database);
-  await store.write("a", { ...birth, authenticatedAt: 1, changes: setting("1").changes });
-  expect(await store.write("a", setting("2"))).toEqual({ ok: true, rev: 2 });
-  expect(await store.read("a")).toMatchObject({ rev: 2, createdAt: 0, authenticatedAt: 1, transactions: 2 });
-  expect(await store.write("a", { ...commit, expect: new Map([["a", 2]]) })).toEqual({ ok: true, rev: 3 });
-  expect((await store.find({ limit: 1 })).items).toMatchObject([{ accessedAt: 0, expiresAt: 100 }]);
-  expect(await store.sweep(100, 1)).toBe(1);
-  database.close();
-});
-
-test("no call walks through a whole table", async ({ path }) => {
-  const database = await openFile(path);
-  const prepared = new Set<string>();
-  const store = sqliteStore({
-    exec: (sql) => database.exec(sql),
-    prepare: (sql) => {
-      prepared.add(sql);
-      return database.prepare(sql);
-    },
-    close: () => database.close(),
-  });
-  await store.write("a", { ...birth, subject: "s", changes: setting("1").changes });
-  await store.write("a", { ...commit, subject: "t", changes: new Map([["a", { ...put("1"), value: undefined }]]) });
-  await store.touch([{ key: "a", accessedAt: 1, transactions: 1 }]);
-  for (const filter of [{}, { subject: "t" }, { expiredAt: 5 }, { subject: "t", expiredAt: 5 }]) {
-    await store.find({ ...filter, limit: 2 });
-  }
-  await store.delete("a", 1);
-  await store.sweep(1, 1);
-  for (const sql of prepared) {
-    const steps = all<{ detail: string }>(database, `EXPLAIN QUERY PLAN ${sql}`).map((step) => step.detail);
-    expect(steps, sql).not.toContainEqual(expect.stringMatching(/SCAN (catnap_session|catnap_entry|[se])\b/));
-  }
-  database.close();
-});
-
 test("refuses options that make no sense", async () => {
   const invalid = expect.objectContaining({ code: "INVALID_OPTION" });
   expect(() => sqliteStore("")).toThrow(invalid);
@@ -280,4 +217,47 @@ test("refuses options that make no sense", async () => {
   expect(() => sqliteStore("a.db", { lockTimeout: Number.NaN })).toThrow(invalid);
   // What a caller without types may pass.
   expect(() => sqliteStore("a.db", { durability: "full" as "power" })).toThrow(invalid);
+});
+
+test("what SQLite cannot keep is refused, and ends no process", async ({ path }) => {
+  const store = sqliteStore(path);
+  const wrong = expect.objectContaining({ code: "INVALID_OPTION" });
+  await store.write("a", birth);
+  for (const value of [true, {}, ["a", "b"], () => 1, Symbol("s"), 5n]) {
+    // What a caller without types may pass.
+    const odd = value as never;
+    await expect(store.read(odd)).rejects.toEqual(wrong);
+    await expect(store.delete(odd)).rejects.toEqual(wrong);
+    await expect(store.touch([{ key: odd, accessedAt: 1, transactions: 1 }])).rejects.toEqual(wrong);
+    await expect(store.find({ cursor: odd, limit: 1 })).rejects.toEqual(wrong);
+    await expect(store.write("a", { ...commit, subject: odd })).rejects.toEqual(wrong);
+    await expect(
+      store.write("a", { ...commit, changes: new Map([["b", { ...put(""), writer: odd }]]) }),
+    ).rejects.toEqual(wrong);
+    await expect(store.lease?.("sweep", odd, 1)).rejects.toEqual(wrong);
+  }
+  expect((await store.read("a"))?.rev).toBe(1);
+  await store.close();
+});
+
+test("a session of a subject with a NUL, from a Catnap that took it, ends with the upgrade", async ({ path }) => {
+  const database = await openFile(path);
+  for (const step of migrations.slice(0, 2)) database.exec(step);
+  database.exec("CREATE TABLE catnap_schema (version INTEGER NOT NULL); INSERT INTO catnap_schema VALUES (2)");
+  const insert = database.prepare(`
+    INSERT INTO catnap_session (identifier, rev, created_at, ends_at, accessed_at, timeout_ms, due_at, transactions, subject)
+    VALUES (?, 1, 0, 100, 0, 100, 100, 1, ?)`);
+  insert.run("a", "admin");
+  insert.run("b", "admin\0x");
+  insert.run("c", null);
+  const store = sqliteStore(path);
+  expect((await store.find({ limit: 5 })).items).toMatchObject([
+    { identifier: "a", subject: "admin" },
+    { identifier: "c", subject: null },
+  ]);
+  // A process of the version before goes on until it is replaced.
+  insert.run("d", "admin\0x");
+  await expect(store.read("d")).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
+  database.close();
+  await store.close();
 });

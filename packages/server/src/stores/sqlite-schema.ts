@@ -18,6 +18,9 @@ export const freshStamp = "1 + abs(random() % 9007199254740990)";
  *   to write. For a session that is not alive it yields no row.
  * - `stamp` names the commit that left a session's entries as they are, `prior_stamp` the one before. They let a process
  *   know that what it has in memory is what the file holds; 0 comes from a process of the first version.
+ * - `taken_at` frees a task whose holder has died when the clock was set back: what is held from a time to come on is
+ *   held by nobody.
+ * - Sessions whose subject holds a NUL end: libsql cuts the text there, so that they would be somebody else's.
  */
 export const migrations: readonly string[] = [
   `
@@ -92,6 +95,15 @@ export const migrations: readonly string[] = [
       WHERE identifier = NEW.identifier;
   END;
   `,
+  `
+  CREATE TABLE catnap_lease (
+    task TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    taken_at INTEGER NOT NULL,
+    until INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  DELETE FROM catnap_session WHERE instr(subject, char(0));
+  `,
 ];
 
 /**
@@ -112,7 +124,7 @@ export function migrate(database: SqliteDatabase, name: string, ours: boolean): 
 }
 
 function versionOf(database: SqliteDatabase, name: string, ours: boolean): number {
-  const objects = all<{ name: string }>(database, "SELECT name FROM sqlite_schema");
+  const objects = all(database, "SELECT name FROM sqlite_schema");
   if (!objects.some((object) => object.name === "catnap_schema")) {
     if (!ours || objects.length === 0) return 0;
     throw new SessionError(
@@ -120,10 +132,14 @@ function versionOf(database: SqliteDatabase, name: string, ours: boolean): numbe
       `${name} is another application's database: name a file of its own for the sessions, or pass the opened database itself to share it`,
     );
   }
-  const version = Number(all<{ version: number }>(database, "SELECT version FROM catnap_schema")[0]?.version);
-  if (version >= 0 && version <= migrations.length) return version;
+  // As a text, because a driver may refuse a number that JavaScript does not hold.
+  const [row] = all(database, "SELECT CAST(version AS TEXT) AS version FROM catnap_schema");
+  const version = Number(row?.version);
+  if (Number.isInteger(version) && version >= 1 && version <= migrations.length) return version;
+  const what = version > migrations.length ? `version ${version}` : "no version that can be read";
+  const remedy = version > migrations.length ? "upgrade Catnap, or name another file" : "restore a backup";
   throw new SessionError(
     "STORE_UNUSABLE",
-    `${name} has version ${version} of Catnap's tables and this Catnap knows version ${migrations.length}: upgrade Catnap, or name another file`,
+    `${name} has ${what} of Catnap's tables and this Catnap knows version ${migrations.length}: ${remedy}`,
   );
 }

@@ -10,10 +10,9 @@ import {
   type WriteResult,
 } from "../store.ts";
 import type { EntryCache } from "./entry-cache.ts";
-import { all, type SqliteDatabase, transaction } from "./sqlite-driver.ts";
-import { type Committed, type SessionRow, toCommitted, toEntries, toInfo, toRecord } from "./sqlite-rows.ts";
-import { expiry } from "./sqlite-schema.ts";
-import { sql } from "./sqlite-statements.ts";
+import { all, mayComeOfContent, prepare, type SqliteDatabase, transaction } from "./sqlite-driver.ts";
+import { type Committed, rowReader, toRevision, unreadable } from "./sqlite-rows.ts";
+import { findStatement, sql } from "./sqlite-statements.ts";
 
 /** The contract over an open database of today's tables, as plain synchronous calls that throw what the driver throws. */
 export interface SessionTables {
@@ -23,47 +22,52 @@ export interface SessionTables {
   delete(key: StoreKey, ifExpiredAt?: number): boolean;
   find(query: Query): Page<SessionInfo>;
   sweep(now: number, limit: number): number;
+  lease(task: string, holder: string, now: number, forMs: number): boolean;
   version(): number;
-  revisions(keys: readonly StoreKey[]): ReadonlyMap<StoreKey, number>;
+  /** The revisions of these sessions, `null` where there is none to be read; those that are gone are missing. */
+  revisions(keys: readonly StoreKey[]): ReadonlyMap<StoreKey, number | null>;
 }
 
-/** Prepares the contract's statements on a database that `migrate` has seen. */
-export function sessionTables(database: SqliteDatabase, cache: EntryCache): SessionTables {
+/** Prepares the contract's statements on a database that `migrate` has seen, which messages call by its `name`. */
+export function sessionTables(database: SqliteDatabase, name: string, cache: EntryCache): SessionTables {
+  const rows = rowReader(name, String(all(database, "PRAGMA encoding")[0]?.encoding));
   // Results are taken with `all`, never with `get`: libsql's `get` leaves its statement open, and with it a read lock
   // that keeps the next transaction from starting.
-  const read = database.prepare(sql.read);
-  const create = database.prepare(sql.create);
-  const commitFirst = database.prepare(sql.commit);
-  const put = database.prepare(sql.put);
-  const entryRev = database.prepare(sql.entryRev);
-  const touch = database.prepare(sql.touch);
-  const remove = database.prepare(sql.remove);
-  const deleteAny = database.prepare(sql.delete);
-  const deleteExpired = database.prepare(sql.deleteExpired);
-  const sweep = database.prepare(sql.sweep);
-  const version = database.prepare("PRAGMA data_version");
-  const revisions = database.prepare(sql.revisions);
+  const read = prepare(database, sql.read);
+  const create = prepare(database, sql.create);
+  const commitFirst = prepare(database, sql.commit);
+  const put = prepare(database, sql.put);
+  const entryRev = prepare(database, sql.entryRev);
+  const touch = prepare(database, sql.touch);
+  const remove = prepare(database, sql.remove);
+  const deleteAny = prepare(database, sql.delete);
+  const deleteExpired = prepare(database, sql.deleteExpired);
+  const sweep = prepare(database, sql.sweep);
+  const version = prepare(database, "PRAGMA data_version");
+  const revisions = prepare(database, sql.revisions);
 
   const tables: SessionTables = {
     read(key) {
-      // The statement selects the fields of `SessionRow`.
       const cached = cache.get(key);
-      const row = read.all(key, cached?.stamp ?? null)[0] as SessionRow | undefined;
+      const [row] = about(key, () => read.all(key, cached?.stamp ?? null));
       if (row === undefined) {
         cache.drop(key);
         return null;
       }
-      if (cached && row.entries === null) return toRecord(row, cached.entries);
-      const entries = toEntries(row.entries ?? "[]");
-      cache.set(key, Number(row.stamp), entries);
-      return toRecord(row, entries);
+      const { stamp, fields, entries } = rows.session(key, row);
+      if (entries === null && cached) return { ...fields, entries: cached.entries };
+      const found = entries ?? new Map();
+      cache.set(key, stamp, found);
+      return { ...fields, entries: found };
     },
 
     write(key, commit) {
       const first = firstChange(commit);
-      const written = isOneStatement(commit, first)
-        ? (applyFirst(key, commit, first) ?? { ok: false as const, record: null })
-        : transaction(database, () => applyAll(key, commit, first));
+      const written = about(key, () =>
+        isOneStatement(commit, first)
+          ? (applyFirst(key, commit, first) ?? { ok: false as const, record: null })
+          : transaction(database, () => applyAll(key, commit, first)),
+      );
       if ("ok" in written) return written;
       // Only now, since a transaction may fail at its very end.
       cache.advance(key, written, commit.changes);
@@ -82,51 +86,63 @@ export function sessionTables(database: SqliteDatabase, cache: EntryCache): Sess
       return changed(ifExpiredAt === undefined ? deleteAny.run(key) : deleteExpired.run(key, ifExpiredAt)) > 0;
     },
 
-    find({ subject, expiredAt, cursor = "", limit }) {
-      // Told nothing, SQLite would walk through all identifiers, in their order, to find the few that have expired.
-      const index = subject === undefined && expiredAt !== undefined ? "INDEXED BY catnap_session_due" : "";
-      const where = ["identifier > ?"];
-      const parameters: (string | number)[] = [cursor];
-      if (subject !== undefined) {
-        where.push("subject = ?");
-        parameters.push(subject);
-      }
-      if (expiredAt !== undefined) {
-        where.push("due_at <= ?", `${expiry} <= ?`);
-        parameters.push(expiredAt, expiredAt);
-      }
-      const query = `${sql.find} ${index} WHERE ${where.join(" AND ")} ORDER BY identifier LIMIT ?`;
-      const rows = all<SessionInfo>(database, query, ...parameters, limit + 1);
-      const items = rows.slice(0, limit).map(toInfo);
+    find(query) {
+      const { text, parameters } = findStatement(query);
+      const found = all(database, text, ...parameters, query.limit + 1);
+      const items = found.slice(0, query.limit).map((row) => rows.info(row));
       const last = items.at(-1);
-      return rows.length > limit && last !== undefined ? { items, cursor: last.identifier } : { items };
+      return found.length > query.limit && last !== undefined ? { items, cursor: last.identifier } : { items };
     },
 
     sweep: (now, limit) => changed(sweep.run(now, limit)),
 
-    // The pragma and the statement select what is read of them.
-    version: () => Number((version.all()[0] as { data_version: number }).data_version),
+    lease(task, holder, now, forMs) {
+      if (forMs > 0) return all(database, sql.lease, task, holder, now, forMs).length === 1;
+      return transaction(database, () => {
+        prepare(database, sql.giveBack).run(task, holder);
+        return all(database, sql.lessee, task, now).length === 0;
+      });
+    },
 
-    revisions: (keys) =>
-      new Map(
-        (revisions.all(JSON.stringify(keys)) as { identifier: string; rev: number }[]).map(({ identifier, rev }) => [
-          identifier,
-          Number(rev),
-        ]),
-      ),
+    version: () => Number(version.all()[0]?.data_version),
+
+    revisions(keys) {
+      const found = new Map<StoreKey, number | null>();
+      for (const row of revisions.all(JSON.stringify(keys))) found.set(String(row.identifier), toRevision(row));
+      return found;
+    },
   };
+
+  /** Runs what concerns one session, and names the session where it fails over what its row holds. */
+  function about<T>(key: StoreKey, action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      if (mayComeOfContent(error) && isDamaged(key)) throw unreadable(name, key, error);
+      throw error;
+    }
+  }
+
+  function isDamaged(key: StoreKey): boolean {
+    try {
+      return all(database, sql.damaged, key).length > 0;
+    } catch {
+      // The error that led here is told, and says more: the table is missing, for example.
+      return false;
+    }
+  }
 
   function applyAll(key: StoreKey, commit: Commit, first: string | undefined): Committed | WriteResult {
     if (!holds(key, commit)) return refusal(key, commit);
     const written = commit.create === undefined ? applyFirst(key, commit, first) : createSession(key, commit);
     if (written === undefined) return refusal(key, commit);
     if (commit.create === undefined && (commit.subject !== undefined || commit.authenticatedAt !== undefined)) {
-      database.prepare(sql.bind).run(commit.subject ?? null, commit.authenticatedAt ?? null, key);
+      prepare(database, sql.bind).run(commit.subject ?? null, commit.authenticatedAt ?? null, key);
     }
-    for (const [name, { value, writer, seq }] of commit.changes) {
-      if (commit.create === undefined && name === first) continue;
-      if (value === undefined) remove.run(key, name);
-      else put.run(name, value, writer, seq, key);
+    for (const [entry, { value, writer, seq }] of commit.changes) {
+      if (commit.create === undefined && entry === first) continue;
+      if (value === undefined) remove.run(key, entry);
+      else put.run(entry, value, writer, seq, key);
     }
     return written;
   }
@@ -134,7 +150,7 @@ export function sessionTables(database: SqliteDatabase, cache: EntryCache): Sess
   /** Checks that the session lives, raises its revision and applies one change, in one statement; `undefined`: it does not live. */
   function applyFirst(key: StoreKey, commit: Commit, first: string | undefined): Committed | undefined {
     const change = first === undefined ? undefined : commit.changes.get(first);
-    const rows = commitFirst.all(
+    const [row] = commitFirst.all(
       key,
       commit.now,
       commit.accessedAt,
@@ -145,12 +161,12 @@ export function sessionTables(database: SqliteDatabase, cache: EntryCache): Sess
       change?.writer ?? "",
       change?.seq ?? 0,
     );
-    return toCommitted(rows);
+    return row && rows.committed(key, row);
   }
 
   function createSession(key: StoreKey, commit: Commit): Committed | undefined {
     const { createdAt, endsAt } = commit.create ?? { createdAt: commit.now, endsAt: commit.now };
-    const rows = create.all(
+    const [row] = create.all(
       key,
       createdAt,
       endsAt,
@@ -160,14 +176,13 @@ export function sessionTables(database: SqliteDatabase, cache: EntryCache): Sess
       commit.subject ?? null,
       commit.authenticatedAt ?? null,
     );
-    return toCommitted(rows);
+    return row && rows.committed(key, row);
   }
 
   function holds(key: StoreKey, commit: Commit): boolean {
-    for (const [name, expected] of commit.expect) {
-      // The statement selects a revision or nothing.
-      const row = entryRev.all(key, name)[0] as { rev: number } | undefined;
-      if (Number(row?.rev ?? 0) !== expected) return false;
+    for (const [entry, expected] of commit.expect) {
+      // One that is no number is not the expected one either.
+      if (Number(entryRev.all(key, entry)[0]?.rev ?? 0) !== expected) return false;
     }
     return true;
   }

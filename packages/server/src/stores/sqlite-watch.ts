@@ -9,8 +9,8 @@ const intervalMs = 200;
 export interface WatchedTables {
   /** A number that differs whenever another connection has committed. */
   version(): number;
-  /** The revisions of these sessions; those that are gone are missing. */
-  revisions(keys: readonly StoreKey[]): ReadonlyMap<StoreKey, number>;
+  /** The revisions of these sessions, `null` where there is none to be read; those that are gone are missing. */
+  revisions(keys: readonly StoreKey[]): ReadonlyMap<StoreKey, number | null>;
 }
 
 /**
@@ -66,7 +66,11 @@ export class SqliteWatch {
     this.#version = version;
     const keys = [...this.#listeners.keys()];
     const revisions = tables.revisions(keys);
-    for (const key of keys) this.tell(key, revisions.get(key) ?? 0);
+    for (const key of keys) {
+      const rev = revisions.get(key);
+      // A session that cannot be read has not ended, and whoever reads it is told what is wrong.
+      if (rev !== null) this.tell(key, rev ?? 0);
+    }
   }
 
   stop(): void {

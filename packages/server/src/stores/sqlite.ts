@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { SessionError } from "@catnap/shared";
 import type { SessionStore } from "../store.ts";
+import { assertSubjectText } from "../subject-text.ts";
 import { EntryCache } from "./entry-cache.ts";
 import { isBusy, openFile, type SqliteDatabase, translate } from "./sqlite-driver.ts";
 import { migrate } from "./sqlite-schema.ts";
@@ -59,7 +60,7 @@ export function sqliteStore(pathOrDatabase: string | SqliteDatabase, options: Sq
     migrate(database, name, ours);
     if (ours) database.prepare("PRAGMA journal_mode = WAL").all();
     if (ours || durability) database.exec(`PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}`);
-    return sessionTables(database, new EntryCache(cacheBytes));
+    return sessionTables(database, name, new EntryCache(cacheBytes));
   }
 
   /**
@@ -96,12 +97,14 @@ export function sqliteStore(pathOrDatabase: string | SqliteDatabase, options: Sq
 
   return {
     read: (key) => use((tables) => tables.read(key)),
-    write: (key, commit) =>
-      use((tables) => {
+    async write(key, commit) {
+      if (commit.subject !== undefined) assertSubjectText(commit.subject);
+      return use((tables) => {
         const result = tables.write(key, commit);
         if (result.ok) watch.tell(key, result.rev);
         return result;
-      }),
+      });
+    },
     touch: (touches) => use((tables) => tables.touch(touches)),
     delete: (key, ifExpiredAt) =>
       use((tables) => {
@@ -109,13 +112,17 @@ export function sqliteStore(pathOrDatabase: string | SqliteDatabase, options: Sq
         if (deleted) watch.tell(key, 0);
         return deleted;
       }),
-    find: (query) => use((tables) => tables.find(query)),
+    async find(query) {
+      if (query.subject !== undefined) assertSubjectText(query.subject);
+      return use((tables) => tables.find(query));
+    },
     sweep: (now, limit) =>
       use((tables) => {
         const swept = tables.sweep(now, limit);
         if (swept > 0) watch.look(tables, true);
         return swept;
       }),
+    lease: (task, holder, forMs) => use((tables) => tables.lease(task, holder, Date.now(), forMs)),
     watch: (key, listener) => watch.add(key, listener),
     async close() {
       if (closed) return;
