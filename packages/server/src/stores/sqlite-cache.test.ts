@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
+import { openFile } from "../../test/sqlite-file.ts";
 import type { Commit, SessionStore } from "../store.ts";
 import { EntryCache } from "./entry-cache.ts";
 import { sqliteStore } from "./sqlite.ts";
-import { openFile } from "./sqlite-driver.ts";
 import { migrations } from "./sqlite-schema.ts";
 
 const cleanups: (() => unknown)[] = [];

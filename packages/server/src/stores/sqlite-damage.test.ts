@@ -5,9 +5,10 @@ import { inspect } from "node:util";
 import { SessionError } from "@catnap/shared";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openFile } from "../../test/sqlite-file.ts";
 import type { Commit, SessionInfo, SessionRecord, SessionStore } from "../store.ts";
 import { sqliteStore } from "./sqlite.ts";
-import { openFile, type SqliteDatabase } from "./sqlite-driver.ts";
+import type { SqliteDatabase } from "./sqlite-driver.ts";
 import { rowReader, toRevision } from "./sqlite-rows.ts";
 
 let folder = "";

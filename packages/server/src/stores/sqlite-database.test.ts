@@ -2,9 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test as plain } from "vitest";
+import { openFile } from "../../test/sqlite-file.ts";
 import type { Commit } from "../store.ts";
 import { sqliteStore } from "./sqlite.ts";
-import { all, openFile } from "./sqlite-driver.ts";
+import { all } from "./sqlite-driver.ts";
 
 const test = plain.extend<{ path: string }>({
   // vitest wants the empty pattern to know that this fixture needs no other.

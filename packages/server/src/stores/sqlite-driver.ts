@@ -1,5 +1,6 @@
 import { SessionError } from "@catnap/shared";
 import { shown } from "../option-checks.ts";
+import { primaryCode } from "./sqlite-errors.ts";
 
 type SqliteValue = string | number | null;
 
@@ -16,20 +17,12 @@ export interface SqliteDatabase {
   close(): unknown;
 }
 
-type Opener = new (path: string) => SqliteDatabase;
+/** Opens a file. */
+export type Opener = new (path: string) => SqliteDatabase;
 
-/** Opens the file with `node:sqlite` where the runtime has it, else with libsql. */
-export async function openFile(path: string): Promise<SqliteDatabase> {
-  const Database = builtin() ?? (await libsql(path));
-  try {
-    return new Database(path);
-  } catch (cause) {
-    throw new SessionError(
-      "STORE_UNUSABLE",
-      `${path} cannot be opened: make sure that its folder exists, that it is a file and that this process may write it`,
-      { cause },
-    );
-  }
+/** What opens files: `node:sqlite` where the runtime has it, else libsql. `name` is what messages call the file. */
+export async function driver(name: string): Promise<Opener> {
+  return builtin() ?? (await libsql(name));
 }
 
 function builtin(): Opener | undefined {
@@ -38,13 +31,13 @@ function builtin(): Opener | undefined {
   return getBuiltinModule?.("node:sqlite")?.DatabaseSync;
 }
 
-async function libsql(path: string): Promise<Opener> {
+async function libsql(name: string): Promise<Opener> {
   try {
     return (await import("libsql")).default;
   } catch (cause) {
     throw new SessionError(
       "STORE_UNUSABLE",
-      `${path} cannot be opened without a SQLite driver: use Node 22.13 or later, or run "npm install libsql"`,
+      `${name} cannot be opened without a SQLite driver: use Node 22.13 or later, or run "npm install libsql"`,
       { cause },
     );
   }
@@ -107,66 +100,4 @@ function rollback(database: SqliteDatabase): void {
     // After a full disk or a failed write SQLite has rolled back by itself, and there is nothing left to undo.
     if (primaryCode(error) !== "ERROR") throw error;
   }
-}
-
-/** Result codes of SQLite after which no retry helps: somebody has to see to the file. */
-const unusable = ["ERROR", "PERM", "READONLY", "CORRUPT", "CANTOPEN", "MISMATCH", "AUTH", "FORMAT", "NOTADB"];
-
-const numbered: Readonly<Record<number, string>> = {
-  1: "ERROR",
-  3: "PERM",
-  5: "BUSY",
-  6: "LOCKED",
-  8: "READONLY",
-  10: "IOERR",
-  11: "CORRUPT",
-  13: "FULL",
-  14: "CANTOPEN",
-  20: "MISMATCH",
-  23: "AUTH",
-  24: "FORMAT",
-  26: "NOTADB",
-};
-
-/** SQLite's primary result code, wherever the driver keeps it: a number in `errcode`, or a name such as `SQLITE_BUSY_SNAPSHOT` in `code`. */
-function primaryCode(error: unknown): string | undefined {
-  if (typeof error !== "object" || error === null) return undefined;
-  const { errcode, code } = error as { errcode?: unknown; code?: unknown };
-  // The low byte is the primary code, the rest details of it.
-  if (typeof errcode === "number") return numbered[errcode & 0xff];
-  return typeof code === "string" ? /^SQLITE_([A-Z]+)/.exec(code)?.[1] : undefined;
-}
-
-/** Whether an error may come of what a row holds: a driver refuses some contents, and SQLite makes no JSON of a BLOB. */
-export function mayComeOfContent(error: unknown): boolean {
-  return !(error instanceof SessionError) && ["ERROR", "MISMATCH", undefined].includes(primaryCode(error));
-}
-
-/** Whether another connection holds the lock. */
-export function isBusy(error: unknown): boolean {
-  const code = primaryCode(error);
-  return code === "BUSY" || code === "LOCKED";
-}
-
-const remedies: Readonly<Record<string, string>> = {
-  ERROR: "lacks tables that Catnap made, or its connection is inside a transaction: restore it or end the transaction",
-  READONLY: "is read-only: let this process write the file and its folder",
-  PERM: "is closed to this process: let it read and write the file and its folder",
-  AUTH: "is closed to this process: let it read and write the file and its folder",
-  CANTOPEN: "cannot be opened: make sure that its folder exists and that this process may write in it",
-  CORRUPT: "is corrupt: restore it from a backup, or remove it together with its -wal and -shm files",
-  NOTADB: "is not a SQLite database: name another file, or remove this one",
-  BUSY: "stayed locked by another connection: end the long transaction that holds it, then try again",
-  LOCKED: "stayed locked by another connection: end the long transaction that holds it, then try again",
-  FULL: "cannot grow, the disk is full: free some space, then try again",
-  IOERR: "could not be read or written: look after its disk, then try again",
-};
-
-/** What a driver threw, as the contract has it. The driver's error is the `cause`. */
-export function translate(error: unknown, name: string): SessionError {
-  if (error instanceof SessionError) return error;
-  const code = primaryCode(error);
-  const kind = code !== undefined && unusable.includes(code) ? "STORE_UNUSABLE" : "STORE_UNAVAILABLE";
-  const remedy = remedies[code ?? ""] ?? "could not be used: the cause says why";
-  return new SessionError(kind, `${name} ${remedy}`, { cause: error });
 }

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test as plain } from "vitest";
+import { openFile } from "../../test/sqlite-file.ts";
 import type { Commit } from "../store.ts";
 import { sqliteStore } from "./sqlite.ts";
-import { all, openFile } from "./sqlite-driver.ts";
+import { all } from "./sqlite-driver.ts";
 import { migrate, migrations } from "./sqlite-schema.ts";
 
 const test = plain.extend<{ path: string }>({
@@ -208,15 +209,6 @@ test("a file is what it was after the store was closed and opened again", async 
   expect((await store.find({ limit: 9 })).items).toHaveLength(3);
   expect((await store.read("session-1"))?.entries.get("a")?.value).toBe("x".repeat(500));
   await store.close();
-});
-
-test("refuses options that make no sense", async () => {
-  const invalid = expect.objectContaining({ code: "INVALID_OPTION" });
-  expect(() => sqliteStore("")).toThrow(invalid);
-  expect(() => sqliteStore("a.db", { lockTimeout: -1 })).toThrow(invalid);
-  expect(() => sqliteStore("a.db", { lockTimeout: Number.NaN })).toThrow(invalid);
-  // What a caller without types may pass.
-  expect(() => sqliteStore("a.db", { durability: "full" as "power" })).toThrow(invalid);
 });
 
 test("what SQLite cannot keep is refused, and ends no process", async ({ path }) => {

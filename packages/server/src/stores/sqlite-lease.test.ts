@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { openFile } from "../../test/sqlite-file.ts";
 import { sqliteStore } from "./sqlite.ts";
-import { all, openFile, type SqliteDatabase } from "./sqlite-driver.ts";
+import { all, type SqliteDatabase } from "./sqlite-driver.ts";
 
 const hour = 3_600_000;
 let folder = "";

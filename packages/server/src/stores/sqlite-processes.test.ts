@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { expect, test as plain, vi } from "vitest";
+import { openFile } from "../../test/sqlite-file.ts";
 import { sqliteStore } from "./sqlite.ts";
-import { all, openFile } from "./sqlite-driver.ts";
+import { all } from "./sqlite-driver.ts";
 
 const child = fileURLToPath(new URL("./sqlite-child.ts", import.meta.url));
 

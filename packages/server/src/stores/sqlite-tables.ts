@@ -10,7 +10,8 @@ import {
   type WriteResult,
 } from "../store.ts";
 import type { EntryCache } from "./entry-cache.ts";
-import { all, mayComeOfContent, prepare, type SqliteDatabase, transaction } from "./sqlite-driver.ts";
+import { all, prepare, type SqliteDatabase, transaction } from "./sqlite-driver.ts";
+import { mayComeOfContent } from "./sqlite-errors.ts";
 import { type Committed, rowReader, toRevision, unreadable } from "./sqlite-rows.ts";
 import { findStatement, sql } from "./sqlite-statements.ts";
 

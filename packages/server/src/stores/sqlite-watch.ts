@@ -73,6 +73,12 @@ export class SqliteWatch {
     }
   }
 
+  /** Another file has come in place of the one before: what was told of that is nothing to go by, and the next look tells all. */
+  restart(): void {
+    this.#told.clear();
+    this.#version = undefined;
+  }
+
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { storeLaws } from "@catnap/testing";
 import { describe, test } from "vitest";
+import { openFile } from "../../test/sqlite-file.ts";
 import { sqliteStore } from "./sqlite.ts";
-import { openFile } from "./sqlite-driver.ts";
 
 async function ofFile() {
   const folder = await mkdtemp(join(tmpdir(), "catnap-laws-"));

@@ -1,9 +1,9 @@
-import { setTimeout as pause } from "node:timers/promises";
-import { SessionError } from "@catnap/shared";
+import { invalid, known, oneOf, seconds, shown } from "../option-checks.ts";
 import type { SessionStore } from "../store.ts";
 import { assertSubjectText } from "../subject-text.ts";
 import { EntryCache } from "./entry-cache.ts";
-import { isBusy, openFile, type SqliteDatabase, translate } from "./sqlite-driver.ts";
+import { SqliteConnection } from "./sqlite-connection.ts";
+import { all, type SqliteDatabase } from "./sqlite-driver.ts";
 import { migrate } from "./sqlite-schema.ts";
 import { type SessionTables, sessionTables } from "./sqlite-tables.ts";
 import { SqliteWatch } from "./sqlite-watch.ts";
@@ -36,114 +36,93 @@ export interface SqliteStoreOptions {
  * version, and with `STORE_UNAVAILABLE` for one that stays locked or a disk that is full. Throws `INVALID_OPTION`.
  */
 export function sqliteStore(pathOrDatabase: string | SqliteDatabase, options: SqliteStoreOptions = {}): SessionStore {
-  const { durability, lockTimeout = 5, cacheBytes = 16_777_216 } = options;
-  checkOptions(pathOrDatabase, options);
+  const { durability, lockTimeoutMs, cacheBytes } = settle(pathOrDatabase, options);
   const ours = typeof pathOrDatabase === "string";
   const name = ours ? pathOrDatabase : "The session database";
-  let opened: Promise<{ database: SqliteDatabase; tables: SessionTables }> | undefined;
-  let closed = false;
-  const watch = new SqliteWatch((look) => use(look));
-
-  async function open() {
-    const database = ours ? await openFile(pathOrDatabase) : pathOrDatabase;
-    try {
-      return await patiently(() => ({ database, tables: prepare(database) }));
-    } catch (error) {
-      if (ours) database.close();
-      throw error;
-    }
-  }
+  const connection = new SqliteConnection<SessionTables>({
+    source: pathOrDatabase,
+    name,
+    lockTimeoutMs,
+    prepare,
+    replaced: () => watch.restart(),
+  });
+  const watch = new SqliteWatch((look) => connection.use(look));
 
   function prepare(database: SqliteDatabase): SessionTables {
-    // Enough for ordinary contention; `patiently` is for the rest.
+    // Enough for ordinary contention; the connection waits for the rest.
     if (ours) database.exec("PRAGMA busy_timeout = 10");
     migrate(database, name, ours);
-    if (ours) database.prepare("PRAGMA journal_mode = WAL").all();
+    if (ours) {
+      all(database, "PRAGMA journal_mode = WAL");
+      // SQLite makes the log with the first look at the file, and the connection wants to know which one it is.
+      all(database, "SELECT version FROM catnap_schema");
+    }
     if (ours || durability) database.exec(`PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}`);
     return sessionTables(database, name, new EntryCache(cacheBytes));
   }
 
-  /**
-   * Waits for a lock without blocking the event loop, as SQLite's own wait would: a commit that another process holds up
-   * for seconds must not stop everything else that this process does.
-   */
-  async function patiently<T>(action: () => T): Promise<T> {
-    const deadline = performance.now() + lockTimeout * 1000;
-    for (;;) {
-      if (closed) throw new SessionError("STORE_UNAVAILABLE", `The store of ${name} is closed: make another one`);
-      try {
-        return action();
-      } catch (error) {
-        if (!isBusy(error) || performance.now() > deadline) throw translate(error, name);
-      }
-      await pause(10);
-    }
-  }
-
-  async function use<T>(action: (tables: SessionTables) => T): Promise<T> {
-    opened ??= open();
-    const attempt = opened;
-    try {
-      const { tables } = await attempt;
-      return await patiently(() => action(tables));
-    } catch (error) {
-      // A failed opening is not for ever: the next call tries again.
-      await attempt.catch(() => {
-        if (opened === attempt) opened = undefined;
-      });
-      throw error;
-    }
-  }
-
   return {
-    read: (key) => use((tables) => tables.read(key)),
+    read: (key) => connection.use((tables) => tables.read(key)),
     async write(key, commit) {
       if (commit.subject !== undefined) assertSubjectText(commit.subject);
-      return use((tables) => {
+      return connection.use((tables) => {
         const result = tables.write(key, commit);
         if (result.ok) watch.tell(key, result.rev);
         return result;
       });
     },
-    touch: (touches) => use((tables) => tables.touch(touches)),
+    touch: (touches) => connection.use((tables) => tables.touch(touches)),
     delete: (key, ifExpiredAt) =>
-      use((tables) => {
+      connection.use((tables) => {
         const deleted = tables.delete(key, ifExpiredAt);
         if (deleted) watch.tell(key, 0);
         return deleted;
       }),
     async find(query) {
       if (query.subject !== undefined) assertSubjectText(query.subject);
-      return use((tables) => tables.find(query));
+      return connection.use((tables) => tables.find(query));
     },
     sweep: (now, limit) =>
-      use((tables) => {
+      connection.use((tables) => {
         const swept = tables.sweep(now, limit);
         if (swept > 0) watch.look(tables, true);
         return swept;
       }),
-    lease: (task, holder, forMs) => use((tables) => tables.lease(task, holder, Date.now(), forMs)),
-    watch: (key, listener) => watch.add(key, listener),
+    lease: (task, holder, forMs) => connection.use((tables) => tables.lease(task, holder, Date.now(), forMs)),
+    watch(key, listener) {
+      connection.assertOpen();
+      return watch.add(key, listener);
+    },
     async close() {
-      if (closed) return;
-      closed = true;
       watch.stop();
-      const last = await opened?.catch(() => undefined);
-      if (ours) last?.database.close();
+      await connection.close();
     },
   };
 }
 
-function checkOptions(
-  pathOrDatabase: string | SqliteDatabase,
-  { durability, lockTimeout = 5, cacheBytes = 0 }: SqliteStoreOptions,
-) {
-  if (pathOrDatabase === "") throw new SessionError("INVALID_OPTION", "sqliteStore: name a file, or pass a database");
-  if (durability !== undefined && durability !== "process" && durability !== "power") {
-    throw new SessionError("INVALID_OPTION", 'sqliteStore: durability must be "process" or "power"');
+/** Checks the arguments. Each message names the function and, where there is one, the file. */
+function settle(source: unknown, options: SqliteStoreOptions) {
+  if (typeof source === "string" && (source === "" || source.includes("\0"))) {
+    throw invalid(`sqliteStore: the path is ${shown(source)}: name a file, such as "sessions.db"`);
   }
-  if (!(lockTimeout >= 0)) {
-    throw new SessionError("INVALID_OPTION", "sqliteStore: lockTimeout must be a number of seconds from 0");
+  if (typeof source !== "string" && !isDatabase(source)) {
+    throw invalid(
+      `sqliteStore: the first argument is ${shown(source)}: name a file, such as "sessions.db", or pass an opened database of node:sqlite, better-sqlite3 or libsql, which has exec, prepare and close`,
+    );
   }
-  if (!(cacheBytes >= 0)) throw new SessionError("INVALID_OPTION", "sqliteStore: cacheBytes must be a number from 0");
+  const what = typeof source === "string" ? `sqliteStore(${shown(source)})` : "sqliteStore";
+  known(what, options, ["durability", "lockTimeout", "cacheBytes"]);
+  const { durability, lockTimeout = 5, cacheBytes = 16_777_216 } = options;
+  if (durability !== undefined) oneOf(`${what}: durability`, durability, ["process", "power"]);
+  if (!(typeof cacheBytes === "number" && cacheBytes >= 0)) {
+    throw invalid(`${what}: cacheBytes is ${shown(cacheBytes)}: give a number of bytes, 0 or more`);
+  }
+  return { durability, lockTimeoutMs: seconds(`${what}: lockTimeout`, lockTimeout, 0) * 1000, cacheBytes };
+}
+
+function isDatabase(source: unknown): source is SqliteDatabase {
+  if (typeof source !== "object" || source === null) return false;
+  // Nothing is known of it but that it is an object.
+  const { exec, prepare, close } = source as Partial<Record<keyof SqliteDatabase, unknown>>;
+  return [exec, prepare, close].every((method) => typeof method === "function");
 }
