@@ -58,12 +58,14 @@ export class SqliteConnection<T> {
   }
 
   /** Runs an action on the open database. */
-  async use<R>(action: (prepared: T) => R): Promise<R> {
+  async use<R>(action: (prepared: T, database: SqliteDatabase) => R): Promise<R> {
     for (;;) {
       this.assertOpen();
       this.#opening ??= this.#open();
       const opened = await this.#opening;
-      const done = await this.#patiently(() => this.#isCurrent(opened) && { result: action(opened.prepared) });
+      const done = await this.#patiently(
+        () => this.#isCurrent(opened) && { result: action(opened.prepared, opened.database) },
+      );
       if (done) return done.result;
     }
   }

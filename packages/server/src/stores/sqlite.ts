@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { invalid, known, oneOf, seconds, shown } from "../option-checks.ts";
 import type { SessionStore } from "../store.ts";
 import { assertSubjectText } from "../subject-text.ts";
@@ -5,6 +6,7 @@ import { EntryCache } from "./entry-cache.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
 import { all, type SqliteDatabase } from "./sqlite-driver.ts";
 import { migrate } from "./sqlite-schema.ts";
+import { makeShrinkable, shrink } from "./sqlite-space.ts";
 import { type SessionTables, sessionTables } from "./sqlite-tables.ts";
 import { SqliteWatch } from "./sqlite-watch.ts";
 
@@ -46,19 +48,35 @@ export function sqliteStore(pathOrDatabase: string | SqliteDatabase, options: Sq
     prepare,
     replaced: () => watch.restart(),
   });
+  let swept = 0;
   const watch = new SqliteWatch((look) => connection.use(look));
 
   function prepare(database: SqliteDatabase): SessionTables {
     // Enough for ordinary contention; the connection waits for the rest.
     if (ours) database.exec("PRAGMA busy_timeout = 10");
+    if (ours) makeShrinkable(database);
     migrate(database, name, ours);
     if (ours) {
       all(database, "PRAGMA journal_mode = WAL");
+      // The log grows as long as somebody reads, a backup for example, and would keep that size.
+      all(database, "PRAGMA journal_size_limit = 16777216");
       // SQLite makes the log with the first look at the file, and the connection wants to know which one it is.
       all(database, "SELECT version FROM catnap_schema");
     }
     if (ours || durability) database.exec(`PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}`);
     return sessionTables(database, name, new EntryCache(cacheBytes));
+  }
+
+  /**
+   * After a part of a sweep: lets requests in, since whoever sweeps goes on at once, and gives free pages of the file back to
+   * the disk, step by step. What is left after the last step is for the next sweep.
+   */
+  async function rest() {
+    await turn();
+    for (let step = 0; ours && step < 40; step++) {
+      if (!(await connection.use((_, database) => shrink(database)))) return;
+      await turn();
+    }
   }
 
   return {
@@ -72,22 +90,29 @@ export function sqliteStore(pathOrDatabase: string | SqliteDatabase, options: Sq
       });
     },
     touch: (touches) => connection.use((tables) => tables.touch(touches)),
-    delete: (key, ifExpiredAt) =>
-      connection.use((tables) => {
+    async delete(key, ifExpiredAt) {
+      const deleted = await connection.use((tables) => {
         const deleted = tables.delete(key, ifExpiredAt);
         if (deleted) watch.tell(key, 0);
         return deleted;
-      }),
+      });
+      // One by one is how sessions are swept whose end somebody wants to hear of.
+      if (deleted && ifExpiredAt !== undefined && ++swept % 200 === 0) await rest();
+      return deleted;
+    },
     async find(query) {
       if (query.subject !== undefined) assertSubjectText(query.subject);
       return connection.use((tables) => tables.find(query));
     },
-    sweep: (now, limit) =>
-      connection.use((tables) => {
+    async sweep(now, limit) {
+      const swept = await connection.use((tables) => {
         const swept = tables.sweep(now, limit);
         if (swept > 0) watch.look(tables, true);
         return swept;
-      }),
+      });
+      await rest();
+      return swept;
+    },
     lease: (task, holder, forMs) => connection.use((tables) => tables.lease(task, holder, Date.now(), forMs)),
     watch(key, listener) {
       connection.assertOpen();
