@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { sqliteStore } from "./sqlite.ts";
+import { SqliteWatch } from "./sqlite-watch.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -15,7 +16,7 @@ function twoStores() {
   const path = join(folder, "sessions.db");
   const stores = [sqliteStore(path), sqliteStore(path)] as const;
   for (const store of stores) cleanups.push(() => store.close());
-  return stores;
+  return [...stores, path] as const;
 }
 
 const alice = "alice-0000000000000000";
@@ -68,4 +69,64 @@ test("a listener that throws harms neither the writer nor its neighbours", async
     process.removeAllListeners("uncaughtException");
     for (const other of others) process.on("uncaughtException", other);
   }
+});
+
+test("what a look that failed has not seen, the next one tells", () => {
+  const watch = new SqliteWatch(async () => undefined);
+  const heard: number[] = [];
+  watch.add(alice, (rev) => heard.push(rev));
+  const sick = {
+    version: () => 1,
+    revisions: () => {
+      throw new Error("the disk");
+    },
+  };
+  expect(() => watch.look(sick)).toThrow("the disk");
+  const told = vi.spyOn(watch, "tell");
+  watch.look({ version: () => 1, revisions: () => new Map([[alice, 5]]) });
+  expect(told).toHaveBeenCalledWith(alice, 5);
+  watch.stop();
+});
+
+test("that live updates pause is said once, however many looks fail", async () => {
+  const warned = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+  cleanups.push(() => warned.mockRestore());
+  let looks = 0;
+  const watch = new SqliteWatch(async () => {
+    looks++;
+    throw new Error("the disk");
+  });
+  const leave = watch.add(alice, () => undefined);
+  await expect.poll(() => looks, { timeout: 5000 }).toBeGreaterThan(2);
+  leave();
+  expect(warned.mock.calls).toEqual([["catnap: live updates from other processes pause: the disk"]]);
+});
+
+test("that live updates pause is said with the reason, and again after they went on", async () => {
+  const warned = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+  cleanups.push(() => warned.mockRestore());
+  const [here, there, path] = twoStores();
+  await here.write(alice, birth);
+  await there.read(alice);
+  const heard: number[] = [];
+  here.watch?.(alice, (rev) => heard.push(rev));
+  for (const round of [1, 2]) {
+    renameSync(path, `${path}.aside`);
+    await expect.poll(() => warned.mock.calls).toHaveLength(round);
+    renameSync(`${path}.aside`, path);
+    await expect.poll(() => there.write(alice, change(String(round))).catch(() => null)).not.toBeNull();
+    await expect.poll(() => heard.at(-1)).toBe(round + 1);
+  }
+  const line = `catnap: live updates from other processes pause: ${path} is gone, somebody has moved or removed it: put it back`;
+  expect(warned.mock.calls).toEqual([[expect.stringContaining(line)], [expect.stringContaining(line)]]);
+});
+
+test("a closed store is watched no more, and says nothing", async () => {
+  const warned = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+  cleanups.push(() => warned.mockRestore());
+  const [here] = twoStores();
+  here.watch?.(alice, () => undefined);
+  await here.close();
+  expect(() => here.watch?.(alice, () => undefined)).toThrow(expect.objectContaining({ code: "STORE_UNAVAILABLE" }));
+  expect(warned).not.toHaveBeenCalled();
 });

@@ -24,6 +24,9 @@ export class SqliteWatch {
   readonly #told = new Map<StoreKey, number>();
   #version: number | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #isLooking = false;
+  /** Whether somebody was told that looks fail; once until one succeeds. */
+  #hasWarned = false;
 
   /** `visit` calls back with the open tables. */
   constructor(visit: (look: (tables: WatchedTables) => void) => Promise<void>) {
@@ -38,9 +41,7 @@ export class SqliteWatch {
     listeners.add(own);
     // What happens before the next look is found by it, because nothing is known of the new key.
     this.#version = undefined;
-    // A look that fails is followed by another.
-    const look = () => void this.#visit((tables) => this.look(tables)).catch(() => undefined);
-    this.#timer ??= setInterval(look, intervalMs).unref();
+    this.#timer ??= setInterval(() => void this.#visitOnce(), intervalMs).unref();
     return () => {
       listeners.delete(own);
       if (listeners.size > 0 || this.#listeners.get(key) !== listeners) return;
@@ -48,6 +49,26 @@ export class SqliteWatch {
       this.#told.delete(key);
       if (this.#listeners.size === 0) this.stop();
     };
+  }
+
+  /** A look that fails is followed by another, and no look by a second while it waits for a lock. */
+  async #visitOnce(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      await this.#visit((tables) => this.look(tables));
+      this.#hasWarned = false;
+    } catch (error) {
+      // The store was closed while the look was under way.
+      if (this.#timer === undefined || this.#hasWarned) return;
+      this.#hasWarned = true;
+      // Nobody has asked for the look, so there is no call that could reject.
+      console.warn(
+        `catnap: live updates from other processes pause: ${error instanceof Error ? error.message : error}`,
+      );
+    } finally {
+      this.#isLooking = false;
+    }
   }
 
   /** A commit of this store. Each listener has a microtask of its own: one that throws harms neither the writer nor its neighbours. */
@@ -63,9 +84,10 @@ export class SqliteWatch {
     if (this.#listeners.size === 0) return;
     const version = tables.version();
     if (version === this.#version && !all) return;
-    this.#version = version;
     const keys = [...this.#listeners.keys()];
     const revisions = tables.revisions(keys);
+    // Only now: what a look that failed has not seen is there for the next one.
+    this.#version = version;
     for (const key of keys) {
       const rev = revisions.get(key);
       // A session that cannot be read has not ended, and whoever reads it is told what is wrong.
