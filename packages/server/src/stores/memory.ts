@@ -1,5 +1,6 @@
 import { SessionError } from "@catnap/shared";
 import { withChanges } from "../entries.ts";
+import { known, whole } from "../option-checks.ts";
 import {
   type Commit,
   expiresAt,
@@ -9,10 +10,15 @@ import {
   type StoreKey,
 } from "../store.ts";
 import { assertSubjectText } from "../subject-text.ts";
+import { MemoryRecords } from "./memory-records.ts";
 
 /** Options of `memoryStore`. */
 export interface MemoryStoreOptions {
-  /** How many sessions to hold, 100,000 by default. One more, and the session that was not read or written for longest is dropped. */
+  /**
+   * How many sessions to hold, 100,000 by default. For one more a visitor's session ends, that of somebody who has logged in
+   * only where there is no other; of several the one that was not read or written for longest. The first time that a living
+   * one ends so, a line on `console.warn` says it.
+   */
   maxSessions?: number;
 }
 
@@ -23,27 +29,33 @@ type Listener = (rev: number) => void;
  * forget. Throws `INVALID_OPTION` unless `maxSessions` is a whole number from 1.
  */
 export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
+  known("memoryStore", options, ["maxSessions"]);
   const { maxSessions = 100_000 } = options;
-  if (!Number.isSafeInteger(maxSessions) || maxSessions < 1) {
-    throw new SessionError("INVALID_OPTION", "memoryStore: maxSessions must be a whole number from 1");
-  }
+  whole("memoryStore: maxSessions", maxSessions);
 
-  /** In the order of last use, because a Map keeps the order of insertion: the first is the next to be dropped. */
-  const records = new Map<StoreKey, SessionRecord>();
+  const records = new MemoryRecords();
   const listeners = new Map<StoreKey, Set<Listener>>();
   let closed = false;
+  let hasWarned = false;
 
   function assertOpen() {
     if (closed) throw new SessionError("STORE_UNAVAILABLE", "This memoryStore is closed: make another one");
   }
 
-  function keep(record: SessionRecord) {
-    records.delete(record.identifier);
-    records.set(record.identifier, record);
-  }
-
   function end(key: StoreKey) {
     if (records.delete(key)) tell(key, 0);
+  }
+
+  /** Ends a session if there is one too many. */
+  function makeRoom(now: number, written: StoreKey) {
+    const next = records.size > maxSessions ? records.next(now, written) : undefined;
+    if (!next) return;
+    end(next.identifier);
+    if (hasWarned || expiresAt(next) <= now) return;
+    hasWarned = true;
+    console.warn(
+      `catnap: memoryStore holds maxSessions, ${maxSessions}, and from now on ends living sessions for new ones: raise maxSessions, or keep sessions in sqliteStore`,
+    );
   }
 
   /** Each listener has a microtask of its own: one that throws harms neither the writer nor its neighbours. */
@@ -56,7 +68,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
       assertOpen();
       const record = records.get(key);
       if (record === undefined) return null;
-      keep(record);
+      records.keep(record);
       return record;
     },
 
@@ -68,11 +80,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
       const allowed = commit.create === undefined ? alive : present === undefined;
       if (!allowed || !holds(commit, present)) return { ok: false, record: alive ? present : null };
       const record = apply(key, commit, present);
-      keep(record);
-      if (records.size > maxSessions) {
-        const [oldest] = records.keys();
-        if (oldest !== undefined) end(oldest);
-      }
+      records.keep(record);
+      makeRoom(commit.now, key);
       tell(key, record.rev);
       return { ok: true, rev: record.rev };
     },
@@ -82,7 +91,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
       for (const { key, accessedAt, transactions } of touches) {
         const record = records.get(key);
         if (record === undefined || expiresAt(record) <= accessedAt) continue;
-        keep({
+        records.keep({
           ...record,
           accessedAt: Math.max(record.accessedAt, accessedAt),
           transactions: record.transactions + transactions,

@@ -1,0 +1,102 @@
+import { expiresAt, type SessionRecord, type StoreKey } from "../store.ts";
+
+/** Records in the order of last use, those of visitors apart from those of people who have logged in. */
+export class MemoryRecords {
+  readonly #visitors = new InOrderOfUse();
+  readonly #people = new InOrderOfUse();
+
+  get size(): number {
+    return this.#visitors.size + this.#people.size;
+  }
+
+  get(key: StoreKey): SessionRecord | undefined {
+    return this.#people.get(key) ?? this.#visitors.get(key);
+  }
+
+  /** Puts a record in, as the one that was used last. */
+  keep(record: SessionRecord): void {
+    this.delete(record.identifier);
+    (record.subject === null ? this.#visitors : this.#people).add(record);
+  }
+
+  delete(key: StoreKey): boolean {
+    return this.#people.delete(key) || this.#visitors.delete(key);
+  }
+
+  *values(): Generator<SessionRecord, void> {
+    yield* this.#visitors.values();
+    yield* this.#people.values();
+  }
+
+  clear(): void {
+    this.#visitors.clear();
+    this.#people.clear();
+  }
+
+  /**
+   * Who has to go for want of room, but for the one that was just written: one that has expired, if it is the next anyway;
+   * then a visitor; and somebody who has logged in only where there is no visitor. Else whoever asks for pages without a
+   * cookie often enough would log everybody out.
+   */
+  next(now: number, written: StoreKey): SessionRecord | undefined {
+    const [visitor, person] = [this.#visitors, this.#people].map((records) => {
+      const oldest = records.oldest();
+      return oldest?.identifier === written ? undefined : oldest;
+    });
+    if (visitor && expiresAt(visitor) <= now) return visitor;
+    if (person && expiresAt(person) <= now) return person;
+    return visitor ?? person;
+  }
+}
+
+/** Records, of which the one that was not used for longest is found at once. */
+class InOrderOfUse {
+  // A Map keeps the order of insertion.
+  readonly #records = new Map<StoreKey, SessionRecord>();
+  /**
+   * Goes through the records as they are used up. An iterator that began anew each time would step over all that were
+   * deleted before: tens of microseconds with 100,000 sessions.
+   */
+  #walk: Iterator<SessionRecord> = this.#records.values();
+  /** Where the walk stands, unless that record has gone from there. */
+  #oldest: SessionRecord | undefined;
+
+  get size(): number {
+    return this.#records.size;
+  }
+
+  get(key: StoreKey): SessionRecord | undefined {
+    return this.#records.get(key);
+  }
+
+  values(): Iterable<SessionRecord> {
+    return this.#records.values();
+  }
+
+  /** For a record that is not there, or was deleted before. */
+  add(record: SessionRecord): void {
+    this.#records.set(record.identifier, record);
+  }
+
+  delete(key: StoreKey): boolean {
+    if (this.#oldest?.identifier === key) this.#oldest = undefined;
+    return this.#records.delete(key);
+  }
+
+  oldest(): SessionRecord | undefined {
+    if (this.#oldest) return this.#oldest;
+    let step = this.#walk.next();
+    if (step.done) {
+      // One that has come to its end stays there, whatever is added.
+      this.#walk = this.#records.values();
+      step = this.#walk.next();
+    }
+    this.#oldest = step.done ? undefined : step.value;
+    return this.#oldest;
+  }
+
+  clear(): void {
+    this.#records.clear();
+    this.#oldest = undefined;
+  }
+}
