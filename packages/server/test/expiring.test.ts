@@ -1,7 +1,11 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { createSessions, type SessionStore } from "../src/index.ts";
 import { postgresStore } from "../src/stores/postgres.ts";
 import { redisStore } from "../src/stores/redis.ts";
+import { sqliteStore } from "../src/stores/sqlite.ts";
 import { gate, shop } from "./app.ts";
 import { startPostgres } from "./servers/postgres.ts";
 import { startRedis } from "./servers/redis.ts";
@@ -10,7 +14,11 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const postgres = await startPostgres();
 const redis = await startRedis("redis-server", { appendonly: "no" });
-afterAll(() => Promise.all([postgres?.stop(), redis?.stop()]));
+const folder = mkdtempSync(join(tmpdir(), "catnap-expiring-"));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+  return Promise.all([postgres?.stop(), redis?.stop()]);
+});
 
 async function overPostgres() {
   const store = postgresStore(postgres?.pool() ?? never());
@@ -22,6 +30,7 @@ async function overPostgres() {
 const kinds: [string, boolean, () => Promise<SessionStore>][] = [
   ["PostgreSQL", postgres !== undefined, overPostgres],
   ["Redis", redis !== undefined, async () => redisStore(redis?.ioredis() ?? never())],
+  ["SQLite file", true, async () => sqliteStore(join(folder, "sessions.db"))],
 ];
 
 function never(): never {
