@@ -76,12 +76,13 @@ export class SqliteConnection<T> {
    */
   async #patiently<R>(action: () => R): Promise<R> {
     const { lockTimeoutMs, name } = this.#settings;
-    const deadline = performance.now() + lockTimeoutMs;
+    let deadline: number | undefined;
     for (;;) {
       this.assertOpen();
       try {
         return action();
       } catch (error) {
+        deadline ??= performance.now() + lockTimeoutMs;
         if (!isBusy(error) || performance.now() > deadline) throw translate(error, name);
       }
       await pause(10);

@@ -45,6 +45,16 @@ test.for([
   database.close();
 });
 
+test("a database that the application has closed is named as that", async ({ path }) => {
+  const database = await openFile(path);
+  const store = sqliteStore(database);
+  database.close();
+  await expect(store.read("a")).rejects.toMatchObject({
+    code: "STORE_UNAVAILABLE",
+    message: "The session database could not be used: make sure that the database is open, and see the error's cause",
+  });
+});
+
 test("numbers are numbers although the application's database answers with bigints", async ({ path }) => {
   const database = await openFile(path);
   // libsql and better-sqlite3 have the switch on the database; `node:sqlite` has it on a statement only.
@@ -95,6 +105,8 @@ test("no call walks through a whole table", async ({ path }) => {
   await store.delete("a", 1);
   await store.sweep(1, 1);
   for (const sql of prepared) {
+    // better-sqlite3 binds numbered parameters by name only.
+    expect(sql).not.toMatch(/\?\d/);
     const steps = all(database, `EXPLAIN QUERY PLAN ${sql}`).map((step) => step.detail);
     expect(steps, sql).not.toContainEqual(
       expect.stringMatching(/SCAN (catnap_session|catnap_entry|catnap_lease|[se])\b/),

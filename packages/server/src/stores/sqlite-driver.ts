@@ -52,19 +52,28 @@ export interface Statement {
   all(...parameters: SqliteValue[]): Row[];
 }
 
-/** Prepares a statement. What it is to bind is looked at first: libsql ends the whole process over a boolean. */
+/**
+ * Prepares a statement, whose parameters may be numbered. better-sqlite3 binds numbered ones by name only, so they become
+ * plain ones, in the order in which they stand.
+ */
 export function prepare(database: SqliteDatabase, sql: string): Statement {
-  const statement = database.prepare(sql);
+  const order: number[] = [];
+  const plain = sql.replace(/\?(\d+)/g, (_, number) => {
+    order.push(Number(number) - 1);
+    return "?";
+  });
+  const statement = database.prepare(plain);
   // Only `node:sqlite` has it, for applications whose database answers with arrays.
   (statement as { setReturnArrays?: (on: boolean) => void }).setReturnArrays?.(false);
   return {
-    run: (...parameters) => statement.run(...bindable(parameters)),
+    run: (...parameters) => statement.run(...bindable(parameters, order)),
     // Every driver makes an object of a row.
-    all: (...parameters) => statement.all(...bindable(parameters)) as Row[],
+    all: (...parameters) => statement.all(...bindable(parameters, order)) as Row[],
   };
 }
 
-function bindable(parameters: SqliteValue[]): SqliteValue[] {
+/** The parameters in their order, looked at before they are bound: libsql ends the whole process over a boolean. */
+function bindable(parameters: SqliteValue[], order: readonly number[]): SqliteValue[] {
   for (const parameter of parameters) {
     if (typeof parameter === "string" || typeof parameter === "number" || parameter === null) continue;
     throw new SessionError(
@@ -72,7 +81,7 @@ function bindable(parameters: SqliteValue[]): SqliteValue[] {
       `The store was given ${shown(parameter)} where only a text, a number or null can be kept: pass the identifier, subject, value or time itself`,
     );
   }
-  return parameters;
+  return order.length === 0 ? parameters : order.map((at) => parameters[at] ?? null);
 }
 
 /** Runs a query once. */

@@ -58,6 +58,7 @@ export function translate(error: unknown, name: string): SessionError {
   if (error instanceof SessionError) return error;
   const code = primaryCode(error);
   const kind = code !== undefined && unusable.includes(code) ? "STORE_UNUSABLE" : "STORE_UNAVAILABLE";
-  const remedy = remedies[code ?? ""] ?? "could not be used: the cause says why";
+  const remedy =
+    remedies[code ?? ""] ?? "could not be used: make sure that the database is open, and see the error's cause";
   return new SessionError(kind, `${name} ${remedy}`, { cause: error });
 }

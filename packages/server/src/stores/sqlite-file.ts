@@ -20,7 +20,7 @@ export interface Identity {
 /** What a look at a path shows; `hidden`: a folder on the way is closed to us, or the disk does not answer. */
 export type Sight = Identity | "gone" | "hidden";
 
-/** How old an answer may be to what has become of the file, in milliseconds. A look costs two microseconds, a tenth of a read. */
+/** How often to look what has become of the file, in milliseconds, at most: a look costs two microseconds, a tenth of a read. */
 const lookMs = 10;
 
 /** Where the file of a path or of a `file:` URI is, as SQLite reads them; `null`: in memory, or where only SQLite knows. */
@@ -125,7 +125,8 @@ export class OpenedFile {
   /** The files that SQLite keeps beside the database, by name. */
   readonly #companions: ReadonlyMap<string, Sight>;
   #state: "same" | "replaced" | "gone" = "same";
-  #lookedAt = performance.now();
+  /** In which stretch of `lookMs` the last look was. The wall clock costs a fifth of the other, and may be set back here. */
+  #stretch = 0;
 
   /** To be made once SQLite has opened it and put its own files beside it. */
   constructor(place: Place, identity: Identity) {
@@ -137,9 +138,9 @@ export class OpenedFile {
 
   /** What stands under the path now, or stood there a hundredth of a second ago. */
   state(): "same" | "replaced" | "gone" {
-    const now = performance.now();
-    if (now - this.#lookedAt < lookMs) return this.#state;
-    this.#lookedAt = now;
+    const stretch = Math.trunc(Date.now() / lookMs);
+    if (stretch === this.#stretch) return this.#state;
+    this.#stretch = stretch;
     return this.look();
   }
 

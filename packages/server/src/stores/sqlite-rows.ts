@@ -10,7 +10,7 @@ export interface Committed {
 }
 
 /** A session's row as it was read. */
-export interface ReadRow {
+interface ReadRow {
   readonly stamp: number;
   readonly fields: Omit<SessionRecord, "entries">;
   /** `null`: the cached ones are still those of the file. */

@@ -20,11 +20,11 @@ export const sql = {
   // large for JavaScript. It comes as bytes, since over a text that is no UTF-8 libsql ends the process.
   read: `
     SELECT CAST(json_array(${common.join()}, rev, ends_at, timeout_ms, stamp) AS BLOB) AS fields,
-      CASE stamp WHEN ?2 THEN NULL ELSE
+      CASE stamp WHEN ? THEN NULL ELSE
         (SELECT CAST(json_group_array(json_array(key, ${guarded("value")}, rev, writer, seq)) AS BLOB)
           FROM catnap_entry WHERE session = id)
       END AS entries
-    FROM catnap_session WHERE identifier = ?1`,
+    FROM catnap_session WHERE identifier = ?`,
   create: `
     INSERT INTO catnap_session
       (identifier, rev, created_at, ends_at, accessed_at, timeout_ms, due_at, transactions, subject, authenticated_at, stamp)
@@ -32,8 +32,8 @@ export const sql = {
     ON CONFLICT DO NOTHING RETURNING ${committed} AS committed`,
   commit: `
     INSERT INTO catnap_commit (identifier, now, accessed_at, transactions, timeout_ms, key, value, writer, seq)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-    RETURNING (SELECT ${committed} FROM catnap_session WHERE identifier = ?1) AS committed`,
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    RETURNING (SELECT ${committed} FROM catnap_session s WHERE s.identifier = catnap_commit.identifier) AS committed`,
   // A number whatever stands there, and as a text, because a driver may refuse one that JavaScript does not hold.
   revisions: `
     SELECT identifier, CAST(rev + 0 AS TEXT) AS rev FROM catnap_session

@@ -50,7 +50,7 @@ export function sessionTables(database: SqliteDatabase, name: string, cache: Ent
   const tables: SessionTables = {
     read(key) {
       const cached = cache.get(key);
-      const [row] = about(key, () => read.all(key, cached?.stamp ?? null));
+      const [row] = about(key, () => read.all(cached?.stamp ?? null, key));
       if (row === undefined) {
         cache.drop(key);
         return null;

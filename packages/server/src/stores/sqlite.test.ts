@@ -23,7 +23,14 @@ async function ofFile() {
 async function ofDatabase() {
   const database = await openFile(":memory:");
   database.exec("CREATE TABLE product (sku TEXT PRIMARY KEY)");
-  return { store: sqliteStore(database), cleanup: async () => void database.close() };
+  const store = sqliteStore(database);
+  return {
+    store,
+    cleanup: async () => {
+      await store.close();
+      database.close();
+    },
+  };
 }
 
 describe.each([

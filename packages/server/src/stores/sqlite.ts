@@ -34,8 +34,12 @@ export interface SqliteStoreOptions {
  * (better-sqlite3, libsql, `node:sqlite`) is used next to the application's own tables and stays open when the store
  * closes; its journal mode is the application's choice, and its `synchronous` changes only when `durability` is given.
  *
+ * A file that the store makes is for its owner alone. When another file comes in its place, a restored backup for example,
+ * the store goes on with that one.
+ *
  * Methods reject with `STORE_UNUSABLE` for a file that is corrupt, read-only, another application's or of a newer
- * version, and with `STORE_UNAVAILABLE` for one that stays locked or a disk that is full. Throws `INVALID_OPTION`.
+ * version, and with `STORE_UNAVAILABLE` for one that is gone or stays locked, or a disk that is full. Throws
+ * `INVALID_OPTION`.
  */
 export function sqliteStore(pathOrDatabase: string | SqliteDatabase, options: SqliteStoreOptions = {}): SessionStore {
   const { durability, lockTimeoutMs, cacheBytes } = settle(pathOrDatabase, options);
@@ -81,14 +85,13 @@ export function sqliteStore(pathOrDatabase: string | SqliteDatabase, options: Sq
 
   return {
     read: (key) => connection.use((tables) => tables.read(key)),
-    async write(key, commit) {
-      if (commit.subject !== undefined) assertSubjectText(commit.subject);
-      return connection.use((tables) => {
+    write: (key, commit) =>
+      connection.use((tables) => {
+        if (commit.subject !== undefined) assertSubjectText(commit.subject);
         const result = tables.write(key, commit);
         if (result.ok) watch.tell(key, result.rev);
         return result;
-      });
-    },
+      }),
     touch: (touches) => connection.use((tables) => tables.touch(touches)),
     async delete(key, ifExpiredAt) {
       const deleted = await connection.use((tables) => {
@@ -100,10 +103,11 @@ export function sqliteStore(pathOrDatabase: string | SqliteDatabase, options: Sq
       if (deleted && ifExpiredAt !== undefined && ++swept % 200 === 0) await rest();
       return deleted;
     },
-    async find(query) {
-      if (query.subject !== undefined) assertSubjectText(query.subject);
-      return connection.use((tables) => tables.find(query));
-    },
+    find: (query) =>
+      connection.use((tables) => {
+        if (query.subject !== undefined) assertSubjectText(query.subject);
+        return tables.find(query);
+      }),
     async sweep(now, limit) {
       const swept = await connection.use((tables) => {
         const swept = tables.sweep(now, limit);
