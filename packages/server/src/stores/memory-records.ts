@@ -23,9 +23,25 @@ export class MemoryRecords {
     return this.#people.delete(key) || this.#visitors.delete(key);
   }
 
-  *values(): Generator<SessionRecord, void> {
-    yield* this.#visitors.values();
-    yield* this.#people.values();
+  /** Those among all records that `wanted` takes, at most so many, lowest identifiers first. */
+  lowest(limit: number, wanted: (record: SessionRecord) => boolean): SessionRecord[] {
+    const found: SessionRecord[] = [];
+    let highest: StoreKey | undefined;
+    this.each((record) => {
+      if ((highest !== undefined && record.identifier > highest) || !wanted(record)) return true;
+      // A page is short, and sorting all that it might hold would hold up everything else for a tenth of a second.
+      if (found.push(record) > 2 * limit) highest = cut(found, limit);
+      return true;
+    });
+    cut(found, limit);
+    return found;
+  }
+
+  /** Calls back with each record, until the callback answers `false`. */
+  each(visit: (record: SessionRecord) => boolean): void {
+    for (const records of [this.#visitors, this.#people]) {
+      for (const record of records.values()) if (!visit(record)) return;
+    }
   }
 
   clear(): void {
@@ -47,6 +63,13 @@ export class MemoryRecords {
     if (person && expiresAt(person) <= now) return person;
     return visitor ?? person;
   }
+}
+
+/** Leaves so many of the lowest identifiers, sorted, and says which is the highest. */
+function cut(records: SessionRecord[], limit: number): StoreKey | undefined {
+  records.sort((a, b) => (a.identifier < b.identifier ? -1 : 1));
+  records.splice(limit);
+  return records.at(-1)?.identifier;
 }
 
 /** Records, of which the one that was not used for longest is found at once. */

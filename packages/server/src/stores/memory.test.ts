@@ -134,6 +134,25 @@ describe("for want of room", () => {
   });
 });
 
+test("a page is what a list that was sorted and filtered as a whole would give", async () => {
+  const wish = fc.record({
+    keys: fc.uniqueArray(fc.string({ minLength: 1, maxLength: 2 }), { maxLength: 40 }),
+    limit: fc.integer({ min: 1, max: 12 }),
+    cursor: fc.string({ maxLength: 2 }),
+    subject: fc.constantFrom(undefined, "s"),
+  });
+  await fc.assert(
+    fc.asyncProperty(wish, async ({ keys, limit, cursor, subject }) => {
+      const store = memoryStore();
+      for (const [i, key] of keys.entries()) await store.write(key, i % 3 ? birth : member("s"));
+      const sorted = keys.filter((key, i) => key > cursor && (subject === undefined || i % 3 === 0)).sort();
+      const page = await store.find({ limit, cursor, ...(subject === undefined ? {} : { subject }) });
+      expect(page.items.map((info) => info.identifier)).toEqual(sorted.slice(0, limit));
+      expect(page.cursor).toBe(sorted.length > limit ? sorted[limit - 1] : undefined);
+    }),
+  );
+});
+
 test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, "many", null])("refuses maxSessions %s", (maxSessions) => {
   // What a caller without types may pass.
   const options = { maxSessions: maxSessions as number };

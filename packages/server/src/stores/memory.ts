@@ -111,14 +111,11 @@ export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
     async find({ subject, expiredAt, entries = [], cursor = "", limit }) {
       assertOpen();
       if (subject !== undefined) assertSubjectText(subject);
-      const found: SessionRecord[] = [];
-      for (const record of records.values()) {
-        if (record.identifier <= cursor) continue;
-        if (subject !== undefined && record.subject !== subject) continue;
-        if (expiredAt !== undefined && expiresAt(record) > expiredAt) continue;
-        found.push(record);
-      }
-      found.sort((a, b) => (a.identifier < b.identifier ? -1 : 1));
+      const found = records.lowest(limit + 1, (record) => {
+        if (record.identifier <= cursor) return false;
+        if (subject !== undefined && record.subject !== subject) return false;
+        return expiredAt === undefined || expiresAt(record) <= expiredAt;
+      });
       const items = found.slice(0, limit).map((record) => toInfo(record, entries));
       const last = items.at(-1);
       return found.length > limit && last !== undefined ? { items, cursor: last.identifier } : { items };
@@ -127,12 +124,14 @@ export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
     async sweep(now, limit) {
       assertOpen();
       let swept = 0;
-      for (const record of records.values()) {
-        if (swept >= limit) break;
-        if (expiresAt(record) > now) continue;
-        end(record.identifier);
-        swept++;
-      }
+      records.each((record) => {
+        if (swept >= limit) return false;
+        if (expiresAt(record) <= now) {
+          end(record.identifier);
+          swept++;
+        }
+        return true;
+      });
       return swept;
     },
 
