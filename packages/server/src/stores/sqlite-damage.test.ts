@@ -215,17 +215,3 @@ test("a damaged session does not keep the watchers of others from hearing, and h
   other.close();
   await store.close();
 });
-
-test("a version that cannot be read is no newer one", async () => {
-  const path = join(folder, "sessions.db");
-  await sqliteStore(path).read(alice);
-  const database = await openFile(path);
-  for (const damaged of ["DELETE FROM catnap_schema", `INSERT INTO catnap_schema VALUES ('${secret}')`]) {
-    database.exec(damaged);
-    await expect(sqliteStore(path).read(alice)).rejects.toMatchObject({
-      code: "STORE_UNUSABLE",
-      message: `${path} has no version that can be read of Catnap's tables and this Catnap knows version 3: restore a backup`,
-    });
-  }
-  database.close();
-});

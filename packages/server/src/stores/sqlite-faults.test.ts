@@ -7,7 +7,6 @@ import { openFile } from "../../test/sqlite-file.ts";
 import type { Commit } from "../store.ts";
 import { sqliteStore } from "./sqlite.ts";
 import { all } from "./sqlite-driver.ts";
-import { migrate, migrations } from "./sqlite-schema.ts";
 
 const test = plain.extend<{ path: string }>({
   // vitest wants the empty pattern to know that this fixture needs no other.
@@ -66,19 +65,6 @@ describe("STORE_UNUSABLE", () => {
     await expect(store.read("session-7")).rejects.toEqual(failure("STORE_UNUSABLE", `${path} is corrupt`));
     await expect(store.write("session-7", setting("2"))).rejects.toEqual(failure("STORE_UNUSABLE", "corrupt"));
     await store.close();
-  });
-
-  test("a file of a newer version, which stays as it is", async ({ path }) => {
-    await fill(path, 1);
-    const database = await openFile(path);
-    database.exec("UPDATE catnap_schema SET version = 99");
-    await expect(sqliteStore(path).read("session-0")).rejects.toMatchObject({
-      code: "STORE_UNUSABLE",
-      message: expect.stringMatching(/sessions\.db has version 99 .* upgrade Catnap/),
-    });
-    await expect(sqliteStore(database).read("session-0")).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
-    expect(all(database, "SELECT version FROM catnap_schema")).toMatchObject([{ version: 99 }]);
-    database.close();
   });
 
   test("another application's database, which stays as it is", async ({ path }) => {
@@ -186,23 +172,6 @@ describe("STORE_UNAVAILABLE", () => {
   });
 });
 
-test("an opener that finds the tables made between its look and its lock leaves them alone", async ({ path }) => {
-  const [slow, fast] = [await openFile(path), await openFile(path)];
-  const begun: string[] = [];
-  const overtaken = {
-    exec: (sql: string) => {
-      if (begun.push(sql) === 1) migrate(fast, path, true);
-      return slow.exec(sql);
-    },
-    prepare: (sql: string) => slow.prepare(sql),
-    close: () => slow.close(),
-  };
-  migrate(overtaken, path, true);
-  expect(begun).toEqual(["BEGIN IMMEDIATE", "COMMIT"]);
-  slow.close();
-  fast.close();
-});
-
 test("a file is what it was after the store was closed and opened again", async ({ path }) => {
   await fill(path, 3);
   const store = sqliteStore(path);
@@ -229,27 +198,5 @@ test("what SQLite cannot keep is refused, and ends no process", async ({ path })
     await expect(store.lease?.("sweep", odd, 1)).rejects.toEqual(wrong);
   }
   expect((await store.read("a"))?.rev).toBe(1);
-  await store.close();
-});
-
-test("a session of a subject with a NUL, from a Catnap that took it, ends with the upgrade", async ({ path }) => {
-  const database = await openFile(path);
-  for (const step of migrations.slice(0, 2)) database.exec(step);
-  database.exec("CREATE TABLE catnap_schema (version INTEGER NOT NULL); INSERT INTO catnap_schema VALUES (2)");
-  const insert = database.prepare(`
-    INSERT INTO catnap_session (identifier, rev, created_at, ends_at, accessed_at, timeout_ms, due_at, transactions, subject)
-    VALUES (?, 1, 0, 100, 0, 100, 100, 1, ?)`);
-  insert.run("a", "admin");
-  insert.run("b", "admin\0x");
-  insert.run("c", null);
-  const store = sqliteStore(path);
-  expect((await store.find({ limit: 5 })).items).toMatchObject([
-    { identifier: "a", subject: "admin" },
-    { identifier: "c", subject: null },
-  ]);
-  // A process of the version before goes on until it is replaced.
-  insert.run("d", "admin\0x");
-  await expect(store.read("d")).rejects.toMatchObject({ code: "STORE_UNUSABLE" });
-  database.close();
   await store.close();
 });
