@@ -4,15 +4,18 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { SessionError } from "@catnap/shared";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { openFile } from "../../test/sqlite-file.ts";
-import type { Commit, SessionInfo, SessionRecord, SessionStore } from "../store.ts";
+import type { Commit, Page, Query, SessionInfo, SessionRecord, SessionStore } from "../store.ts";
 import { sqliteStore } from "./sqlite.ts";
 import type { SqliteDatabase } from "./sqlite-driver.ts";
 import { rowReader, toRevision } from "./sqlite-rows.ts";
 
 let folder = "";
+const warned = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+afterAll(() => warned.mockRestore());
 beforeEach(() => {
+  warned.mockClear();
   folder = mkdtempSync(join(tmpdir(), "catnap-damage-"));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
@@ -120,6 +123,16 @@ async function useAll(store: SessionStore) {
   expect((await store.find({ limit: 5, entries: ["cart"] })).items).toMatchObject([{ identifier: bob }]);
 }
 
+async function walk(store: SessionStore, query: Omit<Query, "cursor">): Promise<SessionInfo[]> {
+  const found: SessionInfo[] = [];
+  for (let cursor: string | undefined = ""; cursor !== undefined; ) {
+    const page: Page<SessionInfo> = await store.find({ ...query, cursor });
+    found.push(...page.items);
+    cursor = page.cursor;
+  }
+  return found;
+}
+
 /** A database whose numbers come as bigints, where the driver has a switch for that. */
 async function withBigints(path: string) {
   const database = await openFile(path);
@@ -184,7 +197,8 @@ test("a parser ends with what it was made for, or says that the session is damag
     fc.property(row, (given) => {
       for (const parse of [
         () => rows.session(alice, given),
-        () => rows.info(given),
+        () => rows.identifier(given),
+        () => rows.info(alice, given),
         () => rows.committed(alice, given),
       ]) {
         try {
@@ -198,6 +212,25 @@ test("a parser ends with what it was made for, or says that the session is damag
     }),
     { numRuns: 2000 },
   );
+});
+
+test("a damaged session is left out of a list, with one line on the console, and the walk goes on", async () => {
+  const store = sqliteStore(join(folder, "sessions.db"));
+  for (const key of ["a", "b", "c", "d"]) await store.write(key, birth);
+  const other = await openFile(join(folder, "sessions.db"));
+  other.exec(`UPDATE catnap_session SET created_at = '${secret}' WHERE identifier IN ('b', 'd')`);
+  other.exec(
+    `UPDATE catnap_entry SET value = x'00' WHERE session = (SELECT id FROM catnap_session WHERE identifier = 'c')`,
+  );
+  for (const _ of [1, 2]) {
+    expect((await walk(store, { limit: 1 })).map((info) => info.identifier)).toEqual(["a", "c"]);
+  }
+  expect((await walk(store, { limit: 3, entries: ["cart"] })).map((info) => info.identifier)).toEqual(["a"]);
+  const line = (key: string) =>
+    `catnap: ${join(folder, "sessions.db")}: session "${key}" is damaged and cannot be read: restore a backup, or end it with sessions.revoke(identifier)`;
+  expect(warned.mock.calls).toEqual([[line("b")], [line("d")], [line("c")]]);
+  other.close();
+  await store.close();
 });
 
 test("a damaged session does not keep the watchers of others from hearing, and has not ended for its own", async () => {

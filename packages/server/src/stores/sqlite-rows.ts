@@ -25,8 +25,10 @@ interface ReadRow {
 export interface RowReader {
   /** `fields` is a JSON array of the row's columns, `entries` one of `[key, value, rev, writer, seq]`. */
   session(identifier: StoreKey, row: Row): ReadRow;
-  /** `own` is the identifier, `fields` another such array, `entries` one of `[key, value]`, or absent. */
-  info(row: Row): SessionInfo;
+  /** `own` is the identifier as bytes. */
+  identifier(row: Row): StoreKey;
+  /** `fields` is another such array, `entries` one of `[key, value]`, or absent. */
+  info(identifier: StoreKey, row: Row): SessionInfo;
   /** `committed` is a JSON array of three numbers. */
   committed(identifier: StoreKey, row: Row): Committed;
 }
@@ -115,13 +117,17 @@ export function rowReader(name: string, encoding: string): RowReader {
       });
     },
 
-    info(row) {
+    identifier(row) {
       const identifier = decoded(row.own);
+      return parsing(identifier, () => text(identifier, "identifier"));
+    },
+
+    info(identifier, row) {
       return parsing(identifier, () => {
         const fields = array(row.fields, "the row");
         const [subject, createdAt, accessedAt, authenticatedAt, transactions, expiresAt] = fields;
         const info = {
-          identifier: text(identifier, "identifier"),
+          identifier,
           subject: toSubject(subject),
           createdAt: number(createdAt, "created_at"),
           accessedAt: number(accessedAt, "accessed_at"),

@@ -1,3 +1,4 @@
+import { SessionError } from "@catnap/shared";
 import {
   type Commit,
   expiresAt,
@@ -10,7 +11,7 @@ import {
   type WriteResult,
 } from "../store.ts";
 import type { EntryCache } from "./entry-cache.ts";
-import { all, prepare, type SqliteDatabase, transaction } from "./sqlite-driver.ts";
+import { all, prepare, type Row, type SqliteDatabase, transaction } from "./sqlite-driver.ts";
 import { mayComeOfContent } from "./sqlite-errors.ts";
 import { type Committed, rowReader, toRevision, unreadable } from "./sqlite-rows.ts";
 import { findStatement, sql } from "./sqlite-statements.ts";
@@ -29,8 +30,13 @@ export interface SessionTables {
   revisions(keys: readonly StoreKey[]): ReadonlyMap<StoreKey, number | null>;
 }
 
+/** How many damaged sessions have a line on the console, at most: where there is one, there may be a million. */
+const mostLines = 100;
+
 /** Prepares the contract's statements on a database that `migrate` has seen, which messages call by its `name`. */
 export function sessionTables(database: SqliteDatabase, name: string, cache: EntryCache): SessionTables {
+  /** Damaged sessions of which there was a line already. */
+  const told = new Set<StoreKey>();
   const rows = rowReader(name, String(all(database, "PRAGMA encoding")[0]?.encoding));
   // Results are taken with `all`, never with `get`: libsql's `get` leaves its statement open, and with it a read lock
   // that keeps the next transaction from starting.
@@ -90,9 +96,14 @@ export function sessionTables(database: SqliteDatabase, name: string, cache: Ent
     find(query) {
       const { text, parameters } = findStatement(query);
       const found = all(database, text, ...parameters, query.limit + 1);
-      const items = found.slice(0, query.limit).map((row) => rows.info(row));
-      const last = items.at(-1);
-      return found.length > query.limit && last !== undefined ? { items, cursor: last.identifier } : { items };
+      const items: SessionInfo[] = [];
+      let last: StoreKey | undefined;
+      for (const row of found.slice(0, query.limit)) {
+        last = rows.identifier(row);
+        const info = infoOf(last, row);
+        if (info) items.push(info);
+      }
+      return found.length > query.limit && last !== undefined ? { items, cursor: last } : { items };
     },
 
     sweep: (now, limit) => changed(sweep.run(now, limit)),
@@ -121,6 +132,20 @@ export function sessionTables(database: SqliteDatabase, name: string, cache: Ent
     } catch (error) {
       if (mayComeOfContent(error) && isDamaged(key)) throw unreadable(name, key, error);
       throw error;
+    }
+  }
+
+  /** One that is damaged is left out, with a line on the console, so that it does not hold up those who list or sweep the others. */
+  function infoOf(key: StoreKey, row: Row): SessionInfo | null {
+    try {
+      return rows.info(key, row);
+    } catch (error) {
+      if (!(error instanceof SessionError)) throw error;
+      if (!told.has(key) && told.size < mostLines) {
+        told.add(key);
+        console.warn(`catnap: ${error.message}`);
+      }
+      return null;
     }
   }
 
