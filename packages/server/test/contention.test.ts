@@ -1,6 +1,7 @@
 import { SessionError } from "@catnap/shared";
 import { afterEach, describe, expect, test } from "vitest";
 import type { SessionEvent, SessionStore } from "../src/index.ts";
+import { memoryStore } from "../src/stores/memory.ts";
 import { adapters, createApp, createBrowser } from "./app.ts";
 import { push } from "./pushes.ts";
 import { everyStore } from "./servers/every-store.ts";
@@ -94,7 +95,7 @@ for (const [name, makeStore] of Object.entries(stores)) {
 
     test("logins of one subject: as many as it may have are in, the others keep their sessions and carts, as they were", async () => {
       const [store, other = store] = await makeStore(2);
-      const maxSessions = { perSubject: 2, whenFull: "reject" } as const;
+      const maxSessions = { perSubject: 1, whenFull: "reject" } as const;
       const servers = [await process(store, { maxSessions }), await process(other, { maxSessions })];
       const visitors = await Promise.all(
         Array.from({ length: 10 }, async (_, i) => {
@@ -104,8 +105,8 @@ for (const [name, makeStore] of Object.entries(stores)) {
         }),
       );
       const outcomes = await Promise.all(visitors.map(({ api }) => outcome(api.login.mutate({ subject: "ann" }))));
-      expect(tally(outcomes)).toEqual({ ok: 2, TOO_MANY_SESSIONS: 8 });
-      expect(await servers[0]?.sessions.list({ subject: "ann" })).toHaveLength(2);
+      expect(tally(outcomes)).toEqual({ ok: 1, TOO_MANY_SESSIONS: 9 });
+      expect(await servers[0]?.sessions.list({ subject: "ann" })).toHaveLength(1);
       for (const [i, { api }] of visitors.entries()) {
         const isIn = outcomes[i] === "ok";
         expect((await api.facts.query()).subject).toBe(isIn ? "ann" : null);
@@ -136,3 +137,45 @@ for (const [name, makeStore] of Object.entries(stores)) {
     });
   });
 }
+
+test("in one process an update is refused once at most: those of one session take turns, each on what the last has left", async () => {
+  const store = memoryStore();
+  let writes = 0;
+  const slow: SessionStore = {
+    ...store,
+    write: async (key, commit) => {
+      writes++;
+      await new Promise((resolve) => setImmediate(resolve));
+      return store.write(key, commit);
+    },
+  };
+  const { url } = await process(slow);
+  const browser = createBrowser(url);
+  await browser.api.increment.mutate();
+  writes = 0;
+  await Promise.all(Array.from({ length: 50 }, () => twinOf(browser, url).api.increment.mutate()));
+  expect(await browser.api.session.value.query({ key: "visits" })).toBe(51);
+  expect(writes).toBeLessThanOrEqual(100);
+});
+
+test("a turn that does not come within ten seconds is a CONFLICT, and so is a commit that others keep overtaking", async () => {
+  const store = memoryStore();
+  const overtaken: SessionStore = {
+    ...store,
+    write: async (key, commit) => {
+      // Somebody else is always a moment earlier.
+      if (commit.expect.has("visits")) {
+        const changes = new Map([["visits", { value: String(Math.random()), writer: "server", seq: 0 }]]);
+        await store.write(key, { ...commit, expect: new Map(), changes });
+      }
+      return store.write(key, commit);
+    },
+  };
+  const { url } = await process(overtaken);
+  const browser = createBrowser(url);
+  await browser.api.session.setValue.mutate({ key: "note", value: "n" });
+  const before = performance.now();
+  const calls = Array.from({ length: 3 }, () => outcome(twinOf(browser, url).api.increment.mutate()));
+  expect(tally(await Promise.all(calls))).toEqual({ CONFLICT: 3 });
+  expect(performance.now() - before).toBeLessThan(15_000);
+});

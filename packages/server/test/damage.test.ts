@@ -1,3 +1,4 @@
+import { SessionError } from "@catnap/shared";
 import { describe, expect, test } from "vitest";
 import { faultStore } from "../../testing/src/fault-store.ts";
 import type { SessionStore } from "../src/index.ts";
@@ -88,6 +89,37 @@ describe("a store that fails around a login's commit", () => {
     );
     return { inner, store };
   }
+
+  test("and reads no more after a push that others have overtaken: the push alone is told, and the rest of its batch stands", async () => {
+    let armed = false;
+    const inner = memoryStore();
+    const store: SessionStore = {
+      ...inner,
+      read: (key) => (armed ? Promise.reject(new SessionError("STORE_UNAVAILABLE", "down")) : inner.read(key)),
+      write: async (key, commit) => {
+        if (commit.changes.has("theme")) {
+          const changes = new Map([["clicks", { value: "7", writer: "server", seq: 0 }]]);
+          await inner.write(key, { ...commit, expect: new Map(), changes });
+          armed = true;
+        }
+        return inner.write(key, commit);
+      },
+    };
+    const app = createApp({ store });
+    const server = await adapters.fetch(app);
+    const browser = createBrowser(server.url, "batch");
+    await browser.api.session.setValue.mutate({ key: "note", value: "n" });
+    const { identifier } = await browser.api.facts.query();
+    const ops = [{ seq: 1, key: "theme", value: '"dark"', base: 0 }];
+    const calls = [browser.api.increment.mutate(), browser.api.session.sync.mutate(push({ identifier, ops }))];
+    const [increment, sync] = await Promise.allSettled(calls);
+    expect(increment).toEqual({ status: "fulfilled", value: 1 });
+    expect(SessionError.from((sync as PromiseRejectedResult).reason)?.code).toBe("STORE_UNAVAILABLE");
+    armed = false;
+    expect(await browser.api.session.values.query()).toEqual({ note: "n", theme: "dark", visits: 1, clicks: 7 });
+    await server.close();
+    await app.sessions.close();
+  });
 
   test("before it leaves the session as it was", async () => {
     let armed = false;

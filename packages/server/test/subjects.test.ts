@@ -116,6 +116,24 @@ for (const [name, mount] of Object.entries(adapters)) {
       }
     });
 
+    test("are text that every store keeps as it is: what is cut or replaced on the way is refused, wherever it is named", async () => {
+      const { sessions, device } = await start();
+      await device().api.login.mutate({ subject: "admin" });
+      const visitor = device();
+      for (const subject of ["admin\0x", "\0", "admin\ud800", "\udc00"]) {
+        expect(await outcome(visitor.api.login.mutate({ subject }))).toBe("INVALID_OPTION");
+        for (const act of [sessions.list({ subject }), sessions.revokeAll({ subject })]) {
+          expect(await outcome(act)).toBe("INVALID_OPTION");
+        }
+      }
+      for (const identifier of ["", "a\0b", "a b", "x".repeat(81), 5 as never]) {
+        expect(await outcome(sessions.revoke(identifier))).toBe("INVALID_OPTION");
+      }
+      expect(await sessions.list({ subject: "admin" })).toHaveLength(1);
+      await visitor.api.login.mutate({ subject: "ädmin 🐈" });
+      expect((await visitor.api.facts.query()).subject).toBe("ädmin 🐈");
+    });
+
     test("no more than maxSessions.perSubject: a login too many is refused and changes nothing", async () => {
       const { device, sessions } = await start({ maxSessions: { perSubject: 2, whenFull: "reject" } });
       const [first, second, third] = [device(), device(), device()];

@@ -120,6 +120,18 @@ describe("tickets", () => {
     expect(await visitor().visit((session) => session.subject(), { path: another })).toBeNull();
   });
 
+  test("are not handed out by a request during which somebody has logged in, which would hand that login on", async () => {
+    const { visitor } = start({ tickets: true });
+    const [attacker, victim] = [visitor(), visitor()];
+    await attacker.visit((session) => session.setValue("note", "planted"));
+    victim.state.cookie = attacker.state.cookie;
+    const handing = attacker.visit(async (session) => {
+      await victim.visit((own) => own.login("ann"));
+      return session.sessionEncode("/x");
+    });
+    expect(await codeOf(() => handing)).toBe("TOKEN_ROTATED");
+  });
+
   test("are not handed out by a token that was rotated meanwhile", async () => {
     const { visitor } = start({ tickets: true });
     const { visit, state } = visitor();

@@ -113,8 +113,6 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
   }
   const device = wishes.subject === undefined ? null : now.device();
   if (device !== null) changes.set(deviceKey, { value: JSON.stringify(device), writer: "server", seq: 0 });
-  // A login that hands out no token, since another one of this browser has just done so, proves no more than that one.
-  const proves = issues || record?.authenticatedAt == null;
   return {
     commit: {
       now: now.now,
@@ -122,9 +120,7 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
       accessedAt: now.accessedAt,
       transactions: now.transactions,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      ...(wishes.subject === undefined
-        ? {}
-        : { subject: wishes.subject, ...(proves && { authenticatedAt: startedAt }) }),
+      ...(wishes.subject === undefined ? {} : { subject: wishes.subject, authenticatedAt: startedAt }),
       expect: record ? expect : new Map(),
       changes,
     },

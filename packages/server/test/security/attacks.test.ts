@@ -167,7 +167,7 @@ onEveryAdapter("an attacker", (start) => {
     const { loggedIn, store } = await start();
     const ann = await loggedIn();
     const { identifier } = await ann.api.facts.query();
-    const dirt = "\u0001".repeat(4_000);
+    const dirt = "€".repeat(1_000);
     for (let i = 0; i < 24; i++) {
       const ops = Array.from({ length: 20 }, (_, j) => ({
         seq: j + 1,
