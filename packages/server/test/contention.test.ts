@@ -145,7 +145,7 @@ test("in one process an update is refused once at most: those of one session tak
     ...store,
     write: async (key, commit) => {
       writes++;
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => setTimeout(resolve, 5)); // as a network takes it
       return store.write(key, commit);
     },
   };
