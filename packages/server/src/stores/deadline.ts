@@ -1,4 +1,4 @@
-import { SessionError } from "@catnap/shared";
+import { after, SessionError } from "@catnap/shared";
 
 /** Until when somebody waits, by `performance.now()`, and how long that was in all. */
 export interface Deadline {
@@ -36,18 +36,18 @@ export function within<T>(
   const { at, ms } = typeof wait === "number" ? deadlineIn(wait) : wait;
   return new Promise((resolve, reject) => {
     let over = false;
-    const timer = setTimeout(() => {
+    const cancel = after(at - performance.now(), () => {
       over = true;
       reject(unanswered(name, ms));
-    }, at - performance.now());
+    });
     work.then(
       (result) => {
         if (over) return late(result);
-        clearTimeout(timer);
+        cancel();
         resolve(result);
       },
       (error) => {
-        clearTimeout(timer);
+        cancel();
         reject(error);
       },
     );

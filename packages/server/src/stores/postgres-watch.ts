@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { after } from "@catnap/shared";
 import type { StoreKey, Unsubscribe } from "../store.ts";
 import { within } from "./deadline.ts";
 import { Listeners } from "./listeners.ts";
@@ -231,12 +232,11 @@ function pause(ms: number, ...signals: AbortSignal[]): Promise<void> {
   return new Promise((resolve) => {
     if (signals.some((signal) => signal.aborted)) return resolve();
     const end = () => {
-      clearTimeout(timer);
+      cancel();
       for (const signal of signals) signal.removeEventListener("abort", end);
       resolve();
     };
-    const timer = setTimeout(end, ms);
-    timer.unref();
+    const cancel = after(ms, end, true);
     for (const signal of signals) signal.addEventListener("abort", end);
   });
 }

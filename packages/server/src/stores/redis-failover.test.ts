@@ -34,6 +34,9 @@ test.skipIf(!cluster)("live news go on when a cluster's master has died and its 
     const info = () => node.ioredis().call("cluster", "info");
     await expect.poll(info, { timeout: 20_000 }).toContain("cluster_known_nodes:4");
   }
+  // What the master has not passed on yet would be lost with it.
+  const size = await master.ioredis().call("dbsize");
+  await expect.poll(() => replica.ioredis().call("dbsize"), { timeout: 20_000 }).toBe(size);
   await master.halt("SIGKILL");
   // Without the others' votes, which on a busy machine may take their time.
   await replica.ioredis().call("cluster", "failover", "takeover");

@@ -1,3 +1,4 @@
+import { after, type Cancel, every } from "@catnap/shared";
 import type { StoreKey, Unsubscribe } from "../store.ts";
 import { Listeners } from "./listeners.ts";
 import type { RedisDriver, RedisSubscriber } from "./redis-driver.ts";
@@ -34,8 +35,8 @@ export class RedisWatch {
   readonly #missing = new Set<string>();
   readonly #heartbeatMs: number;
   #subscriber: RedisSubscriber | null = null;
-  #heartbeat: NodeJS.Timeout | undefined;
-  #retry: NodeJS.Timeout | undefined;
+  #heartbeat: Cancel | undefined;
+  #retry: Cancel | undefined;
 
   constructor(server: WatchedServer, heartbeatMs: number = usualHeartbeatMs) {
     this.#server = server;
@@ -59,8 +60,8 @@ export class RedisWatch {
 
   /** Answers when nothing is subscribed to any more. */
   async stop(): Promise<void> {
-    clearInterval(this.#heartbeat);
-    clearTimeout(this.#retry);
+    this.#heartbeat?.();
+    this.#retry?.();
     this.#heartbeat = undefined;
     this.#retry = undefined;
     this.#listeners.clear();
@@ -93,10 +94,10 @@ export class RedisWatch {
     });
     this.#subscriber = subscriber;
     // Not anew with each session that is watched: on a busy server it would never come.
-    this.#heartbeat ??= setInterval(() => {
+    this.#heartbeat ??= every(this.#heartbeatMs, () => {
       this.#mend();
       for (const key of this.#keys.values()) void this.#look(key);
-    }, this.#heartbeatMs).unref();
+    });
     return subscriber;
   }
 
@@ -120,12 +121,12 @@ export class RedisWatch {
   }
 
   #mendSoon(): void {
-    this.#retry ??= setTimeout(() => this.#mend(), retryMs).unref();
+    this.#retry ??= after(retryMs, () => this.#mend(), true);
   }
 
   /** Tries again what has failed. */
   #mend(): void {
-    clearTimeout(this.#retry);
+    this.#retry?.();
     this.#retry = undefined;
     const missing = [...this.#missing];
     this.#missing.clear();

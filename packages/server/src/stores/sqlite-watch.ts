@@ -1,3 +1,4 @@
+import { type Cancel, every } from "@catnap/shared";
 import type { StoreKey, Unsubscribe } from "../store.ts";
 
 type Listener = (rev: number) => void;
@@ -23,7 +24,7 @@ export class SqliteWatch {
   /** The revision that was told last. */
   readonly #told = new Map<StoreKey, number>();
   #version: number | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #stop: Cancel | undefined;
   #isLooking = false;
   /** Whether somebody was told that looks fail; once until one succeeds. */
   #hasWarned = false;
@@ -41,7 +42,7 @@ export class SqliteWatch {
     listeners.add(own);
     // What happens before the next look is found by it, because nothing is known of the new key.
     this.#version = undefined;
-    this.#timer ??= setInterval(() => void this.#visitOnce(), intervalMs).unref();
+    this.#stop ??= every(intervalMs, () => void this.#visitOnce());
     return () => {
       listeners.delete(own);
       if (listeners.size > 0 || this.#listeners.get(key) !== listeners) return;
@@ -60,7 +61,7 @@ export class SqliteWatch {
       this.#hasWarned = false;
     } catch (error) {
       // The store was closed while the look was under way.
-      if (this.#timer === undefined || this.#hasWarned) return;
+      if (this.#stop === undefined || this.#hasWarned) return;
       this.#hasWarned = true;
       // Nobody has asked for the look, so there is no call that could reject.
       console.warn(
@@ -102,7 +103,7 @@ export class SqliteWatch {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#stop?.();
+    this.#stop = undefined;
   }
 }
