@@ -90,7 +90,7 @@ export class Live {
       subscription?.unsubscribe();
     };
     try {
-      if (!trpc.changes || identifier === null) throw new TypeError("trpc has no changes");
+      if (!trpc.changes || identifier === null) throw new TypeError();
       subscription = trpc.changes.subscribe(
         { identifier, profile, writer, since },
         {
@@ -102,7 +102,7 @@ export class Live {
         },
       );
     } catch (cause) {
-      const message = "live needs a tRPC client that carries subscriptions: add httpSubscriptionLink to its links";
+      const message = "live needs httpSubscriptionLink among the links of its tRPC client";
       call(() => {
         throw new SessionError("INVALID_OPTION", message, { cause });
       });

@@ -264,7 +264,7 @@ export class Sync {
     const left = own ? replica.outbox.ownOf(writer) : replica.outbox.opsOf(writer);
     const first = push.ops[0]?.seq;
     if (first !== undefined && left[0]?.seq === first && replica.isOwn(push)) {
-      throw new SessionError("CONFLICT", "The server took none of the changes: they are kept and sent again");
+      throw new SessionError("CONFLICT", "The server took none: changes are kept and sent later");
     }
     if (own) return;
     if (left.length > 0) await this.#exchange(profile, writer, left);
@@ -287,10 +287,10 @@ export class Sync {
     if (!answer.ok) {
       const { code, identifier } = answer;
       // This browser has wiped what the changes belong to.
-      const isWiped = identifier !== undefined && marks.list("dead").includes(identifier);
+      const isWiped = marks.list("dead").includes(identifier ?? "");
       if (push.nonce !== undefined && !isWiped && (code === "SESSION_GONE" || code === "SESSION_EXPIRED")) {
         this.#events.spent(push.nonce);
-        throw new SessionError("CONFLICT", "The session to begin has ended already: the changes begin another one");
+        throw new SessionError("CONFLICT", "The session has ended already: the changes begin another");
       }
       this.#refused(answer.code, answer.message);
     }
@@ -299,14 +299,14 @@ export class Sync {
       // A sibling has met this session and wiped it, or this push has made it once more after that.
       if (push.upTo > 0 && answer.acked >= push.upTo && marks.list("dead").includes(answer.identifier)) {
         marks.add("end", answer.identifier);
-        this.#refused("SESSION_GONE", "This browser has ended the session meanwhile");
+        this.#refused("SESSION_GONE", "This browser has ended the session");
       }
       marks.remove("dead", answer.identifier);
       replica.adopt(answer.identifier);
       this.expired = false;
       if (replica.strangers.length > 0) keeper.readAgain();
     } else if (answer.identifier !== push.identifier) {
-      this.#refused("SESSION_REPLACED", "The browser holds another session now");
+      this.#refused("SESSION_REPLACED", "The browser has another session now");
     }
     // What this push has said it heard, the server has forgotten in the commit that decided its ops.
     if (push.ops.length > 0 && answer.acked >= push.upTo)

@@ -356,5 +356,5 @@ function decoded(encoded: string | null | undefined, key: string): unknown {
 }
 
 function serverOnly(method: string): never {
-  throw new SessionError("SERVER_ONLY", `${method} exists on the server alone: call a procedure that does it`);
+  throw new SessionError("SERVER_ONLY", `${method} exists on the server alone: call a procedure of the server instead`);
 }

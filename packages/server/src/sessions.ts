@@ -176,7 +176,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
       return awake.snapshot();
     },
     policy: () => policyOf(settings, maxOpsPerPush),
-    errorData: (error) => ({ session: SessionError.from(error)?.toJSON() ?? null }),
+    errorData: (error) => ({ session: brief(SessionError.from(error)?.toJSON() ?? null) }),
     requireFresh: (seconds) => createFreshMiddleware<D, K>(contextKey, seconds, clock),
     list: (query) => subjects.list(query),
     revoke: (identifier) => subjects.revoke(identifier),
@@ -189,6 +189,13 @@ export function createSessions<D extends AnyDefinition, const K extends string =
       return closing;
     },
   };
+}
+
+/** So many of a schema's findings are told: for a value that is wrong all over the answer would be longer than it. */
+const maxIssues = 10;
+
+function brief(data: SessionErrorData | null): SessionErrorData | null {
+  return data?.issues ? { ...data, issues: data.issues.slice(0, maxIssues) } : data;
 }
 
 /** For so long `close` waits for requests, in milliseconds. */

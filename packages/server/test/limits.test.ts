@@ -66,6 +66,15 @@ for (const [name, mount] of Object.entries(adapters)) {
       expect(await api.session.values.query()).toEqual({ note: "kept" });
     });
 
+    test("of answers: a value that is wrong all over is told by its first findings", async () => {
+      const { api } = await withSession();
+      const value = Array.from({ length: 2_000 }, () => ({ sku: 5, count: "x" }));
+      const wrong = api.session.setValue.mutate({ key: "cart", value } as never);
+      await expect(wrong).rejects.toMatchObject({
+        data: { session: { code: "INVALID_VALUE", issues: { length: 10 } } },
+      });
+    });
+
     test("of a session hold for all its values together, whoever writes them", async () => {
       const definition = { ...shop, limits: { ...shop.limits, sessionBytes: 200_000 } };
       const { api, pushing } = await withSession({ definition });

@@ -84,15 +84,3 @@ test("byteLength counts what UTF-8 takes", () => {
     }),
   );
 });
-
-test("decode makes no two places one, whatever the text says of them", () => {
-  const text =
-    '~{"json":{"a":{"at":0},"b":{"at":0}},"meta":{"values":{"a.at":["Date"]},"referentialEqualities":{"a":["b"]},"v":1}}';
-  expect(decode(text)).toEqual({ a: { at: new Date(0) }, b: { at: 0 } });
-});
-
-test("decode refuses what is superjson of nothing", () => {
-  for (const text of ["~5", "~null", "~{}", '~{"meta":{}}']) {
-    expect(() => decode(text)).toThrow(expect.objectContaining({ code: "INVALID_VALUE" }));
-  }
-});

@@ -1,4 +1,4 @@
-import superjson, { type SuperJSONResult } from "superjson";
+import superjson from "superjson";
 import { SessionError } from "./session-error.ts";
 
 /**
@@ -6,7 +6,7 @@ import { SessionError } from "./session-error.ts";
  * `undefined` inside an object, NaN …) is superjson behind a mark that no JSON text starts with. superjson costs
  * about twelve times JSON, so it is the exception that pays, not every value.
  */
-const mark = "~";
+export const mark = "~";
 
 /** Names that pollute prototypes; superjson, which the app's answers may go through, refuses to carry them. */
 const poisonous = /^(__proto__|constructor|prototype)$/;
@@ -31,43 +31,22 @@ const mostItems = 16_777_216;
 export function encode(value: unknown, key?: string, room: number = mostItems): string {
   if (isExactJson(value, 0, { key, left: room })) return JSON.stringify(value);
   try {
-    const { json, meta } = superjson.serialize(value);
-    return mark + JSON.stringify({ json, ...annotationsOf(meta) });
+    return mark + superjson.stringify(value);
   } catch (cause) {
-    throw refuse("something that superjson refuses", key, cause);
+    throw refuse("what superjson refuses", key, cause);
   }
 }
 
-/** Decodes what `encode` made. Throws `INVALID_VALUE` for anything else. */
+/** Decodes what `encode` made. Throws `INVALID_VALUE` for anything else. For a stranger's text see `untangle` of the server. */
 export function decode(encoded: string, key?: string): unknown {
   try {
-    if (!encoded.startsWith(mark)) return JSON.parse(encoded);
-    const { json, meta } = parseMarked(encoded);
-    return superjson.deserialize({ json, ...annotationsOf(meta) }, { inPlace: true });
+    return encoded.startsWith(mark) ? superjson.parse(encoded.slice(1)) : JSON.parse(encoded);
   } catch (cause) {
     throw new SessionError("INVALID_VALUE", `${subject(key)} is not text that Catnap encoded`, {
       ...named(key),
       cause,
     });
   }
-}
-
-/** Whether a text holds more than JSON carries: `parseMarked` takes it apart. */
-export const isMarked = (encoded: string): boolean => encoded.startsWith(mark);
-
-/** What superjson made of a value: JSON, and by path what it stands for. Throws `SyntaxError` for what is no JSON. */
-export function parseMarked(encoded: string): SuperJSONResult {
-  const parsed = JSON.parse(encoded.slice(mark.length)) as SuperJSONResult | null;
-  if (parsed?.json === undefined) throw new SyntaxError("no superjson");
-  return parsed;
-}
-
-/**
- * The annotations of types alone. superjson also notes which objects are one and the same, to make them one again: a
- * session's values are data without identity, and each such note costs a walk through every Set on its path.
- */
-function annotationsOf(meta: SuperJSONResult["meta"]): Pick<SuperJSONResult, "meta"> {
-  return meta?.values === undefined ? {} : { meta: { values: meta.values, v: 1 } };
 }
 
 /**
@@ -158,13 +137,13 @@ function isScalarObject(value: object): boolean {
 function refuse(what: string, key: string | undefined, cause?: unknown): SessionError {
   return new SessionError(
     "INVALID_VALUE",
-    `${subject(key)} is or holds ${what}, which a session cannot carry: store plain data (JSON, Date, Map, Set, BigInt) instead`,
+    `${subject(key)} is or holds ${what}: a session carries plain data (JSON, Date, Map, Set, BigInt)`,
     { ...named(key), cause },
   );
 }
 
 function tooMany(key: string | undefined): SessionError {
-  const message = `${subject(key)} has too many items: split it, or raise limits.valueBytes`;
+  const message = `${subject(key)} has too many items: split it, or raise the limit in defineSession`;
   return new SessionError("LIMIT_EXCEEDED", message, named(key));
 }
 

@@ -34,11 +34,7 @@ export interface Key {
   readonly merge: Merge<unknown> | undefined;
   /** Whether a browser may keep it in IndexedDB. */
   readonly disk: boolean;
-  /** Validates a value; throws `INVALID_VALUE` with the schema's issues. Gives the schema's output. */
-  validate(value: unknown): unknown;
-  /** Encodes what `validate` gave; throws `INVALID_VALUE` for what no session carries, or `LIMIT_EXCEEDED`. */
-  write(output: unknown): string;
-  /** Both. */
+  /** Validates a value; throws `INVALID_VALUE` with the schema's issues, or `LIMIT_EXCEEDED`. Gives the schema's output, encoded. */
   encode(value: unknown): string;
   /** A fresh copy of the schema's default, or `undefined` when it has none. */
   fallback(): unknown;
@@ -126,9 +122,7 @@ const finiteNumber: StandardSchemaV1<number | undefined, number> = {
   },
 };
 
-const keyName = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
-const appName = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/;
-const known = ["name", "shared", "readonly", "secret", "limits"];
+const namePattern = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 
 /**
  * Declares what a session holds, once for both sides. `shared` keys: the browser reads and writes. `readonly`: the
@@ -138,9 +132,8 @@ const known = ["name", "shared", "readonly", "secret", "limits"];
  * `name` tells apps apart that share a host or a store, whose sessions are then not each other's; default `catnap`. A
  * session belongs to the name that it was made under.
  *
- * Throws `INVALID_DEFINITION` for a key that is taken twice or is not 1 to 64 letters, digits, `_`, `-` starting with
- * a letter, for a name that is not 1 to 32 of these, for something that is no schema, for limits that are no positive
- * whole numbers, and for a group that does not exist.
+ * Throws `INVALID_DEFINITION` for a key or a name that is not 1 to 64 letters, digits, `_`, `-` starting with a letter, for
+ * a key that is taken twice, for something that is no schema, and for limits that are no positive whole numbers.
  */
 export function defineSession<
   const Shared extends Shape = Record<never, never>,
@@ -159,22 +152,12 @@ export function defineSession<
       throw invalid(`limits.${name} is ${String(bytes)}: give a positive whole number of bytes`);
     }
   }
-  const { name = "catnap" } = groups;
-  if (!appName.test(name)) {
-    throw invalid(`name is "${name}": use 1 to 32 letters, digits, "_" or "-", starting with a letter`);
-  }
-  for (const group of Object.keys(groups)) {
-    if (!known.includes(group)) throw invalid(`defineSession has no "${group}": it takes ${known.join(", ")}`);
-  }
+  const { name: app = "catnap" } = groups;
+  assertName(app);
   const keys = new Map<string, Key>();
   for (const access of ["shared", "readonly", "secret"] as const) {
     for (const [name, declared] of Object.entries(groups[access] ?? {})) {
-      if (!keyName.test(name)) {
-        throw invalid(
-          `"${name}" cannot name a value: use 1 to 64 letters, digits, "_" or "-", starting with a letter`,
-          name,
-        );
-      }
+      assertName(name);
       if (keys.has(name)) throw invalid(`"${name}" is declared twice: a key is shared, readonly or secret`, name);
       keys.set(name, createKey(name, access, declared, limits));
     }
@@ -182,7 +165,12 @@ export function defineSession<
   const described = [...keys.values()].map(
     ({ name, access, merge, disk }) => `${name}:${access}:${merge ? "m" : ""}${disk ? "" : "d"}`,
   );
-  return { name, keys, limits, fingerprint: fingerprint(described.sort().join()) };
+  return { name: app, keys, limits, fingerprint: fingerprint(described.sort().join()) };
+}
+
+function assertName(name: string): void {
+  if (namePattern.test(name)) return;
+  throw invalid(`"${name}" is no name: use 1 to 64 letters, digits, "_" or "-", starting with a letter`, name);
 }
 
 function createKey(name: string, access: Access, declared: Shape[string], limits: Limits): Key {
@@ -201,30 +189,30 @@ function createKey(name: string, access: Access, declared: Shape[string], limits
     }
     return result;
   };
-  const validate = (input: unknown) => {
-    const result = check(input);
-    if (result.issues) throw rejected(name, access, result.issues);
-    if (result.value !== undefined) return result.value;
-    throw new SessionError("INVALID_VALUE", `"${name}" cannot be undefined: call delValue("${name}")`, { key: name });
-  };
-  const write = (output: unknown) => {
-    const encoded = encode(output, name, limits.valueBytes);
-    if (encoded.length * 3 <= limits.valueBytes || byteLength(encoded) <= limits.valueBytes) return encoded;
-    throw new SessionError(
-      "LIMIT_EXCEEDED",
-      `The value of "${name}" takes ${byteLength(encoded)} bytes, more than limits.valueBytes (${limits.valueBytes}): split it, or raise the limit in defineSession`,
-      { key: name },
-    );
-  };
   return {
     name,
     access,
     // `value` has tied the merge to the schema, whose outputs are all that it is ever given.
     merge: merge as Merge<unknown> | undefined,
     disk,
-    validate,
-    write,
-    encode: (input) => write(validate(input)),
+    encode(input) {
+      const result = check(input);
+      if (result.issues) throw rejected(name, access, result.issues);
+      if (result.value === undefined) {
+        throw new SessionError("INVALID_VALUE", `"${name}" cannot be undefined: call delValue("${name}")`, {
+          key: name,
+        });
+      }
+      const encoded = encode(result.value, name, limits.valueBytes);
+      if (encoded.length * 3 > limits.valueBytes && byteLength(encoded) > limits.valueBytes) {
+        throw new SessionError(
+          "LIMIT_EXCEEDED",
+          `The value of "${name}" takes ${byteLength(encoded)} bytes, more than limits.valueBytes (${limits.valueBytes}): split it, or raise the limit in defineSession`,
+          { key: name },
+        );
+      }
+      return encoded;
+    },
     fallback() {
       const result = check(undefined);
       if (result.issues || result.value === undefined) return undefined;
@@ -234,15 +222,12 @@ function createKey(name: string, access: Access, declared: Shape[string], limits
   };
 }
 
-/** So many of a schema's findings are told: a long list that is wrong all over would make an answer longer than itself. */
-const maxIssues = 10;
-
 function rejected(name: string, access: Access, found: readonly StandardSchemaV1.Issue[]): SessionError {
   // A schema's own words may quote the value, so those about a secret stay unsaid.
   if (access === "secret") {
     return new SessionError("INVALID_VALUE", `The schema of "${name}" rejects the value`, { key: name });
   }
-  const issues: SessionIssue[] = found.slice(0, maxIssues).map(({ message, path }) => ({
+  const issues: SessionIssue[] = found.map(({ message, path }) => ({
     message,
     ...(path ? { path: path.map(pathStep) } : {}),
   }));

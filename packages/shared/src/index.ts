@@ -1,5 +1,5 @@
 export { checksum, differ } from "./checksum.ts";
-export { assertPlain, byteLength, decode, encode, isMarked, parseMarked } from "./codec.ts";
+export { assertPlain, byteLength, decode, encode, mark } from "./codec.ts";
 export {
   type Access,
   type AnyDefinition,

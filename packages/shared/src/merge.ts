@@ -13,13 +13,14 @@ const same = (a: unknown, b: unknown) => Object.is(a, b) || encode(a) === encode
 
 /** Three-way union of arrays or Sets: keeps what either side added, drops what either side removed; theirs come first. */
 function union<V extends readonly unknown[] | ReadonlySet<unknown>>(base: V | undefined, mine: V, theirs: V): V {
-  const named = (items: V | undefined) => [...(items ?? [])].map((item) => [encode(item), item] as const);
-  const [from, ours, present] = [named(base), named(mine), named(theirs)];
-  const [before, kept, there] = [new Map(from), new Map(ours), new Map(present)];
+  const name = (item: unknown) => encode(item);
+  const before = new Set([...(base ?? [])].map(name));
+  const kept = new Set([...mine].map(name));
+  const present = new Set([...theirs].map(name));
   const items = [
-    ...present.filter(([name]) => kept.has(name) || !before.has(name)),
-    ...ours.filter(([name]) => !there.has(name) && !before.has(name)),
-  ].map(([, item]) => item);
+    ...[...theirs].filter((item) => kept.has(name(item)) || !before.has(name(item))),
+    ...[...mine].filter((item) => !present.has(name(item)) && !before.has(name(item))),
+  ];
   // The two shapes that `V` admits; TypeScript cannot tie the result back to the one at hand.
   return (Array.isArray(theirs) ? items : new Set(items)) as unknown as V;
 }

@@ -244,11 +244,13 @@ export class Fork implements SessionHome {
 
   #decode(key: Key, encoded: string): unknown {
     try {
-      return freezeInDevelopment(decode(encoded, key.name));
+      const value = freezeInDevelopment(decode(encoded, key.name));
+      if (value !== undefined) return value;
     } catch {
-      // What this process has encoded it decodes; so it is the store's.
-      throw unreadable(this.state().identifier, key.name);
+      // Told below, as what is superjson of nothing.
     }
+    // What this process has encoded it decodes; so it is the store's.
+    throw unreadable(this.state().identifier, key.name);
   }
 
   #wish(wishes: Draft["wishes"]): void {

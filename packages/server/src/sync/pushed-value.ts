@@ -1,4 +1,4 @@
-import { encode, isSessionError, type Key, mergeValues, type Op } from "@catnap/shared";
+import { decode, encode, isSessionError, type Key, mergeValues, type Op } from "@catnap/shared";
 import { untangle } from "./untangle.ts";
 
 /** What an op did to its key: `taken` as it came, or `merged` with what had come between. */
@@ -15,12 +15,14 @@ export class PushedValue {
   readonly #room: number;
   /** Encoded; `null`: absent; `undefined`: merged, and not encoded since. */
   #text: string | null | undefined;
+  /** Whether the value is an op's or a merge's, not the one that was stored, which today's schema may not know. */
+  #isNew = false;
   /** What the merges gave, encoded, once it was asked for. */
   #merged: string | undefined;
   /** Decoded, of the schema's type; `undefined`: absent, or not decoded yet. */
   #value: unknown;
-  /** The last op's own value: in a chain of changes it is what the next one was made from. */
-  #last: { readonly text: string; readonly value: unknown } | undefined;
+  /** The last op's own value, as it came and as the schema has it: in a chain the next change was made from it. */
+  #last: { readonly sent: string; readonly text: string } | undefined;
 
   /** `room` is how long a value of the browser's may be. */
   constructor(key: Key, stored: string | null, room: number) {
@@ -38,15 +40,15 @@ export class PushedValue {
     }
     const mine = this.#read(value);
     if (this.#equals(from)) {
-      this.#set(this.#key.write(mine), mine);
-      this.#last = { text: value, value: mine };
+      this.#set(mine, undefined);
+      this.#last = { sent: value, text: mine };
       return "taken";
     }
     const theirs = this.#current();
     // Nothing is there to merge with, or nothing that a merge should be shown: another version of the app stored it.
-    if (theirs === undefined) this.#set(this.#key.write(mine), mine);
+    if (theirs === undefined) this.#set(mine, undefined);
     else this.#set(undefined, this.#merge(from, mine, theirs), value.length);
-    this.#last = { text: value, value: mine };
+    this.#last = { sent: value, text: mine };
     return "merged";
   }
 
@@ -72,31 +74,39 @@ export class PushedValue {
     this.#text = text;
     this.#value = value;
     this.#merged = undefined;
+    this.#isNew = true;
     this.weight = text === undefined ? this.weight + growth : (text?.length ?? 0);
   }
 
-  #merge(from: string | null, mine: unknown, theirs: unknown): unknown {
-    const base = (from === null ? undefined : this.#fitting(from)) ?? this.#key.fallback();
-    const merged = mergeValues(this.#key, base, mine, theirs);
-    return merged === undefined ? this.#key.validate(undefined) : merged;
+  #merge(from: string | null, mine: string, theirs: unknown): unknown {
+    const { name } = this.#key;
+    const base = from === null ? null : this.#fitting(from);
+    const started = base === null ? this.#key.fallback() : decode(base, name);
+    const merged = mergeValues(this.#key, started, decode(mine, name), theirs);
+    return merged === undefined ? decode(this.#key.encode(undefined), name) : merged;
   }
 
+  /** Decoded; `undefined` where there is neither a value that fits nor a default. */
   #current(): unknown {
-    if (this.#value === undefined && this.#text != null) this.#value = this.#fitting(this.#text);
-    return this.#value === undefined && this.#text === null ? this.#key.fallback() : this.#value;
+    if (this.#value !== undefined || this.#text === undefined) return this.#value;
+    if (this.#text === null) return this.#key.fallback();
+    const text = this.#isNew ? this.#text : this.#fitting(this.#text);
+    if (text !== null) this.#value = decode(text, this.#key.name);
+    return this.#value;
   }
 
-  #read(text: string): unknown {
-    return this.#key.validate(untangle(text, this.#key.name, this.#room));
+  /** A browser's value, as the schema has it, encoded. Throws what refuses it. */
+  #read(sent: string): string {
+    return this.#key.encode(untangle(sent, this.#key.name, this.#room));
   }
 
-  #fitting(text: string): unknown {
-    if (this.#last?.text === text) return this.#last.value;
+  #fitting(text: string): string | null {
+    if (this.#last?.sent === text) return this.#last.text;
     try {
       return this.#read(text);
     } catch (error) {
       if (!isSessionError(error)) throw error;
-      return undefined;
+      return null;
     }
   }
 }

@@ -46,7 +46,6 @@ test("what encode made is decoded to what it was made from", () => {
 test("one object in two places is two equal ones", () => {
   const shared = { at: new Date(5) };
   const text = encode({ first: shared, second: shared, set: new Set([shared]) });
-  expect(text).not.toContain("referentialEqualities");
   expect(untangle(text, "key", room)).toEqual({ first: shared, second: shared, set: new Set([shared]) });
 });
 
