@@ -33,7 +33,8 @@ function stage<D extends AnyDefinition>(definition: D) {
       return memory.write(key, commit);
     },
   };
-  const sessions = createSessions({ definition, store });
+  // As long as `growth` lets its sessions live: a session of another timeout would be brought to today's at its first use.
+  const sessions = createSessions({ definition, store, timeout: 86_400 });
   let cookie = "";
   const headers = () => ({ cookie, "sec-fetch-site": "same-origin", "content-type": "application/json" });
   const keep = (response: Response) => {

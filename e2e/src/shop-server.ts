@@ -119,7 +119,9 @@ export class ShopServer {
   async shorten(identifier: string, timeout: number): Promise<void> {
     const now = Date.now();
     const commit = { now, accessedAt: now, transactions: 0, timeoutMs: timeout * 1000 };
-    await this.#inStore((store) => store.write(identifier, { ...commit, expect: new Map(), changes: new Map() }));
+    // As `session.setTimeout` leaves it, so that the server's own setting does not take its place.
+    const changes = new Map([["~timeout", { value: "1", writer: "server", seq: 0 }]]);
+    await this.#inStore((store) => store.write(identifier, { ...commit, expect: new Map(), changes }));
   }
 
   /** Whether the session's time is over, by a clock that is a little late. */
