@@ -185,6 +185,17 @@ const found: Record<string, Step[]> = {
     { ...at(0, 1), do: "awake" },
     { ...at(0, 1), do: "hide" },
   ],
+  "a stream that a server ends as it closes is over at once, and its tab follows the next server": [
+    { ...at(0), do: "note" },
+    { ...at(0), do: "open" },
+    { ...at(0), do: "meet" },
+    { ...at(1), do: "crash", calls: 0, sending: true, lost: false },
+    { ...at(0), do: "pass", seconds: 61 },
+    { ...at(0), do: "lose", message: 0 },
+    { ...at(0), do: "deliver", message: 0 },
+    { ...at(0), do: "restart" },
+    { ...at(0), do: "sleep" },
+  ],
 };
 
 for (const [name, steps] of Object.entries(found)) test(name, async () => expect(await play(steps)).toBeUndefined());

@@ -63,6 +63,7 @@ export class Fork implements SessionHome {
   #draft = new Draft();
   #ended = false;
   #closed = false;
+  #followed = false;
 
   /** `sleep` is what sleeping does: a call's own fork commits. */
   constructor(origin: ForkOrigin, sleep: (fork: Fork) => Promise<void> = (fork) => fork.save()) {
@@ -205,8 +206,14 @@ export class Fork implements SessionHome {
     return this.#draft.wishes.push;
   }
 
-  /** The live stream of what changes in the session from here on. */
+  /** What the call yields is the session's own live stream, whose transaction is over as it begins. */
+  get isFollowed(): boolean {
+    return this.#followed;
+  }
+
+  /** The live stream of what changes in the session from here on; it writes nothing. */
   follow(input: ChangesInput, left: AbortSignal | undefined): AsyncIterable<TrackedEnvelope<ChangesEvent>> {
+    this.#followed = true;
     return this.#origin.follow(input, left);
   }
 

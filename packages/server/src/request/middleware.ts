@@ -116,7 +116,7 @@ export function createMiddleware<D extends AnyDefinition, K extends string>(
         const error = toTRPCError(result.error);
         return error === result.error ? result : { ...result, error: error as TRPCError };
       }
-      if (isAsyncIterable(result.data)) {
+      if (isAsyncIterable(result.data) && !call.fork.isFollowed) {
         call.linger();
         return { ...result, data: lasting(result.data, call) };
       }

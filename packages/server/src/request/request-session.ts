@@ -61,7 +61,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   readonly #hold: SessionHold;
   readonly #barrier: Barrier;
   readonly #streams: boolean;
-  readonly #underWay: UnderWay | undefined;
+  readonly #underWay: UnderWay;
   readonly #calls: number;
   readonly #trans: Transaction;
   #draft = new Draft();
@@ -81,15 +81,19 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   ) {
     this.#settings = settings;
     this.#liveStreams = shared.streams;
-    const idle = info?.type === "subscription";
-    // A subscription lasts as long as its browser likes.
-    this.#underWay = idle ? undefined : shared.underWay;
+    this.#underWay = shared.underWay;
     this.#exchange = exchange;
     this.#streams = info?.accept === "application/jsonl" || info?.type === "subscription";
     this.#calls = info?.calls.length ?? 1;
     this.#barrier = new Barrier(this.#streams ? undefined : info);
     this.#trans = { side: "server", reason };
-    this.#hold = new SessionHold({ settings, shared, exchange, streams: this.#streams, idle });
+    this.#hold = new SessionHold({
+      settings,
+      shared,
+      exchange,
+      streams: this.#streams,
+      idle: info?.type === "subscription",
+    });
     if (!this.#streams) return;
     exchange.keepPrivate(); // now or never
     if (info?.type === "mutation") this.#hold.identifier = this.#hold.bearer.mintEarly();
@@ -245,11 +249,11 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
 
   /** Opens the session and starts a call on a fork of its own. */
   async begin(): Promise<Call> {
-    const left = this.#underWay?.enter();
+    let left = this.#underWay.enter();
     try {
       await this.open();
     } catch (error) {
-      left?.();
+      left();
       throw error;
     }
     this.#barrier.enter();
@@ -263,6 +267,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     };
     let lingers = false;
     const succeed = async () => {
+      if (lingers) left = this.#underWay.enter();
       try {
         const draft = fork.take();
         fork.close();
@@ -272,7 +277,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
         else await this.#settle(changed);
       } finally {
         close();
-        left?.();
+        left();
       }
     };
     return {
@@ -283,13 +288,13 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
         lingers = true;
         if (open) this.#barrier.leave();
         open = false;
-        left?.();
+        left();
       },
       abandon: () => succeed().catch((error: unknown) => this.#settings.report({ kind: "background", error })),
       fail: async (error) => {
         close();
         if (!SessionError.from(error)?.code.startsWith("STORE_")) await this.#hold.touch();
-        left?.();
+        left();
       },
     };
   }
