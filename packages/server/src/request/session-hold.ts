@@ -117,8 +117,9 @@ export class SessionHold {
   }
 
   /**
-   * Writes a draft, once more on what another writer has left as often as one comes between. Requests of this process that
-   * want the same session take turns as soon as one was refused, and each goes on from what the one before has left.
+   * Writes a draft, once more on what another writer has left as often as one comes between. Commits of this process that
+   * depend on what is there take turns, and each goes on from what the one before has left: none of them is refused but for
+   * another process's. Blind ones wait for nobody.
    */
   async #write(draft: Draft, deadline: number): Promise<void> {
     const { turns } = this.#shared;
@@ -126,13 +127,17 @@ export class SessionHold {
     let leaves: SessionRecord | undefined;
     try {
       for (let refusals = 0; ; refusals++) {
-        const identifier = this.#identifierFor(draft);
-        if (!turn && (refusals > 0 || turns.isTaken(identifier))) {
-          turn = await turns.take(identifier, deadline);
-          if (this.record && turn.left && turn.left.rev > this.record.rev) this.record = turn.left;
-        } else if (refusals > 0) await pause(Math.random() * Math.min(longestPauseMs, 2 ** refusals));
+        if (refusals > 1) await pause(Math.random() * Math.min(longestPauseMs, 2 ** refusals));
         if (performance.now() > deadline) throw contended();
-        const plan = planCommit(this.#settings, draft, this.#circumstances());
+        const identifier = this.#identifierFor(draft);
+        let plan = planCommit(this.#settings, draft, this.#circumstances());
+        if (!turn && (refusals > 0 || (plan.commit && plan.commit.expect.size > 0))) {
+          turn = await turns.take(identifier, deadline);
+          if (this.record && turn.left && turn.left.rev > this.record.rev) {
+            this.record = turn.left;
+            plan = planCommit(this.#settings, draft, this.#circumstances());
+          }
+        }
         const outcome = plan.commit ? await this.#try(draft, identifier, plan.commit, plan.issues) : await this.touch();
         if (outcome === "refused") continue;
         if (outcome !== "overtaken") leaves = this.record ?? undefined;
