@@ -212,7 +212,7 @@ describe("intervals of more than 25 days", () => {
         return undefined;
       });
       const month = 30 * 86_400;
-      const options = { timeout: 40 * month, lifetime: 50 * month, touchInterval: month, sweepInterval: month };
+      const options = { timeout: 40 * month, lifetime: 50 * month, touchInterval: 2 * month, sweepInterval: month };
       const { visitor, sessions } = start({ store, ...options });
       const { visit } = visitor();
       await visit((session) => session.setValue("note", "n"));

@@ -37,7 +37,8 @@ export class AccessTimes {
     const delayMs = Math.min(this.#intervalMs, timeoutMs / 10);
     this.#keep({ key, accessedAt, transactions: 1, restingAt });
     if (accessedAt - restingAt >= delayMs && !this.#underWay.has(key)) return this.#write(key);
-    this.#schedule(delayMs);
+    // Where timers run, groups are written before anybody has to write alone.
+    this.#schedule(delayMs / 2);
     return undefined;
   }
 
