@@ -33,11 +33,12 @@ interface Chain {
 }
 
 /**
- * How many UTF-16 units the merges of a push may go through: so many, and so many for each unit of its own. What is over
- * stays undecided and comes again, since a small op may ask to be merged with the largest value that there is.
+ * How many UTF-16 units the merges of a push may go through: so many, and so many for each unit of its own. A browser's
+ * change carries the whole value, before and after, and so pays for its merge. But a small op may ask to be merged with the
+ * largest value that there is: what is over stays undecided, and comes again.
  */
-const mergeUnits = 262_144;
-const mergeUnitsEach = 4;
+const mergeUnits = 131_072;
+const mergeUnitsEach = 2;
 
 /**
  * Applies a push to the entries of a session. Ops up to the writer's watermark are skipped, so that a push may arrive
