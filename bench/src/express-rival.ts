@@ -93,6 +93,10 @@ export function createRival(store: session.Store): Server {
     req.session[req.body.key] = req.body.value;
     res.json({ ok: true });
   });
+  app.post("/increment", (req, res) => {
+    req.session.k0 = String(Number(req.session.k0 ?? 0) + 1);
+    res.json({ ok: true });
+  });
   app.get("/all", (req, res) => {
     res.json(req.session);
   });

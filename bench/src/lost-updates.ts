@@ -16,6 +16,57 @@ export async function besideLost(kind: string, ours: Contestant, rival: string, 
   };
 }
 
+/** How many of 50 concurrent increments of one value do not count, in Catnap and in express-session, and what each takes. */
+export async function besideCounters(
+  kind: string,
+  ours: Contestant,
+  rival: string,
+  theirs: Contestant,
+): Promise<Figure> {
+  const here = await increments(ours, "/trpc/increment", "/trpc/all", (body) => JSON.parse(body).result.data);
+  const there = await increments(theirs, "/increment", "/all", (body) => JSON.parse(body));
+  const told = ({ lost, refused, us }: typeof here) =>
+    `${lost} lost, ${refused} of them refused, ${us.toFixed(0)} µs each`;
+  return {
+    what: `increments lost, of 50 at once on one value, ${kind}, its CPU included`,
+    ours: told(here),
+    rival: `${rival}: ${told(there)}`,
+    ratio: here.lost,
+    target: { most: 0 },
+  };
+}
+
+const rounds = 20;
+
+async function increments(
+  { port, cookies, cpu }: Contestant,
+  increment: string,
+  all: string,
+  read: (body: string) => Record<string, unknown>,
+): Promise<{ lost: number; refused: number; us: number }> {
+  const headers = { cookie: cookies[0]!, "content-type": "application/json" };
+  const value = async () => Number(read(await (await fetch(`http://127.0.0.1:${port}${all}`, { headers })).text()).k0);
+  const set = increment.replace("increment", "set");
+  await fetch(`http://127.0.0.1:${port}${set}`, {
+    method: "POST",
+    headers,
+    body: JSON.stringify({ key: "k0", value: "0" }),
+  });
+  const one = async () => {
+    const response = await fetch(`http://127.0.0.1:${port}${increment}`, { method: "POST", headers, body: "{}" });
+    await response.text();
+    return response.ok;
+  };
+  let refused = 0;
+  const before = await cpu();
+  for (let round = 0; round < rounds; round++) {
+    const answers = await Promise.all(Array.from({ length: 50 }, one));
+    refused += answers.filter((ok) => !ok).length;
+  }
+  const us = ((await cpu()) - before) / (rounds * 50);
+  return { lost: Math.round((rounds * 50 - (await value())) / rounds), refused: Math.round(refused / rounds), us };
+}
+
 /** The same over the stores that no other figure is taken of. */
 export async function besideLostElsewhere(): Promise<Figure[]> {
   const figures: Figure[] = [];
@@ -28,7 +79,8 @@ export async function besideLostElsewhere(): Promise<Figure[]> {
   ] as const) {
     const ours = await start(`fetch/${server}`, () => ({ path: "/trpc/fill", body: null }), database);
     const theirs = await start(`express/${server}`, () => ({ path: "/fill", body: {} }), database);
-    figures.push(await besideLost(kind, ours, `express 5 + express-session + ${store}`, theirs));
+    const rival = `express 5 + express-session + ${store}`;
+    figures.push(await besideLost(kind, ours, rival, theirs), await besideCounters(kind, ours, rival, theirs));
     for (const contestant of [ours, theirs]) contestant.stop();
   }
   await valkey?.stop();

@@ -50,6 +50,7 @@ function sessionApp(store: SessionStore) {
       await setTimeout(10);
       ctx.session.setValue(input.key, input.value);
     }),
+    increment: procedure.mutation(({ ctx }) => ctx.session.update("k0", (n) => String(Number(n ?? 0) + 1))),
     all: procedure.query(({ ctx }) => ctx.session.values()),
     /** Begins a session of 10 KB. */
     fill: procedure.mutation(({ ctx }) => {

@@ -2,7 +2,7 @@ import { type Contestant, race, start } from "./contestant.ts";
 import { type Database, startPostgres, startRedis } from "./databases.ts";
 import type { Figure } from "./figure.ts";
 import { perSecond } from "./http.ts";
-import { besideLost, besideLostElsewhere } from "./lost-updates.ts";
+import { besideCounters, besideLost, besideLostElsewhere } from "./lost-updates.ts";
 import { bytesAtRest, bytesSent } from "./redis-bytes.ts";
 import { roundTrips } from "./round-trips.ts";
 
@@ -56,7 +56,7 @@ export async function besideServers(): Promise<Figure[]> {
       await beside("change of one key in a 10 KB session, notify: false", quiet, "change");
       quiet.stop();
     }
-    figures.push(await besideLost(kind, ours, rival, theirs));
+    figures.push(await besideLost(kind, ours, rival, theirs), await besideCounters(kind, ours, rival, theirs));
     figures.push(...(await roundTrips(kind, database, rival)));
     if (kind === "redis") {
       figures.push(...(await besideHandmade(ours, forgetting, database)));
