@@ -28,6 +28,21 @@ export function whole(name: string, value: number): number {
   throw invalid(`${name} is ${shown(value)}: give a whole number from 1`);
 }
 
+/** A switch: text is none, since "false" would turn it on. */
+export function boolean(name: string, value: boolean): void {
+  if (typeof value !== "boolean") throw invalid(`${name} is ${shown(value)}: give true or false`);
+}
+
+/** A function that is called only later, when nobody would know any more where it came from. */
+export function callable(name: string, value: unknown, example: string): void {
+  if (typeof value !== "function") throw invalid(`${name} is ${shown(value)}: give a function, such as ${example}`);
+}
+
+export function list<T>(name: string, value: readonly T[], example: string): readonly T[] {
+  if (Array.isArray(value)) return value;
+  throw invalid(`${name} is ${shown(value)}: give an array, such as ${example}`);
+}
+
 /** What TypeScript has checked, for those who have not. */
 export function oneOf(name: string, value: string, allowed: readonly string[]): void {
   if (!allowed.includes(value)) throw invalid(`${name} is ${shown(value)}: choose one of ${allowed.join(", ")}`);

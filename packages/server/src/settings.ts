@@ -1,7 +1,7 @@
 import type { AnyDefinition, Session, SessionHome, Transaction } from "@catnap/shared";
 import { type CookieOptions, type CookieSettings, settleCookie } from "./identity/cookie.ts";
 import { Tokens } from "./identity/tokens.ts";
-import { invalid, known, oneOf, seconds, whole } from "./option-checks.ts";
+import { boolean, callable, invalid, known, list, oneOf, seconds, shown, whole } from "./option-checks.ts";
 import type { SessionStore } from "./store.ts";
 import { reportToStandardError, type SessionEvent } from "./upkeep/events.ts";
 
@@ -154,34 +154,44 @@ export function settle<D extends AnyDefinition, K extends string>(
   if (typeof store?.read !== "function" || typeof store.write !== "function") {
     throw invalid("store is missing: pass memoryStore(), sqliteStore(path) or another SessionStore");
   }
-  const timeout = seconds("timeout", options.timeout ?? 3_600);
-  const lifetime = seconds("lifetime", options.lifetime ?? 14 * 86_400);
-  const renewal = seconds("renewal", options.renewal ?? 86_400);
-  const grace = seconds("grace", options.grace ?? 60, 0);
-  const touchInterval = seconds("touchInterval", options.touchInterval ?? 60, 0);
-  const sweepInterval = seconds("sweepInterval", options.sweepInterval ?? 300, 0);
+  const { timeout = 3_600, lifetime = 14 * 86_400, renewal = 86_400, grace = 60 } = options;
+  const { touchInterval = 60, sweepInterval = 300, maxStreams = 16, maxBatch = 100 } = options;
+  for (const [name, value] of Object.entries({ timeout, lifetime, renewal })) seconds(name, value);
+  for (const [name, value] of Object.entries({ grace, touchInterval, sweepInterval })) seconds(name, value, 0);
+  for (const [name, value] of Object.entries({ maxStreams, maxBatch })) whole(name, value);
   if (timeout > lifetime) throw invalid(`timeout (${timeout}) is longer than lifetime (${lifetime}): shorten it`);
   if (grace > 300)
     throw invalid(`grace is ${grace}: a rotated token that is good for more than 300 seconds is a second password`);
   if (grace >= renewal)
     throw invalid(`grace (${grace}) is not shorter than renewal (${renewal}): a token would never retire`);
-  const maxStreams = whole("maxStreams", options.maxStreams ?? 16);
-  const maxBatch = whole("maxBatch", options.maxBatch ?? 100);
-  const { onReuse = "report", guard = "refuse", clearSiteData = [], maxSessions } = options;
-  for (const what of clearSiteData) oneOf("clearSiteData", what, ["cache", "cookies", "storage"]);
+  const { onReuse = "report", guard = "refuse", clearSiteData = [], tickets = false, contextKey = "session" } = options;
+  for (const what of list("clearSiteData", clearSiteData, '["cache"]'))
+    oneOf("clearSiteData", what, ["cache", "cookies", "storage"]);
   oneOf("guard", guard, ["refuse", "report"]);
   oneOf("onReuse", onReuse, ["report", "invalidate"]);
-  if (maxSessions) {
+  boolean("tickets", tickets);
+  if (typeof contextKey !== "string" || contextKey === "")
+    throw invalid(`contextKey is ${shown(contextKey)}: name the property of your tRPC context`);
+  const { maxSessions, hooks, admit, report = reportToStandardError, clock = Date.now } = options;
+  if (maxSessions !== undefined) {
     known("maxSessions", maxSessions, ["perSubject", "whenFull"]);
     oneOf("maxSessions.whenFull", maxSessions.whenFull, ["reject", "endOldest"]);
     whole("maxSessions.perSubject", maxSessions.perSubject);
   }
-  if (options.hooks) known("hooks", options.hooks, ["awake", "respond", "sleep", "expiring"]);
-  const contextKey = options.contextKey ?? "session";
-  if (contextKey === "") throw invalid("contextKey is empty: name the property of your tRPC context");
+  if (hooks !== undefined) {
+    known("hooks", hooks, ["awake", "respond", "sleep", "expiring"]);
+    for (const [name, hook] of Object.entries(hooks))
+      if (hook !== undefined) callable(`hooks.${name}`, hook, "(session) => …");
+  }
+  if (admit !== undefined) callable("admit", admit, "({ address }) => limiter.allows(address)");
+  callable("report", report, "(event) => logger.warn(event)");
+  callable("clock", clock, "Date.now");
   const origins = checkOrigins(options.origins ?? []);
   // The home hands every session of these settings to the app's own class; the type parameter is lost inside.
   const SessionClass = (options.session ?? Base) as new (home: SessionHome) => Session;
+  if (SessionClass !== Base && !(SessionClass?.prototype instanceof Base)) {
+    throw invalid("session is no class of sessions: give one that extends the Session of catnap");
+  }
   return {
     definition: options.definition,
     store,
@@ -195,28 +205,33 @@ export function settle<D extends AnyDefinition, K extends string>(
     sweepIntervalMs: sweepInterval * 1000,
     maxStreams,
     maxBatch,
-    admit: options.admit,
+    admit,
     origins,
     guard,
     clearSiteData,
     cookie: settleCookie(options.cookie ?? {}, origins, options.definition.name),
     contextKey,
-    tickets: options.tickets ?? false,
-    hooks: options.hooks as SessionHooks<AnyDefinition> | undefined,
+    tickets,
+    hooks: hooks as SessionHooks<AnyDefinition> | undefined,
     Session: SessionClass,
-    hasLife: options.hooks !== undefined || options.session !== undefined,
-    tellsExpiry: options.hooks?.expiring !== undefined || SessionClass.prototype.expiring !== Base.prototype.expiring,
-    report: options.report ?? reportToStandardError,
-    clock: options.clock ?? Date.now,
+    hasLife: hooks !== undefined || options.session !== undefined,
+    tellsExpiry: hooks?.expiring !== undefined || SessionClass.prototype.expiring !== Base.prototype.expiring,
+    report,
+    clock,
     tokens: new Tokens(options.definition.name),
   };
 }
 
 function checkOrigins(origins: readonly string[]): ReadonlySet<string> {
-  for (const origin of origins) {
-    if (origin.includes("*") || !URL.canParse(origin) || new URL(origin).origin !== origin) {
+  for (const origin of list("origins", origins, '["https://shop.example"]')) {
+    if (
+      typeof origin !== "string" ||
+      origin.includes("*") ||
+      !URL.canParse(origin) ||
+      new URL(origin).origin !== origin
+    ) {
       throw invalid(
-        `origins has "${origin}": write scheme, host and port of one origin, such as "https://shop.example"`,
+        `origins has ${shown(origin)}: write scheme, host and port of one origin, such as "https://shop.example"`,
       );
     }
   }

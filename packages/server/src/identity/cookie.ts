@@ -1,5 +1,5 @@
 import { serialize } from "cookie";
-import { invalid, known, oneOf, shown } from "../option-checks.ts";
+import { boolean, invalid, known, oneOf, shown } from "../option-checks.ts";
 import { parseToken, type Token } from "./tokens.ts";
 
 /** How the cookie is sent. */
@@ -60,7 +60,7 @@ export function settleCookie(cookie: CookieOptions, origins: ReadonlySet<string>
   known("cookie", cookie, ["name", "sameSite", "domain", "path", "secure"]);
   const local = origins.size > 0 && [...origins].every(isLocal);
   const { sameSite = "lax", domain, path = "/", secure = !local } = cookie;
-  if (typeof secure !== "boolean") throw invalid(`cookie.secure is ${shown(secure)}: give true or false`);
+  boolean("cookie.secure", secure);
   if (!secure && !local) {
     throw invalid(
       "cookie.secure is false, but origins are not all http://localhost: a token must not travel in the clear",
