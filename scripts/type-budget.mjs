@@ -25,7 +25,7 @@ import { defineSession } from "@catnap/shared";
 import { createTRPCClient, httpLink } from "@trpc/client";
 import { initTRPC } from "@trpc/server";
 import { createSessions, type WakeOptions } from "../../src/index.ts";
-import { memoryStore } from "../../src/stores/memory.ts";
+import { memoryStore } from "../../src/stores/memory/memory-store.ts";
 import { shape } from "./shape.ts";
 const shop = defineSession({ shared: ${shared} });
 const sessions = createSessions({ definition: shop, store: memoryStore() });

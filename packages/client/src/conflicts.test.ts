@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { memoryStore } from "../../server/src/stores/memory.ts";
+import { memoryStore } from "../../server/src/stores/memory/memory-store.ts";
 import { createWorld, type Fate, k, open, type Shop, shop, type Tab, until } from "../test/world.ts";
 
 test("the app hears once what another device has overwritten, and can offer to take it back", async () => {

@@ -1,7 +1,7 @@
 import { defineSession, merge, value } from "@catnap/shared";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { memoryStore } from "../../server/src/stores/memory.ts";
+import { memoryStore } from "../../server/src/stores/memory/memory-store.ts";
 import { type Browser, createWorld, open, type Shop, shop, until } from "../test/world.ts";
 
 const opRows = async (browser: Browser) => [...(await browser.rows()).keys()].filter((name) => name.startsWith("op:"));

@@ -8,7 +8,7 @@ import { IDBFactory } from "fake-indexeddb";
 import superjson from "superjson";
 import { onTestFinished } from "vitest";
 import { z } from "zod";
-import { memoryStore } from "../../server/src/stores/memory.ts";
+import { memoryStore } from "../../server/src/stores/memory/memory-store.ts";
 import {
   type ClientSession,
   type Conflict,

@@ -19,7 +19,7 @@ export {
   type Touch,
   type Unsubscribe,
   type WriteResult,
-} from "./store.ts";
+} from "./stores/store.ts";
 export type { RouterInfo, SessionProcedure, SessionRouterRecord } from "./sync/router.ts";
 export type { SessionEvent } from "./upkeep/events.ts";
 export type { SessionPolicy } from "./upkeep/policy.ts";

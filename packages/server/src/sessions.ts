@@ -15,7 +15,7 @@ import { RequestSession } from "./request/request-session.ts";
 import { Turns } from "./request/turns.ts";
 import { UnderWay } from "./request/under-way.ts";
 import { type SessionsOptions, settle } from "./settings.ts";
-import { expiresAt, type SessionRecord } from "./store.ts";
+import { expiresAt, type SessionRecord } from "./stores/store.ts";
 import { createRouter, type SessionProcedure, type SessionRouterRecord } from "./sync/router.ts";
 import { Streams } from "./sync/streams.ts";
 import { AccessTimes } from "./upkeep/access-times.ts";

@@ -22,7 +22,7 @@ import fastify from "fastify";
 import superjson from "superjson";
 import { z } from "zod";
 import { createSessions, type SessionsOptions, type WakeOptions } from "../src/index.ts";
-import { memoryStore } from "../src/stores/memory.ts";
+import { memoryStore } from "../src/stores/memory/memory-store.ts";
 
 export const shop = defineSession({
   shared: {

@@ -1,6 +1,6 @@
 import type { ChangesEvent, ChangesInput } from "@catnap/shared";
 import { afterEach, describe, expect, test } from "vitest";
-import { memoryStore } from "../src/stores/memory.ts";
+import { memoryStore } from "../src/stores/memory/memory-store.ts";
 import { adapters, createApp, createBrowser, type Server } from "./app.ts";
 import { push } from "./pushes.ts";
 

@@ -6,7 +6,7 @@ import superjson from "superjson";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { createSessions, type WakeOptions } from "../src/index.ts";
-import { memoryStore } from "../src/stores/memory.ts";
+import { memoryStore } from "../src/stores/memory/memory-store.ts";
 import { type Shop, shop } from "./app.ts";
 import { codeOf, start } from "./plain.ts";
 

@@ -1,7 +1,7 @@
 import { SessionError } from "@catnap/shared";
 import { afterEach, describe, expect, test } from "vitest";
 import type { SessionEvent, SessionStore } from "../src/index.ts";
-import { memoryStore } from "../src/stores/memory.ts";
+import { memoryStore } from "../src/stores/memory/memory-store.ts";
 import { adapters, createApp, createBrowser } from "./app.ts";
 import { push } from "./pushes.ts";
 import { everyStore } from "./servers/every-store.ts";

@@ -2,7 +2,7 @@ import { SessionError } from "@catnap/shared";
 import { describe, expect, test } from "vitest";
 import { faultStore } from "../../testing/src/fault-store.ts";
 import type { SessionStore } from "../src/index.ts";
-import { memoryStore } from "../src/stores/memory.ts";
+import { memoryStore } from "../src/stores/memory/memory-store.ts";
 import { adapters, createApp, createBrowser } from "./app.ts";
 import { codeOf, start } from "./plain.ts";
 import { push } from "./pushes.ts";

@@ -2,7 +2,7 @@ import { noteName, SessionError } from "@catnap/shared";
 import superjson from "superjson";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Visitor } from "../src/index.ts";
-import { memoryStore } from "../src/stores/memory.ts";
+import { memoryStore } from "../src/stores/memory/memory-store.ts";
 import { adapters, createApp, createBrowser, shop } from "./app.ts";
 import { bombs } from "./hostile.ts";
 import { push } from "./pushes.ts";

@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { faultStore } from "../../testing/src/fault-store.ts";
 import { createSessions } from "../src/index.ts";
-import { memoryStore } from "../src/stores/memory.ts";
+import { memoryStore } from "../src/stores/memory/memory-store.ts";
 import { adapters, createApp, createBrowser, gate, shop } from "./app.ts";
 import { codeOf, start } from "./plain.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { faultStore } from "../../testing/src/fault-store.ts";
-import { memoryStore } from "../src/stores/memory.ts";
+import { memoryStore } from "../src/stores/memory/memory-store.ts";
 import { codeOf, start } from "./plain.ts";
 
 // A place where no cookie can be set: a server component has headers, and no response.

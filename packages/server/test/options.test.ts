@@ -2,7 +2,7 @@ import { defineSession } from "@catnap/shared";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { createSessions } from "../src/index.ts";
-import { memoryStore } from "../src/stores/memory.ts";
+import { memoryStore } from "../src/stores/memory/memory-store.ts";
 
 const definition = defineSession({ shared: { note: z.string() } });
 const made = (options: object) => createSessions({ definition, store: memoryStore(), ...options } as never);

@@ -1,7 +1,7 @@
 import { type Session, SessionError } from "@catnap/shared";
 import { afterEach } from "vitest";
 import { createSessions, type SessionEvent, type Sessions, type SessionsOptions } from "../src/index.ts";
-import { memoryStore } from "../src/stores/memory.ts";
+import { memoryStore } from "../src/stores/memory/memory-store.ts";
 import { type Shop, shop } from "./app.ts";
 
 const open: Sessions<Shop>[] = [];

@@ -1,5 +1,5 @@
 import { afterAll, expect, test, vi } from "vitest";
-import { postgresStore } from "../src/stores/postgres.ts";
+import { postgresStore } from "../src/stores/postgres/postgres-store.ts";
 import { startPostgres } from "./servers/postgres.ts";
 
 vi.stubEnv("CATNAP_POSTGRES", "npm");

@@ -6,8 +6,8 @@ import pg from "pg";
 import { createClient } from "redis";
 import { z } from "zod";
 import { createSessions, type WakeOptions } from "../src/index.ts";
-import { postgresStore } from "../src/stores/postgres.ts";
-import { redisStore } from "../src/stores/redis.ts";
+import { postgresStore } from "../src/stores/postgres/postgres-store.ts";
+import { redisStore } from "../src/stores/redis/redis-store.ts";
 
 // A server process for processes.test.ts: any of several over one store. Tells its port, and serves until it is killed.
 const [kind, port] = process.argv.slice(2) as ["postgres" | "ioredis" | "node-redis", string];

@@ -1,8 +1,8 @@
 import type { Session } from "@catnap/shared";
 import { afterAll, describe, expect, test } from "vitest";
 import { createSessions, type SessionStore, type Sessions } from "../src/index.ts";
-import { postgresStore } from "../src/stores/postgres.ts";
-import { redisStore } from "../src/stores/redis.ts";
+import { postgresStore } from "../src/stores/postgres/postgres-store.ts";
+import { redisStore } from "../src/stores/redis/redis-store.ts";
 import { type Shop, shop } from "./app.ts";
 import { startPostgres } from "./servers/postgres.ts";
 import { tapped } from "./servers/postgres-tap.ts";

@@ -2,7 +2,7 @@ import { defineSession, Session, type Transaction } from "@catnap/shared";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { SessionsOptions } from "../src/index.ts";
-import { memoryStore } from "../src/stores/memory.ts";
+import { memoryStore } from "../src/stores/memory/memory-store.ts";
 import { type Shop, shop } from "./app.ts";
 import { codeOf, start } from "./plain.ts";
 

@@ -1,4 +1,4 @@
-import { driver, type SqliteDatabase } from "../src/stores/sqlite-driver.ts";
+import { driver, type SqliteDatabase } from "../src/stores/sqlite/driver.ts";
 
 /** Opens a file beside the store that is tested, with the same driver. */
 export async function openFile(path: string): Promise<SqliteDatabase> {

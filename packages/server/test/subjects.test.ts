@@ -2,7 +2,7 @@ import { SessionError } from "@catnap/shared";
 import { afterEach, describe, expect, test } from "vitest";
 import { describeDevice } from "../src/identity/device.ts";
 import type { SessionEvent } from "../src/index.ts";
-import { memoryStore } from "../src/stores/memory.ts";
+import { memoryStore } from "../src/stores/memory/memory-store.ts";
 import { adapters, createApp, createBrowser } from "./app.ts";
 
 const cleanups: (() => unknown)[] = [];

@@ -9,7 +9,7 @@ import { createTRPCClient, httpBatchLink } from "@trpc/client";
 import { initTRPC } from "@trpc/server";
 import { createHTTPHandler } from "@trpc/server/adapters/standalone";
 import { z } from "zod";
-import { sqliteStore } from "../../../server/src/stores/sqlite.ts";
+import { sqliteStore } from "../../../server/src/stores/sqlite/sqlite-store.ts";
 import { type ClientSession, createSessionClient } from "../../src/index.ts";
 import { SimulatedDisk } from "../model/disk.ts";
 import type { Random } from "./random.ts";

@@ -1,7 +1,7 @@
 import { createSessions, type SessionStore } from "@catnap/server";
 import type { ChangesEvent, ChangesInput } from "@catnap/shared";
 import { initTRPC } from "@trpc/server";
-import { memoryStore } from "../../../server/src/stores/memory.ts";
+import { memoryStore } from "../../../server/src/stores/memory/memory-store.ts";
 import { definition } from "./device.ts";
 
 type Process = ReturnType<typeof createProcess>;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { SessionError } from "@catnap/shared";
-import type { Entry, SessionRecord } from "../store.ts";
-import { unreadable } from "../unreadable.ts";
+import type { Entry, SessionRecord } from "../stores/store.ts";
+import { unreadable } from "../stores/unreadable.ts";
 
 /** The entry that holds a session's credentials: hashes and times, never a secret. */
 export const credentialsKey = "~tokens";

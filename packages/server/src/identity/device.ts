@@ -1,4 +1,4 @@
-import { unreadable } from "../unreadable.ts";
+import { unreadable } from "../stores/unreadable.ts";
 
 /** The entry that tells, in a list of somebody's sessions, which device each is on. Written at login. */
 export const deviceKey = "~device";

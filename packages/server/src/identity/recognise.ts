@@ -1,6 +1,6 @@
 import type { Previous } from "@catnap/shared";
 import type { Settings } from "../settings.ts";
-import type { SessionRecord } from "../store.ts";
+import type { SessionRecord } from "../stores/store.ts";
 import type { AccessTimes } from "../upkeep/access-times.ts";
 import { expiryOf } from "../upkeep/clocks.ts";
 import type { Subjects } from "../upkeep/subjects.ts";

@@ -1,6 +1,6 @@
 import type { Exchange } from "../request/exchange.ts";
 import type { Settings } from "../settings.ts";
-import type { SessionRecord } from "../store.ts";
+import type { SessionRecord } from "../stores/store.ts";
 import { expiryOf } from "../upkeep/clocks.ts";
 import { credentialsKey, formatCredentials, readCredentials, redeemed } from "./credentials.ts";
 import { mintSecret, parseToken } from "./tokens.ts";

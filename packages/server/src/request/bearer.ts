@@ -13,7 +13,7 @@ import { type Recognisers, recognise } from "../identity/recognise.ts";
 import { redeemTicket } from "../identity/ticket.ts";
 import { formatToken, mintSecret } from "../identity/tokens.ts";
 import type { Settings } from "../settings.ts";
-import type { SessionRecord } from "../store.ts";
+import type { SessionRecord } from "../stores/store.ts";
 import { expiryOf } from "../upkeep/clocks.ts";
 import type { Exchange } from "./exchange.ts";
 

@@ -1,5 +1,4 @@
 import { byteLength, SessionError } from "@catnap/shared";
-import { unitsWith, withChanges } from "../entries.ts";
 import {
   type Credentials,
   confirmed,
@@ -16,7 +15,8 @@ import {
 } from "../identity/credentials.ts";
 import { deviceKey } from "../identity/device.ts";
 import type { Settings } from "../settings.ts";
-import type { Commit, Entry, EntryChange, SessionRecord } from "../store.ts";
+import { unitsWith, withChanges } from "../stores/entries.ts";
+import type { Commit, Entry, EntryChange, SessionRecord } from "../stores/store.ts";
 import { type AppliedPush, applyPush } from "../sync/push.ts";
 import { isOutdated, ownTimeoutKey } from "../upkeep/clocks.ts";
 import { type Draft, reads, replay, subjectMismatch } from "./draft.ts";

@@ -17,8 +17,8 @@ import type { TrackedEnvelope } from "@trpc/server";
 import { assertTicketCount } from "../identity/credentials.ts";
 import { withTicket } from "../identity/ticket.ts";
 import { formatToken, mintSecret } from "../identity/tokens.ts";
-import { assertSubjectText } from "../subject-text.ts";
-import { unreadable } from "../unreadable.ts";
+import { assertSubjectText } from "../stores/subject-text.ts";
+import { unreadable } from "../stores/unreadable.ts";
 import { Draft, type PendingPush, subjectMismatch } from "./draft.ts";
 
 /** What a fork needs of the request that it belongs to. */

@@ -12,7 +12,7 @@ import {
 import type { TrackedEnvelope } from "@trpc/server";
 import { crossSite, foreignerBehind } from "../identity/cross-site.ts";
 import type { Settings } from "../settings.ts";
-import { expiresAt, type SessionRecord } from "../store.ts";
+import { expiresAt, type SessionRecord } from "../stores/store.ts";
 import { factsOf } from "../sync/answer.ts";
 import { followChanges } from "../sync/live.ts";
 import type { Streams } from "../sync/streams.ts";

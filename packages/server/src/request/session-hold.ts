@@ -3,7 +3,7 @@ import { type Answer, SessionError } from "@catnap/shared";
 import { describeDevice } from "../identity/device.ts";
 import type { Recognisers } from "../identity/recognise.ts";
 import type { Settings } from "../settings.ts";
-import type { Commit, SessionRecord } from "../store.ts";
+import type { Commit, SessionRecord } from "../stores/store.ts";
 import { answerPush, notesTo, refusal, screenPush } from "../sync/answer.ts";
 import { boundBy, expiryOf, isOutdated } from "../upkeep/clocks.ts";
 import { endSession, gone, wasEnded } from "../upkeep/ending.ts";

@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
-import { withChanges } from "../entries.ts";
-import type { Entry, EntryChange, StoreKey } from "../store.ts";
+import { withChanges } from "./entries.ts";
+import type { Entry, EntryChange, StoreKey } from "./store.ts";
 
 /** The entries of a session as one commit left them. */
 interface Cached {

@@ -1,4 +1,4 @@
-import type { StoreKey, Unsubscribe } from "../store.ts";
+import type { StoreKey, Unsubscribe } from "./store.ts";
 
 type Listener = (rev: number) => void;
 

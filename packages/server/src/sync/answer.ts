@@ -14,7 +14,7 @@ import {
   type WireEntry,
 } from "@catnap/shared";
 import type { Tokens } from "../identity/tokens.ts";
-import { expiresAt, type SessionRecord } from "../store.ts";
+import { expiresAt, type SessionRecord } from "../stores/store.ts";
 import type { AppliedPush } from "./push.ts";
 import { readWatermarks, unheard } from "./watermarks.ts";
 

@@ -10,7 +10,7 @@ import {
 import { TRPCError, type TrackedEnvelope, tracked } from "@trpc/server";
 import { judge, readCredentials } from "../identity/credentials.ts";
 import type { Settings } from "../settings.ts";
-import type { SessionRecord } from "../store.ts";
+import type { SessionRecord } from "../stores/store.ts";
 import { boundBy, expiryOf } from "../upkeep/clocks.ts";
 import { answerChanges, isNewsTo, refusal } from "./answer.ts";
 import type { Streams } from "./streams.ts";

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { push } from "../../test/pushes.ts";
-import type { Entry } from "../store.ts";
+import type { Entry } from "../stores/store.ts";
 import { applyPush } from "./push.ts";
 
 const lines = z.array(z.object({ sku: z.string(), count: z.number() }));

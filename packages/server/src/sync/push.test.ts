@@ -5,7 +5,7 @@ import { z } from "zod";
 import { push } from "../../test/pushes.ts";
 import { Tokens } from "../identity/tokens.ts";
 import { committed } from "../request/commit-plan.ts";
-import type { SessionRecord } from "../store.ts";
+import type { SessionRecord } from "../stores/store.ts";
 import { answerPush, screenPush } from "./answer.ts";
 import { applyPush } from "./push.ts";
 import { decidedIn } from "./watermarks.ts";

@@ -8,7 +8,7 @@ import {
   type Push,
   SessionError,
 } from "@catnap/shared";
-import type { EntryChange, SessionRecord } from "../store.ts";
+import type { EntryChange, SessionRecord } from "../stores/store.ts";
 import { type Decision, PushedValue } from "./pushed-value.ts";
 import { untangle } from "./untangle.ts";
 import { hasEvicted, type Overwritten, raiseWatermarks, readWatermarks, tellLoser } from "./watermarks.ts";

@@ -6,7 +6,7 @@ import superjson from "superjson";
 import { expectTypeOf } from "vitest";
 import { z } from "zod";
 import { createSessions } from "../index.ts";
-import { memoryStore } from "../stores/memory.ts";
+import { memoryStore } from "../stores/memory/memory-store.ts";
 
 const shop = defineSession({
   shared: {

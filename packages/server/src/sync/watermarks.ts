@@ -1,6 +1,6 @@
 import { byteLength, maxNotes, type Note, noteName, type Push } from "@catnap/shared";
-import type { EntryChange, SessionRecord } from "../store.ts";
-import { unreadable } from "../unreadable.ts";
+import type { EntryChange, SessionRecord } from "../stores/store.ts";
+import { unreadable } from "../stores/unreadable.ts";
 
 /** What is read of a record. */
 type Stored = Pick<SessionRecord, "identifier" | "entries">;

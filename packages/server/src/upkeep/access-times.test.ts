@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { faultStore } from "../../../testing/src/fault-store.ts";
-import type { SessionRecord } from "../store.ts";
-import { memoryStore } from "../stores/memory.ts";
+import { memoryStore } from "../stores/memory/memory-store.ts";
+import type { SessionRecord } from "../stores/store.ts";
 import { AccessTimes } from "./access-times.ts";
 
 const start = 1_700_000_000_000;

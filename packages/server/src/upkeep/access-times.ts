@@ -1,5 +1,5 @@
 import { after, type Cancel } from "@catnap/shared";
-import type { SessionRecord, SessionStore, Touch } from "../store.ts";
+import type { SessionRecord, SessionStore, Touch } from "../stores/store.ts";
 
 const leastRetryMs = 1_000;
 

@@ -1,5 +1,5 @@
 import type { Settings } from "../settings.ts";
-import { expiresAt, type SessionRecord } from "../store.ts";
+import { expiresAt, type SessionRecord } from "../stores/store.ts";
 
 /** Present in a session whose timeout was set by `setTimeout`: it stands, whatever the setting is. */
 export const ownTimeoutKey = "~timeout";

@@ -1,6 +1,6 @@
 import { SessionError } from "@catnap/shared";
 import type { Settings } from "../settings.ts";
-import type { SessionInfo } from "../store.ts";
+import type { SessionInfo } from "../stores/store.ts";
 import type { AccessTimes } from "./access-times.ts";
 
 /** For so long a browser's first push may be late, or replayed, and begins no session anew. */

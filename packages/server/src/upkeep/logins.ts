@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { SessionError } from "@catnap/shared";
 import { contended, Turns } from "../request/turns.ts";
 import type { MaxSessions, Settings } from "../settings.ts";
-import type { SessionInfo } from "../store.ts";
+import type { SessionInfo } from "../stores/store.ts";
 import type { Subjects } from "./subjects.ts";
 
 /** For so long a login is tried, in milliseconds. */

@@ -1,8 +1,8 @@
 import { deviceIn, deviceKey } from "../identity/device.ts";
 import { invalid } from "../option-checks.ts";
 import type { Settings } from "../settings.ts";
-import type { SessionInfo } from "../store.ts";
-import { assertSubjectText } from "../subject-text.ts";
+import type { SessionInfo } from "../stores/store.ts";
+import { assertSubjectText } from "../stores/subject-text.ts";
 import type { AccessTimes } from "./access-times.ts";
 import { ownTimeoutKey } from "./clocks.ts";
 import { endSession, isTombstone } from "./ending.ts";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type Cancel, every, isSessionError } from "@catnap/shared";
 import type { Settings } from "../settings.ts";
-import { expiresAt, type SessionRecord } from "../store.ts";
+import { expiresAt, type SessionRecord } from "../stores/store.ts";
 import type { AccessTimes } from "./access-times.ts";
 import { isTombstone } from "./ending.ts";
 

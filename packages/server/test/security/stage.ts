@@ -1,7 +1,7 @@
 import { SessionError } from "@catnap/shared";
 import { afterEach, describe } from "vitest";
 import type { SessionEvent } from "../../src/index.ts";
-import { memoryStore } from "../../src/stores/memory.ts";
+import { memoryStore } from "../../src/stores/memory/memory-store.ts";
 import { adapters, createApp, createBrowser } from "../app.ts";
 
 const cleanups: (() => unknown)[] = [];

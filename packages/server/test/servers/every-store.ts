@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
 import type { SessionStore } from "../../src/index.ts";
-import { memoryStore } from "../../src/stores/memory.ts";
-import { postgresStore } from "../../src/stores/postgres.ts";
-import { redisStore } from "../../src/stores/redis.ts";
-import { sqliteStore } from "../../src/stores/sqlite.ts";
+import { memoryStore } from "../../src/stores/memory/memory-store.ts";
+import { postgresStore } from "../../src/stores/postgres/postgres-store.ts";
+import { redisStore } from "../../src/stores/redis/redis-store.ts";
+import { sqliteStore } from "../../src/stores/sqlite/sqlite-store.ts";
 import { startPostgres } from "./postgres.ts";
 import { startRedis, startRedisCluster } from "./redis.ts";
 

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import type { PostgresConnection, PostgresPool, PostgresQuery } from "../../src/stores/postgres-pool.ts";
+import type { PostgresConnection, PostgresPool, PostgresQuery } from "../../src/stores/postgres/pool.ts";
 
 /** A pool of whose statements each goes through `tap`, which may do something before or after it. */
 export function tapped(

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import { createClient, createCluster } from "redis";
-import type { NodeRedisClient } from "../../src/stores/redis.ts";
+import type { NodeRedisClient } from "../../src/stores/redis/redis-store.ts";
 import { findProgram, freePort, missing, ServerProcess } from "./process.ts";
 
 /** A Redis or Valkey server of our own, on a free port, with its data in a temporary folder. */
