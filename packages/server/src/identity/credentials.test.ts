@@ -3,17 +3,13 @@ import {
   type Credentials,
   claimedSecret,
   confirmed,
-  credentialsKey,
   firstCredentials,
-  formatCredentials,
-  judge,
-  mayLogIn,
-  mayRotate,
-  readCredentials,
   redeemed,
   succeeded,
   withTickets,
 } from "./credentials.ts";
+import { credentialsKey, formatCredentials, readCredentials } from "./credentials-text.ts";
+import { judge, mayLogIn, mayRotate } from "./standing.ts";
 import { mintSecret, Tokens } from "./tokens.ts";
 
 const now = 1_700_000_000_000;

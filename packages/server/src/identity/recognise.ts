@@ -4,7 +4,8 @@ import type { SessionRecord } from "../stores/store.ts";
 import type { AccessTimes } from "../upkeep/access-times.ts";
 import { expiryOf } from "../upkeep/clocks.ts";
 import type { Subjects } from "../upkeep/subjects.ts";
-import { judge, readCredentials, type Standing } from "./credentials.ts";
+import { readCredentials } from "./credentials-text.ts";
+import { judge, type Standing } from "./standing.ts";
 import type { Token } from "./tokens.ts";
 
 /** What recognising needs of the server besides its settings. */

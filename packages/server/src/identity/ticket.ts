@@ -2,7 +2,8 @@ import type { Exchange } from "../request/exchange.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionRecord } from "../stores/store.ts";
 import { expiryOf } from "../upkeep/clocks.ts";
-import { credentialsKey, formatCredentials, readCredentials, redeemed } from "./credentials.ts";
+import { redeemed } from "./credentials.ts";
+import { credentialsKey, formatCredentials, readCredentials } from "./credentials-text.ts";
 import { mintSecret, parseToken } from "./tokens.ts";
 
 const parameter = "_SID_";

@@ -1,15 +1,9 @@
 import { type Previous, SessionError } from "@catnap/shared";
 import { readCookie, writeCookie } from "../identity/cookie.ts";
-import {
-  claimedSecret,
-  judge,
-  mayLogIn,
-  mayRotate,
-  readCredentials,
-  type Standing,
-  tokenRotated,
-} from "../identity/credentials.ts";
+import { claimedSecret } from "../identity/credentials.ts";
+import { readCredentials } from "../identity/credentials-text.ts";
 import { type Recognisers, recognise } from "../identity/recognise.ts";
+import { judge, mayLogIn, mayRotate, type Standing, tokenRotated } from "../identity/standing.ts";
 import { redeemTicket } from "../identity/ticket.ts";
 import { formatToken, mintSecret } from "../identity/tokens.ts";
 import type { Settings } from "../settings.ts";

@@ -2,18 +2,14 @@ import { byteLength, SessionError } from "@catnap/shared";
 import {
   type Credentials,
   confirmed,
-  credentialsKey,
   firstCredentials,
-  formatCredentials,
-  judge,
-  mayLogIn,
-  mayRotate,
-  readCredentials,
+  noCredentials,
   succeeded,
-  tokenRotated,
   withTickets,
 } from "../identity/credentials.ts";
+import { credentialsKey, formatCredentials, readCredentials } from "../identity/credentials-text.ts";
 import { deviceKey } from "../identity/device.ts";
+import { judge, mayLogIn, mayRotate, tokenRotated } from "../identity/standing.ts";
 import type { Settings } from "../settings.ts";
 import { unitsWith, withChanges } from "../stores/entries.ts";
 import type { Commit, Entry, EntryChange, SessionRecord } from "../stores/store.ts";
@@ -48,7 +44,6 @@ export interface CommitPlan {
 }
 
 const nothing: ReadonlyMap<string, Entry> = new Map();
-const untouched: Credentials = { current: [], superseded: [], retired: [], tickets: [] };
 
 /**
  * Turns the changes of a request into one commit on a given record. Pure: after a conflict it is planned again on the
@@ -88,7 +83,7 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
 
   // Read only where they may change: a plain write has nothing to do with them.
   const concerned = wishes.rotate !== undefined || wishes.tickets !== undefined || wishes.confirm === true;
-  const known = record && concerned ? readCredentials(record) : untouched;
+  const known = record && concerned ? readCredentials(record) : noCredentials;
   const issues = record ? mayIssue(settings, draft, known, now) : true;
   const credentials = record ? amended(settings, draft, known, issues, now) : created(settings, draft, now);
   if (wishes.timeoutMs !== undefined) changes.set(ownTimeoutKey, { value: "1", writer: "server", seq: 0 });

@@ -8,7 +8,8 @@ import {
   type SyncFailure,
 } from "@catnap/shared";
 import { TRPCError, type TrackedEnvelope, tracked } from "@trpc/server";
-import { judge, readCredentials } from "../identity/credentials.ts";
+import { readCredentials } from "../identity/credentials-text.ts";
+import { judge } from "../identity/standing.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionRecord } from "../stores/store.ts";
 import { boundBy, expiryOf } from "../upkeep/clocks.ts";
