@@ -1,3 +1,4 @@
+export type { SessionEvent } from "./events.ts";
 export type { CookieOptions } from "./identity/cookie.ts";
 export type { FreshMiddleware } from "./identity/fresh.ts";
 export type { WakeOptions } from "./request/exchange.ts";
@@ -21,6 +22,5 @@ export {
   type WriteResult,
 } from "./stores/store.ts";
 export type { RouterInfo, SessionProcedure, SessionRouterRecord } from "./sync/router.ts";
-export type { SessionEvent } from "./upkeep/events.ts";
 export type { SessionPolicy } from "./upkeep/policy.ts";
 export type { ListedSession, ListQuery } from "./upkeep/subjects.ts";

@@ -12,7 +12,6 @@ import { exchangeOf, type WakeOptions } from "./request/exchange.ts";
 import { Fork } from "./request/fork.ts";
 import { createMiddleware, type SessionMiddleware } from "./request/middleware.ts";
 import { RequestSession } from "./request/request-session.ts";
-import { Turns } from "./request/turns.ts";
 import { UnderWay } from "./request/under-way.ts";
 import { type SessionsOptions, settle } from "./settings.ts";
 import { expiresAt, type SessionRecord } from "./stores/store.ts";
@@ -24,6 +23,7 @@ import { Logins } from "./upkeep/logins.ts";
 import { policyOf, type SessionPolicy } from "./upkeep/policy.ts";
 import { type ListedSession, type ListQuery, Subjects } from "./upkeep/subjects.ts";
 import { Sweeper } from "./upkeep/sweeper.ts";
+import { Turns } from "./upkeep/turns.ts";
 
 /** The server's side of a definition: what `createSessions` returns. */
 export interface Sessions<D extends AnyDefinition, K extends string = "session"> {

@@ -1,9 +1,9 @@
 import type { AnyDefinition, Session, SessionHome, Transaction } from "@catnap/shared";
+import { reportToStandardError, type SessionEvent } from "./events.ts";
 import { type CookieOptions, type CookieSettings, settleCookie } from "./identity/cookie.ts";
 import { Tokens } from "./identity/tokens.ts";
 import { boolean, callable, invalid, known, list, oneOf, seconds, shown, whole } from "./option-checks.ts";
 import type { SessionStore } from "./stores/store.ts";
-import { reportToStandardError, type SessionEvent } from "./upkeep/events.ts";
 
 /** Functions called at the turns of a session's life, as an alternative to a subclass. They may be asynchronous. */
 export interface SessionHooks<D extends AnyDefinition> {

@@ -5,8 +5,8 @@ import type { AddressInfo } from "node:net";
 import { SessionError } from "@catnap/shared";
 import express from "express";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { reportToStandardError } from "../src/events.ts";
 import type { SessionEvent } from "../src/index.ts";
-import { reportToStandardError } from "../src/upkeep/events.ts";
 import { adapters, createApp, createBrowser } from "./app.ts";
 
 const cleanups: (() => unknown)[] = [];

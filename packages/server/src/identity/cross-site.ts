@@ -1,5 +1,12 @@
 import { SessionError } from "@catnap/shared";
-import type { Exchange } from "../request/exchange.ts";
+
+/** The parts of a request that tell which page has made the browser send it. */
+export interface Provenance {
+  /** A request header by its lower-case name. */
+  header(name: string): string | null;
+  /** The host that the request names, with its port; `null` when it names none. */
+  readonly host: string | null;
+}
 
 /** A page of another origin that made the browser send a request: what the browser says of it. */
 export interface Foreigner {
@@ -20,12 +27,12 @@ const maxOriginLength = 300;
  * `origins` are those allowed besides the server's own; behind a proxy that rewrites `Host` they are how the server
  * knows itself.
  */
-export function foreignerBehind(exchange: Exchange, origins: ReadonlySet<string>): Foreigner | null {
-  const origin = exchange.header("origin");
+export function foreignerBehind(request: Provenance, origins: ReadonlySet<string>): Foreigner | null {
+  const origin = request.header("origin");
   if (origin !== null && origins.has(origin)) return null;
-  const site = exchange.header("sec-fetch-site");
+  const site = request.header("sec-fetch-site");
   if (site === "same-origin" || site === "none") return null;
-  if (site === null && (origin === null || isOfHost(origin, exchange.host))) return null;
+  if (site === null && (origin === null || isOfHost(origin, request.host))) return null;
   return { site: site?.slice(0, maxOriginLength) ?? null, origin: origin?.slice(0, maxOriginLength) ?? null };
 }
 

@@ -1,8 +1,7 @@
-import { type AnyDefinition, homeOf, Session, SessionError } from "@catnap/shared";
+import { type AnyDefinition, homeOf, Session, SessionError, type SessionHome } from "@catnap/shared";
 import type { TRPCMiddlewareBuilder } from "@trpc/server";
 import { invalid } from "../option-checks.ts";
-import type { Fork } from "../request/fork.ts";
-import { toTRPCError } from "../request/middleware.ts";
+import { toTRPCError } from "../trpc-error.ts";
 
 /** The type of `requireFresh`'s middleware: it asks for the `Session` that `sessions.middleware` has left, and changes nothing. */
 export type FreshMiddleware<D extends AnyDefinition, K extends string> = TRPCMiddlewareBuilder<
@@ -11,6 +10,12 @@ export type FreshMiddleware<D extends AnyDefinition, K extends string> = TRPCMid
   object,
   unknown
 >;
+
+/** A session's home on the server, which knows how fresh a login is. */
+export interface ProvenHome extends SessionHome {
+  /** When somebody has logged in with the token of this request, or with one that it has come of; `null`: nobody has. */
+  provenAt(): number | null;
+}
 
 /** Refuses a procedure unless somebody has logged in, on this session, within the last so many seconds. */
 export function createFreshMiddleware<D extends AnyDefinition, K extends string>(
@@ -31,8 +36,8 @@ export function createFreshMiddleware<D extends AnyDefinition, K extends string>
         ),
       );
     }
-    // A session in the context of this server is one that the middleware has made, on a fork.
-    const at = (homeOf(session) as Fork).provenAt();
+    // A session in the context of this server is one that the middleware has made, and its home a fork.
+    const at = (homeOf(session) as ProvenHome).provenAt();
     if (at === null || at + seconds * 1000 <= clock()) throw toTRPCError(notFresh(seconds));
     return next();
   };

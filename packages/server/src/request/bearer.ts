@@ -2,14 +2,14 @@ import { type Previous, SessionError } from "@catnap/shared";
 import { readCookie, writeCookie } from "../identity/cookie.ts";
 import { claimedSecret } from "../identity/credentials.ts";
 import { readCredentials } from "../identity/credentials-text.ts";
-import { type Recognisers, recognise } from "../identity/recognise.ts";
 import { judge, mayLogIn, mayRotate, type Standing, tokenRotated } from "../identity/standing.ts";
-import { redeemTicket } from "../identity/ticket.ts";
 import { formatToken, mintSecret } from "../identity/tokens.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionRecord } from "../stores/store.ts";
 import { expiryOf } from "../upkeep/clocks.ts";
 import type { Exchange } from "./exchange.ts";
+import { type Recognisers, recognise } from "./recognise.ts";
+import { redeemTicket } from "./redeem-ticket.ts";
 
 /** Who a request comes from, by its cookie: which session that opens, by which token, and how a new token reaches the browser. */
 export class Bearer {

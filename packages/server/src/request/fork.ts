@@ -9,16 +9,17 @@ import {
   type Previous,
   type Push,
   SessionError,
-  type SessionHome,
   type SessionState,
   type Transaction,
 } from "@catnap/shared";
 import type { TrackedEnvelope } from "@trpc/server";
 import { assertTicketCount } from "../identity/credentials.ts";
+import type { ProvenHome } from "../identity/fresh.ts";
 import { withTicket } from "../identity/ticket.ts";
 import { formatToken, mintSecret } from "../identity/tokens.ts";
 import { assertSubjectText } from "../stores/subject-text.ts";
 import { unreadable } from "../stores/unreadable.ts";
+import type { SyncHome } from "../sync/router.ts";
 import { Draft, type PendingPush, subjectMismatch } from "./draft.ts";
 
 /** What a fork needs of the request that it belongs to. */
@@ -55,7 +56,7 @@ export interface ForkOrigin {
  * The session as one procedure call holds it: the request's, with this call's own changes on top. Nobody else sees them
  * until the call has succeeded; when it throws, they are dropped with the fork.
  */
-export class Fork implements SessionHome {
+export class Fork implements SyncHome, ProvenHome {
   readonly side = "server";
   readonly decoded: Map<string, unknown> = new Map();
   readonly #origin: ForkOrigin;
@@ -197,7 +198,6 @@ export class Fork implements SessionHome {
     this.#wish({ rotate: "asked", subject });
   }
 
-  /** Takes a tab's push along; its answer is there once the changes are committed. */
   push(push: Push): void {
     this.#wish({ push: { push, answer: null } });
   }
@@ -211,7 +211,6 @@ export class Fork implements SessionHome {
     return this.#followed;
   }
 
-  /** The live stream of what changes in the session from here on; it writes nothing. */
   follow(input: ChangesInput, left: AbortSignal | undefined): AsyncIterable<TrackedEnvelope<ChangesEvent>> {
     this.#followed = true;
     return this.#origin.follow(input, left);
@@ -227,7 +226,6 @@ export class Fork implements SessionHome {
     return this.#draft.wishes.subject === undefined ? this.#origin.authenticatedAt() : this.#origin.startedAt;
   }
 
-  /** When somebody has logged in with the token of this request, or with one that it has come of; `null`: nobody has. */
   provenAt(): number | null {
     this.#assertLive();
     return this.#draft.wishes.subject === undefined ? this.#origin.provenAt() : this.#origin.startedAt;

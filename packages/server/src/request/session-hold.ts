@@ -1,18 +1,18 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type Answer, SessionError } from "@catnap/shared";
 import { describeDevice } from "../identity/device.ts";
-import type { Recognisers } from "../identity/recognise.ts";
 import type { Settings } from "../settings.ts";
 import type { Commit, SessionRecord } from "../stores/store.ts";
 import { answerPush, notesTo, refusal, screenPush } from "../sync/answer.ts";
 import { boundBy, expiryOf, isOutdated } from "../upkeep/clocks.ts";
 import { endSession, gone, wasEnded } from "../upkeep/ending.ts";
 import type { Logins } from "../upkeep/logins.ts";
+import { contended, type Turn, type Turns } from "../upkeep/turns.ts";
 import { Bearer } from "./bearer.ts";
 import { type Circumstances, type CommitPlan, committed, planCommit } from "./commit-plan.ts";
 import type { Draft } from "./draft.ts";
 import type { Exchange } from "./exchange.ts";
-import { contended, type Turn, type Turns } from "./turns.ts";
+import type { Recognisers } from "./recognise.ts";
 
 /** For so long a commit is tried again that other writers have overtaken, in milliseconds. */
 const patienceMs = 10_000;

@@ -8,8 +8,10 @@ import {
   type InputOf,
   type Key,
   type NameOf,
+  type Push,
   type Session,
   SessionError,
+  type SessionHome,
   type SyncFailure,
   type SyncSuccess,
   type ValueOf,
@@ -17,8 +19,20 @@ import {
   type WritableNameOf,
 } from "@catnap/shared";
 import { parseChangesInput, parsePush } from "@catnap/shared/schema";
-import type { TRPCMutationProcedure, TRPCQueryProcedure, TRPCSubscriptionProcedure } from "@trpc/server";
-import type { Fork } from "../request/fork.ts";
+import type {
+  TRPCMutationProcedure,
+  TRPCQueryProcedure,
+  TRPCSubscriptionProcedure,
+  TrackedEnvelope,
+} from "@trpc/server";
+
+/** A session's home on the server, which takes what a browser sends and follows what it wants to hear. */
+export interface SyncHome extends SessionHome {
+  /** Takes a tab's push along; its answer is there once the changes are committed. */
+  push(push: Push): void;
+  /** The live stream of what changes in the session from here on; it writes nothing. */
+  follow(input: ChangesInput, left: AbortSignal | undefined): AsyncIterable<TrackedEnvelope<ChangesEvent>>;
+}
 
 /** What the browser may be told of the session itself. Times are epoch milliseconds, the timeout seconds. */
 export interface RouterInfo {
@@ -133,8 +147,8 @@ export function createRouter<D extends AnyDefinition>(
       .input(parsePush)
       .mutation(({ ctx, input }: { ctx: Record<string, unknown>; input: ReturnType<typeof parsePush> }) => {
         // The middleware puts the answer in the place of this, once it is committed.
-        // A session in the context of this server is one that the middleware has made, on a fork.
-        (homeOf(sessionOf(ctx)) as Fork).push(input);
+        // A session in the context of this server is one that the middleware has made, and its home a fork.
+        (homeOf(sessionOf(ctx)) as SyncHome).push(input);
         return null;
       }),
     changes: builder
@@ -148,7 +162,7 @@ export function createRouter<D extends AnyDefinition>(
           ctx: Record<string, unknown>;
           input: ChangesInput;
           signal: AbortSignal | undefined;
-        }) => (homeOf(sessionOf(ctx)) as Fork).follow(input, signal),
+        }) => (homeOf(sessionOf(ctx)) as SyncHome).follow(input, signal),
       ),
     info: builder.query(({ ctx }): RouterInfo => {
       const session = sessionOf(ctx);

@@ -1,10 +1,10 @@
 import { createHash, randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { SessionError } from "@catnap/shared";
-import { contended, Turns } from "../request/turns.ts";
 import type { MaxSessions, Settings } from "../settings.ts";
 import type { SessionInfo } from "../stores/store.ts";
 import type { Subjects } from "./subjects.ts";
+import { contended, Turns } from "./turns.ts";
 
 /** For so long a login is tried, in milliseconds. */
 const patienceMs = 10_000;

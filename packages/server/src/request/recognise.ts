@@ -1,12 +1,12 @@
 import type { Previous } from "@catnap/shared";
+import { readCredentials } from "../identity/credentials-text.ts";
+import { judge, type Standing } from "../identity/standing.ts";
+import type { Token } from "../identity/tokens.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionRecord } from "../stores/store.ts";
 import type { AccessTimes } from "../upkeep/access-times.ts";
 import { expiryOf } from "../upkeep/clocks.ts";
 import type { Subjects } from "../upkeep/subjects.ts";
-import { readCredentials } from "./credentials-text.ts";
-import { judge, type Standing } from "./standing.ts";
-import type { Token } from "./tokens.ts";
 
 /** What recognising needs of the server besides its settings. */
 export interface Recognisers {
