@@ -18,6 +18,56 @@ function arrow(/** @type {string} */ layer, /** @type {string[]} */ ...allowed) 
   };
 }
 
+// The rooms of the server go one way: request → sync → upkeep → identity → stores. Settings lie between upkeep and identity,
+// `sessions.ts` on top. In `stores` itself lie the contract and what all stores share; a store knows no other store.
+
+const server = "^packages/server/src/";
+/** Where the rooms of the server are, and the files beside them. */
+const rooms = {
+  stores: "stores/[^/]+\\.ts$",
+  "stores/memory": "stores/memory/",
+  "stores/sqlite": "stores/sqlite/",
+  "stores/postgres": "stores/postgres/",
+  "stores/redis": "stores/redis/",
+  identity: "identity/",
+  upkeep: "upkeep/",
+  sync: "sync/",
+  request: "request/",
+  "index.ts": "index\\.ts$",
+  "sessions.ts": "sessions\\.ts$",
+  "settings.ts": "settings\\.ts$",
+  "option-checks.ts": "option-checks\\.ts$",
+  "events.ts": "events\\.ts$",
+  "trpc-error.ts": "trpc-error\\.ts$",
+};
+
+/**
+ * What a room may import of the server: itself and the `allowed` ones.
+ * @param {keyof typeof rooms} name
+ * @param {(keyof typeof rooms)[]} allowed
+ */
+function room(name, ...allowed) {
+  return {
+    name: `room-${name}`,
+    comment: `Of the server, ${name} may import ${allowed.join(", ") || "nothing"} besides itself.`,
+    severity: "error",
+    from: { path: server + rooms[name], pathNot: tests },
+    to: { path: server, pathNot: [name, ...allowed].map((each) => server + rooms[each]) },
+  };
+}
+
+/** A store's room has one way in, the file that makes the store. */
+function wayIn(/** @type {"memory" | "sqlite" | "postgres" | "redis"} */ store) {
+  const inside = `${server}stores/${store}/`;
+  return {
+    name: `way-into-stores/${store}`,
+    comment: `From outside, only stores/${store}/${store}-store.ts is imported, as @catnap/server/${store}.`,
+    severity: "error",
+    from: { path: "^(packages|apps|e2e|bench)/", pathNot: [inside, tests] },
+    to: { path: `${inside}(?!${store}-store\\.ts$)` },
+  };
+}
+
 /** @type {import("dependency-cruiser").IConfiguration} */
 export default {
   forbidden: [
@@ -25,6 +75,25 @@ export default {
     arrow("server", "shared"),
     arrow("client", "shared"),
     arrow("react", "client", "shared"),
+    room("option-checks.ts"),
+    room("events.ts"),
+    room("trpc-error.ts"),
+    room("stores"),
+    room("stores/memory", "stores", "option-checks.ts"),
+    room("stores/sqlite", "stores", "option-checks.ts"),
+    room("stores/postgres", "stores", "option-checks.ts"),
+    room("stores/redis", "stores", "option-checks.ts"),
+    room("identity", "stores", "option-checks.ts", "trpc-error.ts"),
+    room("settings.ts", "identity", "stores", "option-checks.ts", "events.ts"),
+    room("upkeep", "settings.ts", "identity", "stores", "option-checks.ts"),
+    room("sync", "upkeep", "settings.ts", "identity", "stores"),
+    room("request", "sync", "upkeep", "settings.ts", "identity", "stores", "trpc-error.ts"),
+    room("sessions.ts", "request", "sync", "upkeep", "settings.ts", "identity", "stores"),
+    room("index.ts", "sessions.ts", "request", "sync", "upkeep", "settings.ts", "identity", "stores", "events.ts"),
+    wayIn("memory"),
+    wayIn("sqlite"),
+    wayIn("postgres"),
+    wayIn("redis"),
     {
       name: "nobody-imports-catnap",
       comment: "The published package is the end of the line: only apps, e2e and bench use it.",
