@@ -9,7 +9,7 @@ import {
 import { createFreshMiddleware, type FreshMiddleware } from "./identity/fresh.ts";
 import { keptPrivate, variedByCookie } from "./request/caching.ts";
 import { exchangeOf, type WakeOptions } from "./request/exchange.ts";
-import { Fork } from "./request/fork.ts";
+import { Guard } from "./request/guard.ts";
 import { createMiddleware, type SessionMiddleware } from "./request/middleware.ts";
 import { RequestSession } from "./request/request-session.ts";
 import { UnderWay } from "./request/under-way.ts";
@@ -122,10 +122,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
   }
 
   async function expiring(record: SessionRecord): Promise<void> {
-    const request = RequestSession.over(settings, shared, record);
-    const fork = new Fork(request);
-    fork.close(); // what is written now would go with the session
-    const session = new settings.Session(fork);
+    const session = new settings.Session(RequestSession.over(settings, shared, record));
     const bound = boundBy(settings, record);
     const reason = expiresAt(bound) === bound.endsAt ? "lifetime" : "timeout";
     await settings.hooks?.expiring?.(session, reason);
@@ -152,7 +149,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
     },
     guard(from) {
       const exchange = exchangeOf(from);
-      new RequestSession(settings, shared, exchange, undefined, pathOf(exchange.url)).guard();
+      new Guard(settings, exchange, pathOf(exchange.url)).pass();
     },
     middleware: createMiddleware<D, K>(contextKey, (candidate) => candidate instanceof RequestSession),
     router: ({ procedure }) => createRouter(options.definition, contextKey, procedure),

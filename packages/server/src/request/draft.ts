@@ -88,6 +88,13 @@ export class Draft {
     this.wishes = { ...this.wishes, ...other.wishes, ...(tickets.length > 0 ? { tickets } : {}) };
   }
 
+  /** Answers the push, which then goes no further; the rest of the draft does. */
+  answerPush(given: Answer): void {
+    const { push, ...wishes } = this.wishes;
+    if (push) push.answer = given;
+    this.wishes = wishes;
+  }
+
   #take(changes: Iterable<Change>): void {
     const next = new Map(this.changes);
     for (const change of changes) {

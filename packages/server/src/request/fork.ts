@@ -1,10 +1,7 @@
 import {
   type AnyDefinition,
-  applyOp,
   type ChangesEvent,
   type ChangesInput,
-  decode,
-  freezeInDevelopment,
   type Key,
   type Previous,
   type Push,
@@ -18,38 +15,16 @@ import type { ProvenHome } from "../identity/fresh.ts";
 import { withTicket } from "../identity/ticket.ts";
 import { formatToken, mintSecret } from "../identity/tokens.ts";
 import { assertSubjectText } from "../stores/subject-text.ts";
-import { unreadable } from "../stores/unreadable.ts";
 import type { SyncHome } from "../sync/router.ts";
 import { Draft, type PendingPush, subjectMismatch } from "./draft.ts";
+import { ForkValues } from "./fork-values.ts";
+import type { SessionView } from "./session-view.ts";
 
-/** What a fork needs of the request that it belongs to. */
+/** What a fork needs of the request that it belongs to, besides the view that it starts from. */
 export interface ForkOrigin {
-  readonly definition: AnyDefinition;
-  readonly previous: Previous;
-  readonly tickets: boolean;
-  /** The longest that a session may live. */
-  readonly lifetimeMs: number;
-  state(): SessionState;
-  /** Mints the identifier of a session that has no record yet. */
-  identify(): string;
-  subject(): string | null;
-  authenticatedAt(): number | null;
-  /** When the token of this request was given out at a login, or after one; `null`: it was not. */
-  provenAt(): number | null;
-  /** What the commit of a login will call its time. */
-  readonly startedAt: number;
-  now(): number;
-  /** The encoded value that the request holds: what calls before this one handed over, else the record's. */
-  current(name: string): string | null;
-  names(): Iterable<string>;
-  /** Throws when the response cannot carry a new cookie any more. */
-  assertCookie(what: string): void;
-  /** Throws `TOKEN_ROTATED` when the request's token may not do this any more. */
-  assertToken(what: string): void;
-  hashTicket(secret: string): string;
-  follow(input: ChangesInput, left: AbortSignal | undefined): AsyncIterable<TrackedEnvelope<ChangesEvent>>;
   /** Takes a call's changes over and commits them. */
   commit(draft: Draft): Promise<void>;
+  follow(input: ChangesInput, left: AbortSignal | undefined): AsyncIterable<TrackedEnvelope<ChangesEvent>>;
 }
 
 /**
@@ -58,28 +33,38 @@ export interface ForkOrigin {
  */
 export class Fork implements SyncHome, ProvenHome {
   readonly side = "server";
-  readonly decoded: Map<string, unknown> = new Map();
+  readonly #view: SessionView;
+  readonly #values: ForkValues;
   readonly #origin: ForkOrigin;
   readonly #sleep: (fork: Fork) => Promise<void>;
-  #draft = new Draft();
   #ended = false;
   #closed = false;
   #followed = false;
 
   /** `sleep` is what sleeping does: a call's own fork commits. */
-  constructor(origin: ForkOrigin, sleep: (fork: Fork) => Promise<void> = (fork) => fork.save()) {
+  constructor(view: SessionView, origin: ForkOrigin, sleep: (fork: Fork) => Promise<void> = (fork) => fork.save()) {
+    this.#view = view;
+    this.#values = new ForkValues(view);
     this.#origin = origin;
     this.#sleep = sleep;
   }
 
   get definition(): AnyDefinition {
-    return this.#origin.definition;
+    return this.#view.definition;
+  }
+
+  get decoded(): Map<string, unknown> {
+    return this.#values.decoded;
+  }
+
+  get #draft(): Draft {
+    return this.#values.draft;
   }
 
   /** Hands the changes over and starts anew. */
   take(): Draft {
-    const draft = this.#draft;
-    this.#draft = new Draft();
+    const { draft } = this.#values;
+    this.#values.draft = new Draft();
     return draft;
   }
 
@@ -89,51 +74,37 @@ export class Fork implements SyncHome, ProvenHome {
   }
 
   state(): SessionState & { identifier: string } {
-    const state = this.#origin.state();
+    const state = this.#view.state();
     const { timeoutMs } = this.#draft.wishes;
-    const identifier = state.identifier ?? this.#origin.identify();
+    const identifier = state.identifier ?? this.#view.identify();
     if (timeoutMs === undefined) return { ...state, identifier };
     return { ...state, identifier, timeoutMs, expiresAt: Math.min(state.expiresAt, this.now() + timeoutMs) };
   }
 
   now(): number {
-    return this.#origin.now();
+    return this.#view.now();
   }
 
   read(key: Key): unknown {
-    const encoded = this.#encoded(key.name);
-    if (encoded === null) return undefined;
-    const known = this.decoded.get(key.name);
-    if (known !== undefined) return known;
-    const value = this.#decode(key, encoded);
-    this.decoded.set(key.name, value);
-    return value;
+    this.#assertLive();
+    return this.#values.read(key);
   }
 
   names(): string[] {
     this.#assertLive();
-    const names = new Set([...this.#origin.names(), ...this.#draft.changes.keys()]);
-    return [...names].filter((name) => this.#encoded(name) !== null);
+    return this.#values.names();
   }
 
   write(key: Key, encoded: string | null, once = false): void {
     this.#assertOpen();
-    const from = this.#encoded(key.name);
-    if (from === encoded) return;
-    const joined = (current: string | null) =>
-      applyOp(key, { seq: 0, key: key.name, value: encoded, base: 0, from }, current);
-    if (once) this.#draft.put({ key, value: encoded, from, redo: (current) => current, once });
-    else this.#draft.put({ key, value: encoded, from, redo: key.merge ? joined : null });
-    this.decoded.delete(key.name);
+    this.#assertLive();
+    this.#values.write(key, encoded, once);
   }
 
   update(key: Key, change: (current: unknown) => unknown): unknown {
     this.#assertOpen();
-    const redo = (current: string | null) =>
-      key.encode(change(current === null ? key.fallback() : this.#decode(key, current)));
-    const from = this.#encoded(key.name);
-    this.#draft.put({ key, value: redo(from), from, redo });
-    this.decoded.delete(key.name);
+    this.#assertLive();
+    this.#values.update(key, change);
     return this.read(key);
   }
 
@@ -149,7 +120,7 @@ export class Fork implements SyncHome, ProvenHome {
   }
 
   setTimeout(seconds: number): void {
-    const { lifetimeMs } = this.#origin;
+    const { lifetimeMs } = this.#view;
     if (seconds * 1000 > lifetimeMs) {
       throw new SessionError(
         "INVALID_TIMEOUT",
@@ -160,7 +131,7 @@ export class Fork implements SyncHome, ProvenHome {
   }
 
   async invalidate(): Promise<void> {
-    this.#origin.assertCookie("invalidate");
+    this.#view.assertCookie("invalidate");
     this.#wish({ invalidate: true });
     this.#ended = true;
     this.decoded.clear();
@@ -181,8 +152,8 @@ export class Fork implements SyncHome, ProvenHome {
   }
 
   rotate(): void {
-    this.#origin.assertToken("rotate");
-    this.#origin.assertCookie("rotate");
+    this.#view.assertToken("rotate");
+    this.#view.assertCookie("rotate");
     this.#wish({ rotate: "asked" });
   }
 
@@ -193,8 +164,8 @@ export class Fork implements SyncHome, ProvenHome {
     assertSubjectText(subject);
     const bound = this.subject();
     if (bound !== null && bound !== subject) throw subjectMismatch();
-    this.#origin.assertToken("login");
-    this.#origin.assertCookie("login");
+    this.#view.assertToken("login");
+    this.#view.assertCookie("login");
     this.#wish({ rotate: "asked", subject });
   }
 
@@ -218,56 +189,39 @@ export class Fork implements SyncHome, ProvenHome {
 
   subject(): string | null {
     this.#assertLive();
-    return this.#draft.wishes.subject ?? this.#origin.subject();
+    return this.#draft.wishes.subject ?? this.#view.subject();
   }
 
   authenticatedAt(): number | null {
     this.#assertLive();
-    return this.#draft.wishes.subject === undefined ? this.#origin.authenticatedAt() : this.#origin.startedAt;
+    return this.#draft.wishes.subject === undefined ? this.#view.authenticatedAt() : this.#view.startedAt;
   }
 
   provenAt(): number | null {
     this.#assertLive();
-    return this.#draft.wishes.subject === undefined ? this.#origin.provenAt() : this.#origin.startedAt;
+    return this.#draft.wishes.subject === undefined ? this.#view.provenAt() : this.#view.startedAt;
   }
 
   previous(): Previous {
-    return this.#origin.previous;
+    return this.#view.previous;
   }
 
   async ticketUrl(url: string): Promise<string> {
-    if (!this.#origin.tickets) {
+    if (!this.#view.tickets) {
       throw new SessionError("TICKETS_DISABLED", "sessionEncode needs createSessions({ tickets: true })");
     }
-    this.#origin.assertToken("sessionEncode");
+    this.#view.assertToken("sessionEncode");
     const secret = mintSecret();
-    const hashes = [...(this.#draft.wishes.tickets ?? []), this.#origin.hashTicket(secret)];
+    const hashes = [...(this.#draft.wishes.tickets ?? []), this.#view.hashTicket(secret)];
     assertTicketCount(hashes.length);
     this.#wish({ tickets: hashes });
     return withTicket(url, formatToken({ identifier: this.state().identifier, secret }));
-  }
-
-  #decode(key: Key, encoded: string): unknown {
-    try {
-      const value = freezeInDevelopment(decode(encoded, key.name));
-      if (value !== undefined) return value;
-    } catch {
-      // Told below, as what is superjson of nothing.
-    }
-    // What this process has encoded it decodes; so it is the store's.
-    throw unreadable(this.state().identifier, key.name);
   }
 
   #wish(wishes: Draft["wishes"]): void {
     this.#assertOpen();
     this.#assertLive();
     Object.assign(this.#draft.wishes, wishes);
-  }
-
-  #encoded(name: string): string | null {
-    this.#assertLive();
-    const change = this.#draft.changes.get(name);
-    return change ? change.value : this.#origin.current(name);
   }
 
   #assertOpen(): void {

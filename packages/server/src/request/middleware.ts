@@ -1,7 +1,8 @@
 import { type AnyDefinition, Session, SessionError } from "@catnap/shared";
 import { TRPCError, type TRPCMiddlewareBuilder } from "@trpc/server";
 import { toTRPCError } from "../trpc-error.ts";
-import type { Call, RequestSession } from "./request-session.ts";
+import type { Call } from "./call.ts";
+import type { RequestSession } from "./request-session.ts";
 
 function isAsyncIterable(data: unknown): data is AsyncIterable<unknown> {
   return typeof data === "object" && data !== null && Symbol.asyncIterator in data;

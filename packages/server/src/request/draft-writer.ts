@@ -1,0 +1,157 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { SessionError } from "@catnap/shared";
+import { describeDevice } from "../identity/device.ts";
+import type { Settings } from "../settings.ts";
+import type { Commit, SessionRecord } from "../stores/store.ts";
+import { refusal } from "../sync/answer.ts";
+import { wasEnded } from "../upkeep/ending.ts";
+import type { Logins } from "../upkeep/logins.ts";
+import { contended, type Turn, type Turns } from "../upkeep/turns.ts";
+import { type Circumstances, committed, planCommit } from "./commit-plan.ts";
+import type { Draft } from "./draft.ts";
+import type { Exchange } from "./exchange.ts";
+import type { SessionHold } from "./session-hold.ts";
+
+/** For so long a commit is tried again that other writers have overtaken, in milliseconds. */
+const patienceMs = 10_000;
+/** The longest pause between two tries, in milliseconds. */
+const longestPauseMs = 100;
+
+/** What the writers of one server have in common. */
+export interface Queues {
+  readonly logins: Logins;
+  /** Whose turn it is to commit to a session that several requests want to change at once. */
+  readonly turns: Turns<SessionRecord>;
+}
+
+/** The way of a request's drafts into the store: each becomes a commit, which is tried until it is in. */
+export class DraftWriter {
+  readonly #settings: Settings;
+  readonly #queues: Queues;
+  readonly #exchange: Exchange;
+  readonly #hold: SessionHold;
+  #admitted = false;
+
+  constructor(settings: Settings, queues: Queues, exchange: Exchange, hold: SessionHold) {
+    this.#settings = settings;
+    this.#queues = queues;
+    this.#exchange = exchange;
+    this.#hold = hold;
+  }
+
+  /** Writes a draft; one that logs in, when its subject may have one more session. */
+  commit(draft: Draft): Promise<void> {
+    const { record, bearer } = this.#hold;
+    const { wishes } = draft;
+    if (record && bearer.renews(record)) wishes.rotate ??= "renewal";
+    if (bearer.confirms()) wishes.confirm = true;
+    const write = (deadline: number) => this.#write(draft, deadline);
+    if (wishes.subject === undefined || wishes.subject === record?.subject)
+      return write(performance.now() + patienceMs);
+    return this.#queues.logins.admit(wishes.subject, () => this.#hold.record?.identifier ?? null, write);
+  }
+
+  /**
+   * Writes a draft, once more on what another writer has left as often as one comes between. Commits of this process that
+   * depend on what is there take turns, and each goes on from what the one before has left: none of them is refused but for
+   * another process's. Blind ones wait for nobody.
+   */
+  async #write(draft: Draft, deadline: number): Promise<void> {
+    const hold = this.#hold;
+    let turn: Turn<SessionRecord> | undefined;
+    let leaves: SessionRecord | undefined;
+    try {
+      for (let refusals = 0; ; refusals++) {
+        if (refusals > 1) await pause(Math.random() * Math.min(longestPauseMs, 2 ** refusals));
+        if (performance.now() > deadline) throw contended();
+        const identifier = this.#identifierFor(draft);
+        let plan = planCommit(this.#settings, draft, this.#circumstances());
+        if (!turn && (refusals > 0 || (plan.commit && plan.commit.expect.size > 0))) {
+          turn = await this.#queues.turns.take(identifier, deadline);
+          if (hold.record && turn.left && turn.left.rev > hold.record.rev) {
+            hold.record = turn.left;
+            plan = planCommit(this.#settings, draft, this.#circumstances());
+          }
+        }
+        const outcome = plan.commit ? await this.#try(draft, identifier, plan.commit, plan.issues) : await hold.touch();
+        if (outcome === "refused") continue;
+        if (outcome !== "overtaken") leaves = hold.record ?? undefined;
+        await hold.answer(draft, plan.pushed, outcome === "overtaken");
+        return;
+      }
+    } finally {
+      turn?.end(leaves);
+    }
+  }
+
+  #identifierFor(draft: Draft): string {
+    const nonce = draft.wishes.push?.push.nonce;
+    const { record, identifier } = this.#hold;
+    const known = record?.identifier ?? identifier;
+    return known ?? (nonce ? this.#settings.tokens.identifierOf(nonce) : this.#hold.identify());
+  }
+
+  /** `overtaken`: it is in, and others have committed other keys since this request read. */
+  async #try(
+    draft: Draft,
+    identifier: string,
+    commit: Commit,
+    issues: boolean,
+  ): Promise<"refused" | "overtaken" | "in"> {
+    const { store, tokens } = this.#settings;
+    const hold = this.#hold;
+    const nonce = draft.wishes.push?.push.nonce;
+    if (issues) hold.bearer.assertIssue();
+    if (commit.create) await this.#assertAdmitted();
+    const result = await store.write(identifier, commit);
+    if (!result.ok) {
+      hold.meet(result.record, commit.create !== undefined, nonce);
+      return "refused";
+    }
+    if (commit.create && nonce !== undefined && (await wasEnded(this.#settings, identifier))) {
+      await store.delete(identifier);
+      hold.identifier = tokens.mintIdentifier();
+      draft.answerPush({ ...refusal("SESSION_GONE"), identifier });
+      return "refused";
+    }
+    const overtaken = result.rev > (hold.record?.rev ?? 0) + 1;
+    hold.record = committed(identifier, hold.record, commit, result.rev);
+    hold.counted = true;
+    if (issues && !hold.bearer.issue(hold.record)) await this.#undelivered(identifier, commit.create !== undefined);
+    return overtaken ? "overtaken" : "in";
+  }
+
+  /** The headers have left while the store wrote. */
+  async #undelivered(identifier: string, created: boolean): Promise<never> {
+    // A session that nobody has a token of is none.
+    if (created) await this.#settings.store.delete(identifier);
+    throw new SessionError(
+      "HEADERS_SENT",
+      "The response's headers have left without the session's cookie: await the session's work before you answer",
+    );
+  }
+
+  /** Asks the app's limiter, once per request, before the first record of a visitor. */
+  async #assertAdmitted(): Promise<void> {
+    if (this.#admitted) return;
+    const { header, address } = this.#exchange;
+    if ((await this.#settings.admit?.({ header, address })) === false) {
+      throw new SessionError("RATE_LIMITED", "No new session for this visitor just now: try again later");
+    }
+    this.#admitted = true;
+  }
+
+  #circumstances(): Circumstances {
+    const { record, bearer, startedAt, idle, counted } = this.#hold;
+    return {
+      record,
+      hash: bearer.hash,
+      device: () => describeDevice(this.#exchange.header("user-agent")),
+      secret: () => bearer.secret(),
+      startedAt,
+      accessedAt: idle && record ? record.accessedAt : startedAt,
+      now: this.#hold.now(),
+      transactions: record && counted ? 0 : 1,
+    };
+  }
+}

@@ -1,0 +1,149 @@
+import type { AnyDefinition, Previous, SessionSnapshot, SessionState } from "@catnap/shared";
+import type { Settings } from "../settings.ts";
+import { expiresAt } from "../stores/store.ts";
+import { factsOf } from "../sync/answer.ts";
+import { decidedIn } from "../sync/watermarks.ts";
+import { gone } from "../upkeep/ending.ts";
+import { Draft } from "./draft.ts";
+import type { SessionHold } from "./session-hold.ts";
+
+/**
+ * The session as one request sees it: its record, and on top what the calls that succeeded have handed over. The fork of
+ * each call starts from it.
+ */
+export class SessionView {
+  /** What calls have handed over and no commit has taken yet. */
+  draft: Draft = new Draft();
+  readonly #settings: Settings;
+  readonly #hold: SessionHold;
+
+  constructor(settings: Settings, hold: SessionHold) {
+    this.#settings = settings;
+    this.#hold = hold;
+  }
+
+  /** Gives the draft to a commit and starts anew. */
+  take(): Draft {
+    const { draft } = this;
+    this.draft = new Draft();
+    return draft;
+  }
+
+  get definition(): AnyDefinition {
+    return this.#settings.definition;
+  }
+
+  get previous(): Previous {
+    return this.#hold.bearer.previous;
+  }
+
+  /** The longest that a session may live. */
+  get lifetimeMs(): number {
+    return this.#settings.lifetimeMs;
+  }
+
+  get tickets(): boolean {
+    return this.#settings.tickets;
+  }
+
+  now(): number {
+    return this.#settings.clock();
+  }
+
+  /** What the commit of a login will call its time. */
+  get startedAt(): number {
+    return this.#hold.startedAt;
+  }
+
+  /** The session's identifier; mints that of a session that has no record yet. */
+  identify(): string {
+    return this.#hold.record?.identifier ?? this.#hold.identify();
+  }
+
+  state(): SessionState {
+    const record = this.#hold.bound;
+    const own = this.#hold.counted ? 0 : 1;
+    if (record) {
+      const { identifier, createdAt, timeoutMs, endsAt } = record;
+      const timeout = this.draft.wishes.timeoutMs ?? timeoutMs;
+      return {
+        identifier,
+        createdAt,
+        accessedAt: record.accessedAt,
+        transactions: record.transactions + own,
+        timeoutMs: timeout,
+        expiresAt: expiresAt({ endsAt, timeoutMs: timeout, accessedAt: this.startedAt }),
+      };
+    }
+    const timeoutMs = this.draft.wishes.timeoutMs ?? this.#settings.timeoutMs;
+    const [createdAt, accessedAt] = [this.startedAt, this.startedAt];
+    return {
+      identifier: this.#hold.identifier,
+      createdAt,
+      accessedAt,
+      transactions: own,
+      timeoutMs,
+      expiresAt: createdAt + timeoutMs,
+    };
+  }
+
+  subject(): string | null {
+    return this.draft.wishes.subject ?? this.#hold.record?.subject ?? null;
+  }
+
+  authenticatedAt(): number | null {
+    return this.draft.wishes.subject === undefined ? (this.#hold.record?.authenticatedAt ?? null) : this.startedAt;
+  }
+
+  /** When the token of this request was given out at a login, or after one; `null`: it was not. */
+  provenAt(): number | null {
+    const { record, bearer } = this.#hold;
+    if (this.draft.wishes.subject !== undefined) return this.startedAt;
+    return record && bearer.provenAt(record);
+  }
+
+  /** The encoded value that the request holds: what calls before this one handed over, else the record's. */
+  current(name: string): string | null {
+    if (this.#hold.ended) throw gone();
+    const change = this.draft.changes.get(name);
+    return change ? change.value : (this.#hold.record?.entries.get(name)?.value ?? null);
+  }
+
+  *names(): Iterable<string> {
+    for (const [name, { value }] of this.#hold.record?.entries ?? []) {
+      if (value !== null && this.definition.keys.has(name)) yield name;
+    }
+    yield* this.draft.changes.keys();
+  }
+
+  /** Throws when the response cannot carry a new cookie any more. */
+  assertCookie(what: string): void {
+    this.#hold.bearer.assertCookie(what);
+  }
+
+  /** Throws `TOKEN_ROTATED` when the request's token may not do this any more. */
+  assertToken(what: string): void {
+    if (this.#hold.record) this.#hold.bearer.assertToken(what, this.#hold.record);
+  }
+
+  hashTicket(secret: string): string {
+    return this.#settings.tokens.hashTicket(secret);
+  }
+
+  /** The record's state, as a server-rendered page hands it to the browser: without secret values. */
+  snapshot(): SessionSnapshot {
+    const entries: Record<string, { value: string; rev: number }> = {};
+    for (const [name, { value, rev }] of this.#hold.record?.entries ?? []) {
+      const key = this.definition.keys.get(name);
+      if (value !== null && key && key.access !== "secret") entries[name] = { value, rev };
+    }
+    const record = this.#hold.bound;
+    return {
+      identifier: record?.identifier ?? null,
+      rev: record?.rev ?? 0,
+      entries,
+      decided: record ? decidedIn(record) : {},
+      facts: record ? factsOf(record, this.now()) : null,
+    };
+  }
+}
