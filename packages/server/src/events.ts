@@ -38,6 +38,17 @@ function told(event: SessionEvent): string {
     case "cross-site":
       return `a page of ${JSON.stringify(event.origin ?? event.site)} was let through to ${JSON.stringify(event.what.slice(0, 200))}: guard is "report"`;
     case "background":
-      return `work in the background failed: ${event.error instanceof Error ? event.error.message : String(event.error)}`;
+      return `work in the background failed: ${event.error instanceof Error ? event.error.message : String(event.error)}${causeOf(event.error)}`;
   }
+}
+
+/** The code of the error behind an error, such as ECONNREFUSED. Its message is another program's, and may hold anything. */
+function causeOf(error: unknown): string {
+  let cause = error instanceof Error ? error.cause : undefined;
+  for (let depth = 0; depth < 8 && cause instanceof Error; depth++) {
+    const { code } = cause as { code?: unknown };
+    if (typeof code === "string" && /^[A-Za-z0-9_]{2,40}$/.test(code)) return ` (${code})`;
+    cause = cause.cause;
+  }
+  return "";
 }

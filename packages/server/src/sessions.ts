@@ -103,7 +103,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
   const turns = new Turns<SessionRecord>();
   const underWay = new UnderWay();
   const shared = { accessTimes, streams, subjects, logins, turns, underWay };
-  const sweeper = new Sweeper(settings, accessTimes, expiring);
+  const sweeper = new Sweeper(settings, accessTimes, expiring, () => underWay.enter());
   const contextKey = settings.contextKey as K;
 
   let closing: Promise<void> | undefined;
@@ -201,7 +201,7 @@ const closingMs = 10_000;
 function stillUnderWay(count: number): SessionError {
   return new SessionError(
     "STORE_UNAVAILABLE",
-    `${count} requests were under way when sessions.close() had waited for ${closingMs / 1000} s: their changes are lost. Close the server first, and give its requests a time-out`,
+    `${count} requests or sweeps were under way when sessions.close() had waited for ${closingMs / 1000} s: their changes are lost. Close the server first, and give its requests a time-out`,
   );
 }
 

@@ -249,4 +249,10 @@ test("lines of a log hold no control character, whoever has made the text", asyn
   expect(lines.mock.calls[0]?.[0]).toBe(
     "catnap: work in the background failed: one\\u000atwo\\u001b[2Jthree\\u009b1m\\u2028",
   );
+  const refused = Object.assign(new Error("postgres://ann:secret@db"), { code: "ECONNREFUSED" });
+  reportToStandardError({
+    kind: "background",
+    error: new Error("away", { cause: new Error("pool", { cause: refused }) }),
+  });
+  expect(lines.mock.calls[1]?.[0]).toBe("catnap: work in the background failed: away (ECONNREFUSED)");
 });

@@ -43,6 +43,23 @@ describe("tickets", () => {
     expect(await victim.visit((session) => session.value("note"), { path })).toBe("victim's");
   });
 
+  test("go to no other server than this one and the listed ones, since whoever gets the URL gets the session", async () => {
+    const { visit } = start({ tickets: true, origins: ["https://elsewhere.example"] }).visitor();
+    for (const url of ["/next", "next?a#b", "", "https://shop.example/x", "https://elsewhere.example/y"]) {
+      expect(await codeOf(() => visit((session) => session.sessionEncode(url)))).toBe("fine");
+    }
+    const foreign = [
+      "https://evil.example/",
+      "//evil.example",
+      "\\\\evil.example",
+      "javascript:alert(1)",
+      "http://elsewhere.example",
+    ];
+    for (const url of [...foreign, undefined as unknown as string]) {
+      expect(await codeOf(() => visit((session) => session.sessionEncode(url)))).toBe("INVALID_OPTION");
+    }
+  });
+
   test("take the place of one that the URL has already, wherever it stands", async () => {
     const { visit } = start({ tickets: true }).visitor();
     await visit((session) => session.setValue("note", "n"));

@@ -70,6 +70,16 @@ describe("a token that was rotated", () => {
     expect(await old.visit((session) => session.value("note"))).toBe("n");
   });
 
+  test("of before a login keeps the session alive no longer than its timeout, though nobody uses its successor", async () => {
+    const { owner, old, clock } = await loggedIn({ timeout: 600 });
+    clock.advance(400);
+    await old.visit((session) => session.setValue("theme", "dark"));
+    expect(await old.visit((session) => session.subject())).toBe("ann");
+    clock.advance(200);
+    expect(await old.visit((session) => session.previous())).toBe("expired");
+    expect(await owner.visit((session) => session.previous())).toBe("expired");
+  });
+
   test("with grace 0 ends with the request that rotates it", async () => {
     const { owner, old } = await loggedIn({ grace: 0 });
     expect(await old.visit((session) => session.previous())).toBe("unknown");

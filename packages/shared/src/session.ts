@@ -88,7 +88,10 @@ export class Session<D extends AnyDefinition = AnyDefinition, S extends Side = "
     this.#decoded = home.decoded;
   }
 
-  /** Names the session for its whole life. Public: safe in logs. Throws `NO_SUCH_VALUE` before the first commit, when there is no session yet. */
+  /**
+   * Names the session for its whole life. Public: safe in logs. A visitor who has written nothing has no session yet: on the
+   * server this is the name that a first write in this transaction will give it, in the browser `NO_SUCH_VALUE`.
+   */
   identifier(): string {
     const { identifier } = this.#home.state();
     if (identifier !== null) return identifier;
@@ -187,7 +190,7 @@ export class Session<D extends AnyDefinition = AnyDefinition, S extends Side = "
     this.#home.setDirty(dirty);
   }
 
-  /** Whether this is among the first two transactions. */
+  /** Whether this is the session's first transaction. */
   isNew(): boolean {
     return this.numTransactions() < 2;
   }

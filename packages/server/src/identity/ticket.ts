@@ -1,3 +1,4 @@
+import { SessionError } from "@catnap/shared";
 import { parseToken, type Token } from "./tokens.ts";
 
 const parameter = "_SID_";
@@ -7,6 +8,23 @@ export function withTicket(url: string, ticket: string): string {
   const [, path = "", query = "", hash = ""] = /^([^?#]*)(?:\?([^#]*))?(#.*)?$/s.exec(url) ?? [];
   const others = query.split("&").filter((pair) => pair !== "" && pair.split("=")[0] !== parameter);
   return `${path}?${[...others, `${parameter}=${ticket}`].join("&")}${hash}`;
+}
+
+/**
+ * Throws `INVALID_OPTION` for a URL of another server than this one, `host`, and those of `origins`: whoever gets it gets the
+ * session.
+ */
+export function assertTicketUrl(url: string, host: string | null, origins: ReadonlySet<string>): void {
+  const base = "http://host.invalid";
+  const target = typeof url === "string" && URL.canParse(url, base) ? new URL(url, base) : null;
+  const isOwn = target?.host === new URL(base).host || (host !== null && target?.host === host);
+  if (target && (target.protocol === "http:" || target.protocol === "https:")) {
+    if (isOwn || origins.has(target.origin)) return;
+  }
+  throw new SessionError(
+    "INVALID_OPTION",
+    `sessionEncode hands the session to whoever gets the URL: pass one of this server, or list ${target ? JSON.stringify(target.origin) : "its origin"} in createSessions({ origins })`,
+  );
 }
 
 /** The ticket that a URL carries, used or not; `null` where it carries none of the form that Catnap issues. */

@@ -3,6 +3,7 @@ import { readCookie, writeCookie } from "../identity/cookie.ts";
 import { claimedSecret } from "../identity/credentials.ts";
 import { readCredentials } from "../identity/credentials-text.ts";
 import { judge, mayLogIn, mayRotate, type Standing, tokenRotated } from "../identity/standing.ts";
+import { assertTicketUrl } from "../identity/ticket.ts";
 import { formatToken, mintSecret } from "../identity/tokens.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionRecord } from "../stores/store.ts";
@@ -121,6 +122,22 @@ export class Bearer {
         ? mayLogIn(this.#standing, now, graceMs)
         : mayRotate(this.#standing, now, graceMs, authenticatedAt);
     if (!allowed) throw tokenRotated(what);
+  }
+
+  /**
+   * Whether the token is one from before a login, and its grace is over, though nobody has used the successor. Whoever has it
+   * may be anybody: its use keeps the session alive no longer.
+   */
+  isOutlived({ authenticatedAt }: SessionRecord): boolean {
+    const standing = this.#standing;
+    if (standing.kind !== "superseded" || authenticatedAt === null || standing.issuedAt >= authenticatedAt)
+      return false;
+    return standing.since + this.#settings.graceMs <= this.#startedAt;
+  }
+
+  /** Throws `INVALID_OPTION` for a URL that a ticket must not go to. */
+  assertTicketUrl(url: string): void {
+    assertTicketUrl(url, this.#exchange.host, this.#settings.origins);
   }
 
   /** Throws `HEADERS_SENT` when the response cannot carry a new cookie. */

@@ -101,7 +101,7 @@ function ofFetch({ req, resHeaders }: FetchOptions): Exchange {
       resHeaders.set("cache-control", keptPrivate(resHeaders.get("cache-control") ?? ""));
       resHeaders.set("vary", variedByCookie(resHeaders.get("vary") ?? ""));
     },
-    host: req.headers.get("host"),
+    host: hostOf(req.headers, req.url),
     url: req.url,
     address: null,
   };
@@ -120,10 +120,15 @@ function ofPlain({ headers, setCookie, setHeader, url }: PlainOptions): Exchange
       setHeader?.("cache-control", keptPrivate(""));
       setHeader?.("vary", variedByCookie(""));
     },
-    host: headers.get("host"),
+    host: hostOf(headers, url),
     url: url ?? null,
     address: null,
   };
+}
+
+/** A `Request` that a program has made has no `Host`, and names it in its URL. */
+function hostOf(headers: Headers, url: string | undefined): string | null {
+  return headers.get("host") ?? (url !== undefined && URL.canParse(url) ? new URL(url).host : null);
 }
 
 function ofFastify({ req, res }: FastifyOptions): Exchange {

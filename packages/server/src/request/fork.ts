@@ -210,6 +210,7 @@ export class Fork implements SyncHome, ProvenHome {
     if (!this.#view.tickets) {
       throw new SessionError("TICKETS_DISABLED", "sessionEncode needs createSessions({ tickets: true })");
     }
+    this.#view.assertTicketUrl(url);
     this.#view.assertToken("sessionEncode");
     const secret = mintSecret();
     const hashes = [...(this.#draft.wishes.tickets ?? []), this.#view.hashTicket(secret)];

@@ -29,7 +29,7 @@ export class SessionHold {
   readonly startedAt: number;
   readonly bearer: Bearer;
   /** The request is no use of the session: it keeps nothing alive. */
-  readonly idle: boolean;
+  idle: boolean;
   /** As the store has it; its times are today's only by `bound`. */
   record: SessionRecord | null = null;
   /** Of a session without a record yet. */
@@ -67,6 +67,7 @@ export class SessionHold {
 
   async load(redeems = true): Promise<void> {
     this.record = await this.bearer.load(this.#recognisers, redeems);
+    if (this.record && this.bearer.isOutlived(this.record)) this.idle = this.counted = true;
   }
 
   /** Whether the record is due for a commit although nothing in it changed. */

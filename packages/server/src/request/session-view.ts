@@ -126,6 +126,11 @@ export class SessionView {
     if (this.#hold.record) this.#hold.bearer.assertToken(what, this.#hold.record);
   }
 
+  /** Throws `INVALID_OPTION` for a URL that a ticket must not go to. */
+  assertTicketUrl(url: string): void {
+    this.#hold.bearer.assertTicketUrl(url);
+  }
+
   hashTicket(secret: string): string {
     return this.#settings.tokens.hashTicket(secret);
   }

@@ -1,5 +1,5 @@
 import { deviceIn, deviceKey } from "../identity/device.ts";
-import { invalid } from "../option-checks.ts";
+import { invalid, known } from "../option-checks.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionInfo } from "../stores/store.ts";
 import { assertSubjectText } from "../stores/subject-text.ts";
@@ -35,7 +35,9 @@ export class Subjects {
   }
 
   /** The living sessions of a subject, with their devices. No value is read. */
-  async list({ subject, current }: ListQuery): Promise<ListedSession[]> {
+  async list(query: ListQuery): Promise<ListedSession[]> {
+    known("list", query, ["subject", "current"]);
+    const { subject, current } = query;
     return (await this.living(subject)).map(({ entries = new Map(), ...info }) => ({
       ...info,
       device: deviceIn(info.identifier, entries.get(deviceKey)),
@@ -52,7 +54,9 @@ export class Subjects {
   }
 
   /** Until a look finds none: a session that was bound to the subject during the walk is ended as well. */
-  async revokeAll({ subject, except }: { subject: string; except?: string }): Promise<number> {
+  async revokeAll(query: { subject: string; except?: string }): Promise<number> {
+    known("revokeAll", query, ["subject", "except"]);
+    const { subject, except } = query;
     let ended = 0;
     for (;;) {
       const left: SessionInfo[] = [];

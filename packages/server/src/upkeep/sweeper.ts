@@ -17,20 +17,34 @@ export class Sweeper {
   readonly #accessTimes: AccessTimes;
   readonly #expiring: (record: SessionRecord) => Promise<void>;
   readonly #stop: Cancel | null;
+  #stopped = false;
   readonly #holder = randomUUID();
   #sweeping: Promise<number> | null = null;
 
-  constructor(settings: Settings, accessTimes: AccessTimes, expiring: (record: SessionRecord) => Promise<void>) {
+  /** `begin` is told of each sweep by the clock, and gives what its end is told to. */
+  constructor(
+    settings: Settings,
+    accessTimes: AccessTimes,
+    expiring: (record: SessionRecord) => Promise<void>,
+    begin: () => () => void,
+  ) {
     this.#settings = settings;
     this.#accessTimes = accessTimes;
     this.#expiring = expiring;
     const { sweepIntervalMs, report } = settings;
-    const tick = () => void this.#inTurn().catch((error: unknown) => report({ kind: "background", error }));
+    const tick = () => {
+      const end = begin();
+      void this.#inTurn()
+        .catch((error: unknown) => report({ kind: "background", error }))
+        .finally(end);
+    };
     this.#stop = sweepIntervalMs > 0 ? every(sweepIntervalMs, tick) : null;
   }
 
+  /** Sweeps no more by the clock; one that is under way ends after its step. */
   stop(): void {
     this.#stop?.();
+    this.#stopped = true;
   }
 
   /** Sweeps, unless another process has the turn, which it keeps until it misses one. */
@@ -60,7 +74,7 @@ export class Sweeper {
     for (;;) {
       const removed = await store.sweep(clock(), stepSize);
       total += removed;
-      if (removed < stepSize) return total;
+      if (removed < stepSize || this.#stopped) return total;
     }
   }
 
@@ -93,7 +107,7 @@ export class Sweeper {
         if (await store.delete(identifier, now)) total++;
       }
       cursor = page.cursor;
-    } while (cursor !== undefined);
+    } while (cursor !== undefined && !this.#stopped);
     return total;
   }
 }
