@@ -52,9 +52,9 @@ export class DraftWriter {
   }
 
   /**
-   * Writes a draft, once more on what another writer has left as often as one comes between. Commits of this process that
-   * depend on what is there take turns, and each goes on from what the one before has left: none of them is refused but for
-   * another process's. Blind ones wait for nobody.
+   * Writes a draft, once more on what another writer has left as often as one comes between. Requests of this process that
+   * want the same session take turns as soon as one was refused, and each goes on from what the one before has left. Not
+   * before: a commit whose answer is late would hold up all others.
    */
   async #write(draft: Draft, deadline: number): Promise<void> {
     const hold = this.#hold;
@@ -62,17 +62,13 @@ export class DraftWriter {
     let leaves: SessionRecord | undefined;
     try {
       for (let refusals = 0; ; refusals++) {
-        if (refusals > 1) await pause(Math.random() * Math.min(longestPauseMs, 2 ** refusals));
-        if (performance.now() > deadline) throw contended();
         const identifier = this.#identifierFor(draft);
-        let plan = planCommit(this.#settings, draft, this.#circumstances());
-        if (!turn && (refusals > 0 || (plan.commit && plan.commit.expect.size > 0))) {
+        if (!turn && (refusals > 0 || this.#queues.turns.isTaken(identifier))) {
           turn = await this.#queues.turns.take(identifier, deadline);
-          if (hold.record && turn.left && turn.left.rev > hold.record.rev) {
-            hold.record = turn.left;
-            plan = planCommit(this.#settings, draft, this.#circumstances());
-          }
-        }
+          if (hold.record && turn.left && turn.left.rev > hold.record.rev) hold.record = turn.left;
+        } else if (refusals > 0) await pause(Math.random() * Math.min(longestPauseMs, 2 ** refusals));
+        if (performance.now() > deadline) throw contended();
+        const plan = planCommit(this.#settings, draft, this.#circumstances());
         const outcome = plan.commit ? await this.#try(draft, identifier, plan.commit, plan.issues) : await hold.touch();
         if (outcome === "refused") continue;
         if (outcome !== "overtaken") leaves = hold.record ?? undefined;

@@ -13,6 +13,11 @@ export class Turns<T> {
   /** By thing, the end of the last turn that was asked for. */
   readonly #last = new Map<string, Promise<T | undefined>>();
 
+  /** Whether anybody has the turn, or waits for it. */
+  isTaken(thing: string): boolean {
+    return this.#last.has(thing);
+  }
+
   /** Waits for the turn, until `deadline` by `performance.now()`. Throws `CONFLICT` when it does not come in time. */
   async take(thing: string, deadline: number): Promise<Turn<T>> {
     let end!: (leaves?: T) => void;
