@@ -57,6 +57,33 @@ test("a user's suite puts the tab to sleep and reads what went home", async ({ p
   await expect(session).toHaveValue("purrs", 1);
 });
 
+test("a user's suite wakes a tab that sleeps, which is live again", async ({ page, session }) => {
+  const shop = await new ShopPage(page).open();
+  await shop.synced();
+  await shop.purr();
+  await session.sleep(page);
+  await session.seed({ purrs: 5 });
+  await expect(shop.status).toHaveText("Asleep");
+  expect(await page.evaluate(() => [document.visibilityState, document.hidden])).toEqual(["hidden", true]);
+  await session.wake(page);
+  await expect(shop.purrs).toHaveText("5");
+  await shop.synced();
+  expect(await page.evaluate(() => [document.visibilityState, document.hidden])).toEqual(["visible", false]);
+  // What the server changes now shows by itself, and what the page changes goes home by itself.
+  await session.seed({ purrs: 7 });
+  await expect(shop.purrs).toHaveText("7");
+  await shop.purr();
+  await expect(session).toHaveValue("purrs", 8);
+});
+
+test("a clean tab sleeps without waiting for a push that does not come", async ({ page, session }) => {
+  const shop = await new ShopPage(page).open();
+  await shop.synced();
+  const before = performance.now();
+  await session.sleep(page);
+  expect(performance.now() - before).toBeLessThan(1_500);
+});
+
 test("a user's suite cuts the network, and gives it back", async ({ page, session }) => {
   const shop = await new ShopPage(page).open();
   await shop.synced();

@@ -1,1 +1,8 @@
-export { expect, type SessionHandle, type SessionTestOptions, sessionTest } from "@catnap/testing/playwright";
+export {
+  expect,
+  type SessionAssertions,
+  type SessionExpect,
+  type SessionHandle,
+  type SessionTestOptions,
+  sessionTest,
+} from "@catnap/testing/playwright";
