@@ -1,0 +1,17 @@
+import { defineConfig } from "@playwright/test";
+import base from "./playwright.config.ts";
+import { freePort } from "./src/free-port.ts";
+
+// The workers read this file again: the port of the first reading is handed down to them.
+process.env.CATNAP_SAMPLES_PORT ??= String(await freePort());
+const baseURL = `http://localhost:${process.env.CATNAP_SAMPLES_PORT}`;
+
+/** The README's app with the Playwright test of docs/testing.md, both as they are printed; `npm run samples` cuts them out. */
+export default defineConfig({
+  ...base,
+  testDir: "../.cache/samples",
+  testMatch: "*.spec.ts",
+  projects: base.projects?.filter(({ name }) => name !== "webkitgtk") ?? [],
+  use: { ...base.use, baseURL },
+  webServer: { command: "node ../../e2e/src/sample-app.mjs", cwd: "../.cache/samples", url: baseURL },
+});
