@@ -185,10 +185,7 @@ function createKey(name: string, access: Access, declared: Shape[string], limits
     if (result instanceof Promise) {
       // zod turns to its asynchronous way when the stack is exhausted, and its promise rejects with nobody to hear it.
       result.catch(() => undefined);
-      throw invalid(
-        `The schema of "${name}" is asynchronous, or its value too deep: check what has to be waited for before setValue`,
-        name,
-      );
+      throw invalid(`The schema of "${name}" is asynchronous, or its value too deep`, name);
     }
     return result;
   };
