@@ -18,7 +18,7 @@ function arrow(/** @type {string} */ layer, /** @type {string[]} */ ...allowed) 
   };
 }
 
-// The rooms of the server go one way: request → sync → upkeep → identity → stores. Settings lie between upkeep and identity,
+// The rooms of the server go one way: request → sync → upkeep → identity → stores, and request → exchange → identity. Settings lie between upkeep and identity,
 // `sessions.ts` on top. In `stores` itself lie the contract and what all stores share; a store knows no other store.
 
 const server = "^packages/server/src/";
@@ -32,6 +32,7 @@ const rooms = {
   identity: "identity/",
   upkeep: "upkeep/",
   sync: "sync/",
+  exchange: "exchange/",
   request: "request/",
   "index.ts": "index\\.ts$",
   "sessions.ts": "sessions\\.ts$",
@@ -87,9 +88,19 @@ export default {
     room("settings.ts", "identity", "stores", "option-checks.ts", "events.ts"),
     room("upkeep", "settings.ts", "identity", "stores", "option-checks.ts"),
     room("sync", "upkeep", "settings.ts", "identity", "stores"),
-    room("request", "sync", "upkeep", "settings.ts", "identity", "stores", "trpc-error.ts"),
-    room("sessions.ts", "request", "sync", "upkeep", "settings.ts", "identity", "stores"),
-    room("index.ts", "sessions.ts", "request", "sync", "upkeep", "settings.ts", "identity", "stores", "events.ts"),
+    room("exchange", "identity", "option-checks.ts"),
+    room(
+      "request",
+      ...["exchange", "sync", "upkeep", "settings.ts", "identity", "stores", "option-checks.ts", "trpc-error.ts"],
+    ),
+    room(
+      "sessions.ts",
+      ...["request", "exchange", "sync", "upkeep", "settings.ts", "identity", "stores", "option-checks.ts"],
+    ),
+    room(
+      "index.ts",
+      ...["sessions.ts", "request", "exchange", "sync", "upkeep", "settings.ts", "identity", "stores", "events.ts"],
+    ),
     wayIn("memory"),
     wayIn("sqlite"),
     wayIn("postgres"),

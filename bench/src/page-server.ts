@@ -4,12 +4,12 @@ import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import { initTRPC } from "@trpc/server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
-import { createSessions, memoryStore, type WakeOptions } from "catnap/server";
+import { createSessions, memoryStore, type WakeSource } from "catnap/server";
 import { build } from "esbuild";
 import { thousand } from "./sessions.ts";
 
 const sessions = createSessions({ definition: thousand, store: memoryStore() });
-const createContext = (options: WakeOptions) => ({ session: sessions.wake(options) });
+const createContext = (options: WakeSource) => ({ session: sessions.wake(options) });
 const t = initTRPC.context<typeof createContext>().create();
 const router = t.router({ session: sessions.router({ procedure: t.procedure.use(sessions.middleware) }) });
 export type PageRouter = typeof router;

@@ -3,7 +3,7 @@ import { initTRPC } from "@trpc/server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { type AnyDefinition, counter, defineSession, type Session } from "catnap";
 import { createSessionClient } from "catnap/client";
-import { type Commit, createSessions, memoryStore, type SessionStore, type WakeOptions } from "catnap/server";
+import { type Commit, createSessions, memoryStore, type SessionStore, type WakeSource } from "catnap/server";
 import { big, names } from "./sessions.ts";
 
 /** What one request of a real session has asked of its store, and the cookie that the browser has after it. */
@@ -88,7 +88,7 @@ export function tenValues(): Promise<Rehearsal> {
 /** A session of one counter that a browser's first push begins: it holds the browser's watermark and who wrote the value. */
 export function syncedCounter(): Promise<Rehearsal> {
   const { sessions, headers, keep, rehearse } = stage(clicks);
-  const createContext = (options: WakeOptions) => ({ session: sessions.wake(options) });
+  const createContext = (options: WakeSource) => ({ session: sessions.wake(options) });
   const t = initTRPC.context<typeof createContext>().create();
   const router = t.router({ session: sessions.router({ procedure: t.procedure.use(sessions.middleware) }) });
   const answer = async (

@@ -13,7 +13,7 @@ import { createHTTPHandler } from "@trpc/server/adapters/standalone";
 import { defineSession, merge, value } from "catnap";
 import { postgresStore } from "catnap/postgres";
 import { redisStore } from "catnap/redis";
-import { createSessions, memoryStore, type SessionStore, type WakeOptions } from "catnap/server";
+import { createSessions, memoryStore, type SessionStore, type WakeSource } from "catnap/server";
 import { sqliteStore } from "catnap/sqlite";
 import type { RedisClientType } from "redis";
 import { z } from "zod";
@@ -39,7 +39,7 @@ function bareApp() {
 /** The same app, its value in the session. */
 function sessionApp(store: SessionStore) {
   const sessions = createSessions({ definition: big, store });
-  const createContext = (options: WakeOptions) => ({ session: sessions.wake(options) });
+  const createContext = (options: WakeSource) => ({ session: sessions.wake(options) });
   const t = initTRPC.context<typeof createContext>().create();
   const procedure = t.procedure.use(sessions.middleware);
   const router = t.router({
@@ -73,7 +73,7 @@ function attackedApp() {
     readonly: { user: z.string() },
   });
   const sessions = createSessions({ definition, store: memoryStore(), report: () => undefined });
-  const createContext = (options: WakeOptions) => ({ session: sessions.wake(options) });
+  const createContext = (options: WakeSource) => ({ session: sessions.wake(options) });
   const t = initTRPC.context<typeof createContext>().create();
   const procedure = t.procedure.use(sessions.middleware);
   const router = t.router({

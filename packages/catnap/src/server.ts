@@ -1,5 +1,7 @@
 export {
+  type AwakeSession,
   type Commit,
+  type CookieAttributes,
   type CookieOptions,
   createSessions,
   type Entry,
@@ -11,8 +13,8 @@ export {
   type MaxSessions,
   type Page,
   type Query,
-  type RequestSession,
   type RouterInfo,
+  type RunOptions,
   type SessionEvent,
   type SessionHooks,
   type SessionInfo,
@@ -28,7 +30,7 @@ export {
   type Touch,
   type Unsubscribe,
   type Visitor,
-  type WakeOptions,
+  type WakeSource,
   type WriteResult,
 } from "@catnap/server";
 export { type MemoryStoreOptions, memoryStore } from "@catnap/server/memory";

@@ -270,7 +270,7 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
       },
       /** The session as the server holds it. */
       async server(): Promise<SessionSnapshot> {
-        return sessions.snapshot(new Request("https://shop.test/", { headers: { cookie: jar.cookie } }));
+        return sessions.wake(new Request("https://shop.test/", { headers: { cookie: jar.cookie } })).snapshot();
       },
     };
   }

@@ -1,9 +1,9 @@
 export type { SessionEvent } from "./events.ts";
-export type { CookieOptions } from "./identity/cookie.ts";
+export type { WakeSource } from "./exchange/sources.ts";
+export type { CookieAttributes, CookieOptions } from "./identity/cookie.ts";
 export type { FreshMiddleware } from "./identity/fresh.ts";
-export type { WakeOptions } from "./request/exchange.ts";
+export type { AwakeSession, RunOptions } from "./request/awake-session.ts";
 export type { SessionMiddleware } from "./request/middleware.ts";
-export type { RequestSession } from "./request/request-session.ts";
 export { createSessions, type Sessions } from "./sessions.ts";
 export type { MaxSessions, SessionHooks, SessionsOptions, Visitor } from "./settings.ts";
 export {

@@ -1,17 +1,13 @@
-import {
-  type AnyDefinition,
-  maxOpsPerPush,
-  Session,
-  SessionError,
-  type SessionErrorData,
-  type SessionSnapshot,
-} from "@catnap/shared";
+import { type AnyDefinition, maxOpsPerPush, Session, SessionError, type SessionErrorData } from "@catnap/shared";
+import { addHeaders } from "./exchange/caching.ts";
+import { exchangeOf, type WakeSource } from "./exchange/sources.ts";
 import { createFreshMiddleware, type FreshMiddleware } from "./identity/fresh.ts";
-import { keptPrivate, variedByCookie } from "./request/caching.ts";
-import { exchangeOf, type WakeOptions } from "./request/exchange.ts";
+import { invalid } from "./option-checks.ts";
+import { AwakeSession, type RunOptions } from "./request/awake-session.ts";
 import { Guard } from "./request/guard.ts";
 import { createMiddleware, type SessionMiddleware } from "./request/middleware.ts";
 import { RequestSession } from "./request/request-session.ts";
+import { isRedirectResponse } from "./request/transaction.ts";
 import { UnderWay } from "./request/under-way.ts";
 import { type SessionsOptions, settle } from "./settings.ts";
 import { expiresAt, type SessionRecord } from "./stores/store.ts";
@@ -28,31 +24,32 @@ import { Turns } from "./upkeep/turns.ts";
 /** The server's side of a definition: what `createSessions` returns. */
 export interface Sessions<D extends AnyDefinition, K extends string = "session"> {
   /**
-   * Starts a request's transaction, for the app's `createContext`: `{ session: sessions.wake(opts) }`. Takes the options of
-   * tRPC's standalone, Express, Fastify or fetch adapter as they come. Parses the cookie; reads nothing yet.
+   * The one door: awakes the session of a request. Takes what the place has: a `Request`, `{ req, res }` of Node, Express or
+   * Fastify, what tRPC hands to `createContext` over any adapter, or `{ headers, setCookie }` of anything else. What it gives
+   * goes into a tRPC context as it is, or is used by `run`, `read` and `snapshot`. Parses the cookie; reads nothing yet.
+   *
+   * Throws `INVALID_OPTION` for a source that it does not know.
    */
-  wake(options: WakeOptions): RequestSession<D>;
+  wake(source: WakeSource): AwakeSession<D>;
   /** For the app's procedures: turns what `wake` put into the context into the `Session`. Use it before other middleware. */
   readonly middleware: SessionMiddleware<D, K>;
   /**
    * For what the app changes outside `middleware` and `run` on behalf of a cookie: throws `CROSS_SITE` when a page of another
-   * origin made the browser send this request. Takes a `Request`, `{ req, res }` of Node, Express or Fastify, or what an
-   * adapter hands to `createContext`. Does not read the session; call it for methods other than GET and HEAD.
+   * origin made the browser send this request. Takes what `wake` takes. Does not read the session; call it for methods other
+   * than GET and HEAD.
    */
-  guard(request: WakeOptions): void;
+  guard(source: WakeSource): void;
   /** The session's procedures, built on the app's own procedure, for the app's router. */
   router<P>(options: { procedure: P & SessionProcedure<P, D, K> }): SessionRouterRecord<D>;
   /**
-   * One transaction outside tRPC: hands the request's session to `handler`, commits when it returns, and adds the cookie to
-   * its response, which no cache may keep (`Cache-Control: no-store` unless it says `private` itself, `Vary: Cookie`).
-   * When it throws, nothing is committed.
+   * One transaction around a request handler: `wake(request).run(handler)`, whose response gets the session's cookie, and may
+   * be kept by no cache (`Cache-Control: no-store` unless it says `private` itself, `Vary: Cookie`).
    */
-  run(request: Request, handler: (session: Session<D>) => Response | Promise<Response>): Promise<Response>;
-  /**
-   * The state for a server-rendered page's `initialSnapshot`; no secret values. The response that carries it is the
-   * app's: give it `Cache-Control: private, no-cache` (or `no-store`) and `Vary: Cookie`.
-   */
-  snapshot(request: Request): Promise<SessionSnapshot>;
+  run(
+    request: Request,
+    handler: (session: Session<D>) => Response | Promise<Response>,
+    options?: RunOptions,
+  ): Promise<Response>;
   /** For the app's error formatter: what lets the browser know a `SessionError` again, as `data.session`. */
   errorData(error: unknown): { session: SessionErrorData | null };
   /**
@@ -129,48 +126,40 @@ export function createSessions<D extends AnyDefinition, const K extends string =
     await session.expiring(reason);
   }
 
-  const plain = (request: Request) => {
-    const cookies: string[] = [];
-    const headers = new Headers();
-    const exchange = exchangeOf({
-      headers: request.headers,
-      url: request.url,
-      setCookie: (cookie) => void cookies.push(cookie),
-      setHeader: (name, value) => headers.set(name, value),
-    });
-    const awake = new RequestSession<D>(settings, shared, exchange, undefined, new URL(request.url).pathname);
-    return { awake, cookies, headers };
-  };
+  function wake(source: WakeSource): AwakeSession<D> {
+    const exchange = exchangeOf(source);
+    const info = "info" in source ? source.info : undefined;
+    const reason = info ? info.calls.map(({ path }) => path).join() : pathOf(exchange.url);
+    return new AwakeSession<D>(settings, shared, exchange, info, reason);
+  }
 
   return {
-    wake(from) {
-      const reason = from.info?.calls.map(({ path }) => path).join() ?? "request";
-      return new RequestSession<D>(settings, shared, exchangeOf(from), from.info, reason);
-    },
-    guard(from) {
-      const exchange = exchangeOf(from);
+    wake,
+    guard(source) {
+      const exchange = exchangeOf(source);
       new Guard(settings, exchange, pathOf(exchange.url)).pass();
     },
-    middleware: createMiddleware<D, K>(contextKey, (candidate) => candidate instanceof RequestSession),
+    middleware: createMiddleware<D, K>(contextKey, (candidate) => candidate instanceof AwakeSession),
     router: ({ procedure }) => createRouter(options.definition, contextKey, procedure),
-    async run(request, handler) {
-      const { awake, cookies, headers } = plain(request);
-      if (!["GET", "HEAD", "OPTIONS"].includes(request.method)) awake.guard();
-      const call = await awake.begin();
+    async run(request, handler, options) {
+      if (typeof request?.clone !== "function")
+        throw invalid("run takes a Request: for { req, res } of Node, Express or Fastify call wake({ req, res }).run");
+      if (typeof handler !== "function")
+        throw invalid("run takes a handler besides the request: run(request, (session) => new Response(…))");
+      const awake = wake(request);
       try {
-        // The settings' class is the app's own, made for this definition.
-        const response = await handler(call.session as unknown as Session<D>);
-        await call.succeed();
-        return personal(response, cookies, headers);
-      } catch (error) {
-        await call.fail(error);
-        throw error;
+        const response = await awake.run(async (session) => {
+          const answer = await handler(session);
+          if (answer instanceof Response) return answer;
+          throw invalid(
+            "run's handler has returned no Response: return one, or call wake(request).run for other values",
+          );
+        }, options);
+        return addHeaders(response, awake.headers);
+      } catch (thrown) {
+        // A redirect that is thrown travels with the cookie.
+        throw isRedirectResponse(thrown) ? addHeaders(thrown, awake.headers) : thrown;
       }
-    },
-    async snapshot(request) {
-      const { awake } = plain(request);
-      await awake.peek();
-      return awake.snapshot();
     },
     policy: () => policyOf(settings, maxOpsPerPush),
     errorData: (error) => ({ session: brief(SessionError.from(error)?.toJSON() ?? null) }),
@@ -207,17 +196,5 @@ function stillUnderWay(count: number): SessionError {
 
 /** Where a request went, without its query. */
 function pathOf(url: string | null): string {
-  return url === null ? "request" : (url.split("?")[0] ?? "request");
-}
-
-/** The response with its cookies and kept out of caches; a new one, since its own headers may be immutable. */
-function personal(response: Response, cookies: readonly string[], ours: Headers): Response {
-  const answer = new Response(response.body, response);
-  const { headers } = answer;
-  const cleared = ours.get("clear-site-data");
-  if (cleared !== null) headers.set("clear-site-data", cleared);
-  headers.set("cache-control", keptPrivate(headers.get("cache-control") ?? ""));
-  headers.set("vary", variedByCookie(headers.get("vary") ?? ""));
-  for (const cookie of cookies) headers.append("set-cookie", cookie);
-  return answer;
+  return url !== null && URL.canParse(url, "http://host") ? new URL(url, "http://host").pathname : "request";
 }

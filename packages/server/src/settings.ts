@@ -75,6 +75,11 @@ export interface SessionsOptions<D extends AnyDefinition, K extends string = "se
    */
   readonly guard?: "refuse" | "report";
   /**
+   * Whether visitors who come from another site by a link or a redirect may change the session with that request: `allow`
+   * (the default) or `refuse`. Only GET and HEAD at the top level, and never a call of tRPC's.
+   */
+  readonly navigation?: "allow" | "refuse";
+  /**
    * What the browser is told to clear of this origin when a session is invalidated (`Clear-Site-Data`), besides what Catnap
    * wipes itself. `storage` takes everything that the origin keeps, other libraries' too. Default: nothing.
    */
@@ -112,6 +117,7 @@ export interface Settings {
   readonly admit: ((visitor: Visitor) => boolean | Promise<boolean>) | undefined;
   readonly origins: ReadonlySet<string>;
   readonly guard: "refuse" | "report";
+  readonly navigation: "allow" | "refuse";
   readonly clearSiteData: readonly string[];
   readonly cookie: CookieSettings;
   readonly contextKey: string;
@@ -137,6 +143,7 @@ const optionNames: readonly (keyof SessionsOptions<AnyDefinition>)[] = [
     "admit",
     "origins",
     "guard",
+    "navigation",
     "clearSiteData",
   ] as const),
   ...(["cookie", "contextKey", "tickets", "hooks", "session", "report", "clock"] as const),
@@ -164,10 +171,12 @@ export function settle<D extends AnyDefinition, K extends string>(
     throw invalid(`grace is ${grace}: a rotated token that is good for more than 300 seconds is a second password`);
   if (grace >= renewal)
     throw invalid(`grace (${grace}) is not shorter than renewal (${renewal}): a token would never retire`);
-  const { onReuse = "report", guard = "refuse", clearSiteData = [], tickets = false, contextKey = "session" } = options;
+  const { onReuse = "report", guard = "refuse", navigation = "allow" } = options;
+  const { clearSiteData = [], tickets = false, contextKey = "session" } = options;
   for (const what of list("clearSiteData", clearSiteData, '["cache"]'))
     oneOf("clearSiteData", what, ["cache", "cookies", "storage"]);
   oneOf("guard", guard, ["refuse", "report"]);
+  oneOf("navigation", navigation, ["allow", "refuse"]);
   oneOf("onReuse", onReuse, ["report", "invalidate"]);
   boolean("tickets", tickets);
   if (typeof contextKey !== "string" || contextKey === "")
@@ -208,6 +217,7 @@ export function settle<D extends AnyDefinition, K extends string>(
     admit,
     origins,
     guard,
+    navigation,
     clearSiteData,
     cookie: settleCookie(options.cookie ?? {}, origins, options.definition.name),
     contextKey,

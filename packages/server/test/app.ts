@@ -21,7 +21,7 @@ import express from "express";
 import fastify from "fastify";
 import superjson from "superjson";
 import { z } from "zod";
-import { createSessions, type SessionsOptions, type WakeOptions } from "../src/index.ts";
+import { createSessions, type SessionsOptions, type WakeSource } from "../src/index.ts";
 import { memoryStore } from "../src/stores/memory/memory-store.ts";
 
 export const shop = defineSession({
@@ -60,7 +60,7 @@ export function createApp(options: Partial<SessionsOptions<Shop>> & { gates?: Re
     sweepInterval: 0,
     ...rest,
   });
-  const createContext = (opts: WakeOptions) => ({ session: sessions.wake(opts) });
+  const createContext = (opts: WakeSource) => ({ session: sessions.wake(opts) });
   const t = initTRPC.context<typeof createContext>().create({
     transformer: superjson,
     errorFormatter: ({ shape, error }) => ({ ...shape, data: { ...shape.data, ...sessions.errorData(error) } }),

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { keptPrivate, variedByCookie } from "../src/request/caching.ts";
+import { keptPrivate, variedByCookie } from "../src/exchange/caching.ts";
 import { adapters, createApp, createBrowser, type Server } from "./app.ts";
 
 const cleanups: (() => unknown)[] = [];
@@ -93,7 +93,7 @@ test("wake without a response of its own sets both through setHeader", async () 
   const { sessions } = createApp();
   const headers = new Headers();
   const awake = sessions.wake({ headers: new Headers(), setHeader: (name, value) => headers.set(name, value) });
-  await awake.open();
+  await awake.read(() => undefined);
   expect(Object.fromEntries(headers)).toEqual({ "cache-control": "no-store", vary: "Cookie" });
 });
 

@@ -5,7 +5,7 @@ import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import superjson from "superjson";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { createSessions, type WakeOptions } from "../src/index.ts";
+import { createSessions, type WakeSource } from "../src/index.ts";
 import { memoryStore } from "../src/stores/memory/memory-store.ts";
 import { type Shop, shop } from "./app.ts";
 import { codeOf, start } from "./plain.ts";
@@ -119,7 +119,7 @@ describe("the transaction of a generator", () => {
     const fetch = async (input: unknown, init: unknown) => {
       const request = new Request(input as string, init as RequestInit);
       if (cookie) request.headers.set("cookie", cookie);
-      const createContext = (opts: WakeOptions) => ({ session: sessions.wake(opts) });
+      const createContext = (opts: WakeSource) => ({ session: sessions.wake(opts) });
       const response = await fetchRequestHandler({ endpoint: "/trpc", req: request, router, createContext });
       const [set] = response.headers.getSetCookie();
       if (set) cookie = set.split(";")[0] ?? "";
@@ -128,7 +128,7 @@ describe("the transaction of a generator", () => {
     const link = httpBatchStreamLink({ url: "http://shop.test/trpc", transformer: superjson, fetch });
     const visits = async () => {
       const headers = new Headers({ cookie });
-      return (await sessions.snapshot(new Request("http://shop.test/", { headers }))).entries.visits?.value;
+      return (await sessions.wake(new Request("http://shop.test/", { headers })).snapshot()).entries.visits?.value;
     };
     return { api: createTRPCClient<typeof router>({ links: [link] }), visits, fetch };
   }

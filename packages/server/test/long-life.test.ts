@@ -53,7 +53,7 @@ describe("a session in use", () => {
     const use: Record<string, () => Promise<unknown>> = {
       run: () => visitor.visit(() => Promise.reject(new Error("the handler's own"))),
       tRPC: () => browser.api.setThenThrow.mutate(),
-      snapshot: () => sessions.snapshot(request()),
+      snapshot: () => sessions.wake(request()).snapshot(),
     };
     for (let i = 0; i < 3; i++) {
       clock.advance(400);

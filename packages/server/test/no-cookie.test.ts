@@ -98,29 +98,21 @@ describe("where no cookie can be set", () => {
       return session.sessionEncode("/x");
     });
     const woken = sessions.wake({ headers: new Headers(), url: `https://shop.example${path}` });
-    await woken.open();
+    expect(await woken.run((session) => session.value("note", null))).toBeNull();
     expect(await visitor().visit((session) => session.value("note", null), { path })).toBe("handed");
   });
 });
 
-test("a first write whose answer has left meanwhile throws, and leaves no record that nobody has a token of", async () => {
-  const inner = memoryStore();
-  const { sessions } = start({ store: inner });
-  const response = {
-    headersSent: false,
-    setHeader: () => undefined,
-    getHeader: () => undefined,
-    writeHead: () => undefined,
-  };
-  const late = faultStore(inner, ({ method }) => {
-    if (method === "write") response.headersSent = true; // while the store writes
-    return undefined;
+test("a first write whose cookie the framework refuses throws, and leaves no record that nobody has a token of", async () => {
+  const { sessions, store } = start();
+  const refusal = new Error("Cookies can only be modified in a Server Action");
+  const awake = sessions.wake({
+    headers: new Headers(),
+    setCookie: () => {
+      throw refusal;
+    },
   });
-  const other = start({ store: late });
-  const woken = other.sessions.wake({ req: { headers: {}, url: "/x" }, res: response as never });
-  const call = await woken.begin();
-  call.session.setValue("note" as never, "n" as never);
-  expect(await codeOf(() => call.succeed())).toBe("HEADERS_SENT");
-  expect((await inner.find({ limit: 10 })).items).toEqual([]);
-  await sessions.close();
+  const writing = awake.run((session) => session.setValue("note", "n"));
+  await expect(writing).rejects.toMatchObject({ code: "HEADERS_SENT", cause: refusal });
+  expect((await store.find({ limit: 10 })).items).toEqual([]);
 });

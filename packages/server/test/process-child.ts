@@ -5,7 +5,7 @@ import { Redis } from "ioredis";
 import pg from "pg";
 import { createClient } from "redis";
 import { z } from "zod";
-import { createSessions, type WakeOptions } from "../src/index.ts";
+import { createSessions, type WakeSource } from "../src/index.ts";
 import { postgresStore } from "../src/stores/postgres/postgres-store.ts";
 import { redisStore } from "../src/stores/redis/redis-store.ts";
 
@@ -31,7 +31,7 @@ const own = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`key${i}`, 
 const definition = defineSession({ shared: { clicks: counter(), ...own } });
 const store = await open();
 const sessions = createSessions({ definition, store, cookie: { name: "sid" }, sweepInterval: 0.2 });
-const createContext = (options: WakeOptions) => ({ session: sessions.wake(options) });
+const createContext = (options: WakeSource) => ({ session: sessions.wake(options) });
 const t = initTRPC.context<typeof createContext>().create({
   errorFormatter: ({ shape, error }) => ({ ...shape, data: { ...shape.data, ...sessions.errorData(error) } }),
 });

@@ -103,9 +103,9 @@ for (const [storeName, makeStore] of Object.entries(stores)) {
 
       test("R1: a push that another writer overtakes hears of the other's key in its answer", async () => {
         const { api, again, app, store } = await start();
-        const { identifier, rev } = await app.sessions.snapshot(
-          new Request("http://shop.test", { headers: { cookie: `sid=${[...again().jar.values()]}` } }),
-        );
+        const { identifier, rev } = await app.sessions
+          .wake(new Request("http://shop.test", { headers: { cookie: `sid=${[...again().jar.values()]}` } }))
+          .snapshot();
         const { open, opened } = gate();
         const write = store.write.bind(store);
         store.write = async (key, commit) => {

@@ -409,7 +409,7 @@ test("the snapshot of a page holds no secret", async () => {
     session.setValue("theme", "dark");
     session.setValue("csrfSeed", "canary-secret");
   });
-  const snapshot = await sessions.snapshot(request());
+  const snapshot = await sessions.wake(request()).snapshot();
   expect(snapshot.entries).toEqual({ theme: { value: '"dark"', rev: 1 } });
   expect(snapshot.facts).toMatchObject({ transactions: 2, timeout: 3600 });
 });

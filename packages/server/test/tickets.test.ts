@@ -94,7 +94,7 @@ describe("tickets", () => {
       return session.sessionEncode("/x");
     });
     const taker = visitor();
-    expect(await sessions.snapshot(taker.request({ path }))).toMatchObject({ identifier: null, entries: {} });
+    expect(await sessions.wake(taker.request({ path })).snapshot()).toMatchObject({ identifier: null, entries: {} });
     expect(await taker.visit((session) => session.value("note", null), { path })).toBe("handed");
   });
 

@@ -10,7 +10,7 @@ const template = readFileSync(new URL("../client/index.html", import.meta.url), 
 
 /** The page with the visitor's session in it, as markup to look at and as the snapshot that the browser starts from. */
 export async function renderPage(request: Request): Promise<Response> {
-  const snapshot = await sessions.snapshot(request);
+  const snapshot = await sessions.wake(request).snapshot();
   const session = openSession(snapshot);
   const app = renderToString(
     <StrictMode>

@@ -84,13 +84,14 @@ function createProcess(store: SessionStore, clock: () => number) {
     sessions,
     /** One request with this cookie: what came of it, and the cookies that it sets. Never resolves if the process dies meanwhile. */
     async call(cookie: string, run: (caller: ReturnType<typeof createCaller>) => Promise<unknown>) {
-      const cookies: string[] = [];
       const headers = new Headers(cookie === "" ? {} : { cookie });
-      const session = sessions.wake({ headers, setCookie: (one) => void cookies.push(one) });
+      const resHeaders = new Headers();
+      const session = sessions.wake({ req: { headers, url: "https://shop.test/trpc" }, resHeaders });
       try {
-        return { cookies, result: await run(createCaller({ session })) };
+        const result = await run(createCaller({ session }));
+        return { cookies: resHeaders.getSetCookie(), result };
       } catch (error) {
-        return { cookies, error };
+        return { cookies: resHeaders.getSetCookie(), error };
       }
     },
     /** A live stream with this cookie, until it ends or the signal ends it. */

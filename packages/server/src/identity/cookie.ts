@@ -2,16 +2,28 @@ import { serialize } from "cookie";
 import { boolean, invalid, known, oneOf, shown } from "../option-checks.ts";
 import { parseToken, type Token } from "./tokens.ts";
 
+/** The attributes of a cookie, in the names that frameworks' cookie jars use. */
+export interface CookieAttributes {
+  readonly httpOnly: true;
+  readonly secure: boolean;
+  readonly sameSite: "strict" | "lax" | "none";
+  readonly path: string;
+  readonly domain?: string;
+  /** Seconds. */
+  readonly maxAge?: number;
+}
+
+/** A cookie on its way to a browser. */
+export interface Cookie {
+  readonly name: string;
+  readonly value: string;
+  readonly attributes: CookieAttributes;
+}
+
 /** How the cookie is sent. */
 export interface CookieSettings {
   readonly name: string;
-  readonly attributes: {
-    readonly httpOnly: true;
-    readonly secure: boolean;
-    readonly sameSite: "strict" | "lax" | "none";
-    readonly path: string;
-    readonly domain?: string;
-  };
+  readonly attributes: CookieAttributes;
 }
 
 /**
@@ -33,9 +45,14 @@ export function readCookie(header: string | null | undefined, name: string): Tok
   return parseToken(found) ?? "refused";
 }
 
-/** The `Set-Cookie` header that hands out a token for `seconds`; with an empty token and 0 it takes the cookie back. */
-export function writeCookie({ name, attributes }: CookieSettings, token: string, seconds: number): string {
-  return serialize(name, token, { ...attributes, maxAge: Math.max(0, Math.ceil(seconds)) });
+/** The cookie that hands out a token for `seconds`; with an empty token and 0 it takes the one before back. */
+export function writeCookie({ name, attributes }: CookieSettings, token: string, seconds: number): Cookie {
+  return { name, value: token, attributes: { ...attributes, maxAge: Math.max(0, Math.ceil(seconds)) } };
+}
+
+/** The cookie as a `Set-Cookie` header. */
+export function serializeCookie({ name, value, attributes }: Cookie): string {
+  return serialize(name, value, attributes);
 }
 
 /** How the session's cookie is sent. The defaults are the strictest that still let a link from elsewhere find the session. */

@@ -1,4 +1,4 @@
-import type { RequestInfo } from "./exchange.ts";
+import type { RequestInfo } from "../exchange/exchange.ts";
 
 type Callable = ((...args: unknown[]) => unknown) & { _def?: unknown };
 

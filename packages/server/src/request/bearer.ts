@@ -1,4 +1,5 @@
 import { type Previous, SessionError } from "@catnap/shared";
+import type { Exchange } from "../exchange/exchange.ts";
 import { readCookie, writeCookie } from "../identity/cookie.ts";
 import { claimedSecret } from "../identity/credentials.ts";
 import { readCredentials } from "../identity/credentials-text.ts";
@@ -8,7 +9,6 @@ import { formatToken, mintSecret } from "../identity/tokens.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionRecord } from "../stores/store.ts";
 import { expiryOf } from "../upkeep/clocks.ts";
-import type { Exchange } from "./exchange.ts";
 import { type Recognisers, recognise } from "./recognise.ts";
 import { redeemTicket } from "./redeem-ticket.ts";
 
@@ -55,7 +55,15 @@ export class Bearer {
     if (cookie === "refused") this.previous = "unknown";
     else if (cookie !== "none") {
       this.named = cookie.identifier;
-      const found = await recognise(this.#settings, recognisers, cookie);
+      const { disconnect } = this.#exchange;
+      const found = await recognise(this.#settings, recognisers, cookie, disconnect !== undefined);
+      if (found === "rotated") {
+        disconnect?.();
+        throw new SessionError(
+          "TOKEN_ROTATED",
+          "The token that this connection was opened with was rotated: the server ends it, so that the browser opens another with its new one",
+        );
+      }
       if (typeof found !== "string") {
         ({ hash: this.hash, standing: this.#standing } = found);
         return found.record;
@@ -106,6 +114,11 @@ export class Bearer {
   /** Whether this is the first use of a token that has taken another's place. */
   confirms(): boolean {
     return this.#standing.kind === "current" && this.#standing.confirms;
+  }
+
+  /** What the token is to the session as it is now. */
+  standingIn(record: SessionRecord): Standing {
+    return this.hash === null ? { kind: "unknown" } : judge(readCredentials(record), this.hash, this.#settings.clock());
   }
 
   /** When somebody has logged in with this token, or with one that it has come of; `null`: nobody has. */

@@ -16,6 +16,8 @@ export interface CallOrigin {
   commit(draft: Draft): Promise<void>;
   /** Notes that the session was used although nothing is committed. */
   touch(): Promise<void> | undefined;
+  /** Is told that the call is over. */
+  over(): void;
 }
 
 /** One call's hold on the session, from the moment it starts to the moment its changes are handed over. */
@@ -77,6 +79,7 @@ export class Call {
   /** What the call starts and does not await finds the fork closed. */
   #close(): void {
     this.fork.close();
+    this.#origin.over();
     this.#leaveBarrier();
   }
 

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { SessionError } from "@catnap/shared";
+import type { Exchange } from "../exchange/exchange.ts";
 import { describeDevice } from "../identity/device.ts";
 import type { Settings } from "../settings.ts";
 import type { Commit, SessionRecord } from "../stores/store.ts";
@@ -9,7 +10,6 @@ import type { Logins } from "../upkeep/logins.ts";
 import { contended, type Turn, type Turns } from "../upkeep/turns.ts";
 import { type Circumstances, committed, planCommit } from "./commit-plan.ts";
 import type { Draft } from "./draft.ts";
-import type { Exchange } from "./exchange.ts";
 import type { SessionHold } from "./session-hold.ts";
 
 /** For so long a commit is tried again that other writers have overtaken, in milliseconds. */
@@ -123,7 +123,8 @@ export class DraftWriter {
     if (created) await this.#settings.store.delete(identifier);
     throw new SessionError(
       "HEADERS_SENT",
-      "The response's headers have left without the session's cookie: await the session's work before you answer",
+      "The response's headers have left without the session's cookie: await the session's work before you answer, and do it where your framework can set a cookie",
+      this.#exchange.failure === undefined ? {} : { cause: this.#exchange.failure },
     );
   }
 

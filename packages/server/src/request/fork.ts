@@ -20,6 +20,9 @@ import { Draft, type PendingPush, subjectMismatch } from "./draft.ts";
 import { ForkValues } from "./fork-values.ts";
 import type { SessionView } from "./session-view.ts";
 
+const over =
+  "The transaction is over, and what is written now would not be kept: write before the procedure or handler returns, and await what it starts";
+
 /** What a fork needs of the request that it belongs to, besides the view that it starts from. */
 export interface ForkOrigin {
   /** Takes a call's changes over and commits them. */
@@ -38,7 +41,8 @@ export class Fork implements SyncHome, ProvenHome {
   readonly #origin: ForkOrigin;
   readonly #sleep: (fork: Fork) => Promise<void>;
   #ended = false;
-  #closed = false;
+  /** Why nothing can be written any more. */
+  #closed: string | null = null;
   #followed = false;
 
   /** `sleep` is what sleeping does: a call's own fork commits. */
@@ -68,9 +72,14 @@ export class Fork implements SyncHome, ProvenHome {
     return draft;
   }
 
-  /** The transaction is over: what is written from here on throws. */
-  close(): void {
-    this.#closed = true;
+  /** What is written from here on throws: by default because the transaction is over. */
+  close(why: string = over): void {
+    this.#closed ??= why;
+  }
+
+  /** What the call has changed so far. */
+  get changes(): Draft["changes"] {
+    return this.#draft.changes;
   }
 
   state(): SessionState & { identifier: string } {
@@ -226,11 +235,7 @@ export class Fork implements SyncHome, ProvenHome {
   }
 
   #assertOpen(): void {
-    if (!this.#closed) return;
-    throw new SessionError(
-      "SESSION_CLOSED",
-      "The transaction is over, and what is written now would not be kept: write before the procedure or handler returns, and await what it starts",
-    );
+    if (this.#closed !== null) throw new SessionError("SESSION_CLOSED", this.#closed);
   }
 
   #assertLive(): void {

@@ -1,11 +1,16 @@
 import { type AnyDefinition, Session, SessionError } from "@catnap/shared";
 import { TRPCError, type TRPCMiddlewareBuilder } from "@trpc/server";
+import { isObservable, observableToAsyncIterable } from "@trpc/server/observable";
 import { toTRPCError } from "../trpc-error.ts";
+import type { AwakeSession } from "./awake-session.ts";
 import type { Call } from "./call.ts";
-import type { RequestSession } from "./request-session.ts";
+import { following } from "./follow.ts";
 
-function isAsyncIterable(data: unknown): data is AsyncIterable<unknown> {
-  return typeof data === "object" && data !== null && Symbol.asyncIterator in data;
+/** What a procedure yields, be it a generator or, as in older code, an observable; `undefined`: it has just returned. */
+function itemsOf(data: unknown, signal: AbortSignal | undefined): AsyncIterable<unknown> | undefined {
+  if (isObservable(data)) return observableToAsyncIterable(data, signal ?? new AbortController().signal);
+  const isIterable = typeof data === "object" && data !== null && Symbol.asyncIterator in data;
+  return isIterable ? (data as AsyncIterable<unknown>) : undefined;
 }
 
 /**
@@ -28,9 +33,9 @@ async function* lasting(items: AsyncIterable<unknown>, call: Call): AsyncGenerat
   }
 }
 
-/** The middleware's type: it finds a `RequestSession` in the context and leaves a `Session` in its place. */
+/** The middleware's type: it finds an `AwakeSession` in the context and leaves a `Session` in its place. */
 export type SessionMiddleware<D extends AnyDefinition, K extends string> = TRPCMiddlewareBuilder<
-  { [P in K]: RequestSession<D> },
+  { [P in K]: AwakeSession<D> },
   object,
   { [P in K]: Session<D> },
   unknown
@@ -39,6 +44,8 @@ export type SessionMiddleware<D extends AnyDefinition, K extends string> = TRPCM
 interface MiddlewareOptions {
   readonly ctx: Record<string, unknown>;
   readonly type: string;
+  readonly path: string;
+  readonly signal?: AbortSignal | undefined;
   next(options?: { ctx: object }): Promise<MiddlewareResult>;
 }
 
@@ -52,12 +59,12 @@ type MiddlewareResult =
  */
 export function createMiddleware<D extends AnyDefinition, K extends string>(
   contextKey: K,
-  isRequestSession: (candidate: unknown) => candidate is RequestSession,
+  isAwake: (candidate: unknown) => candidate is AwakeSession,
 ): SessionMiddleware<D, K> {
-  const middleware = async ({ ctx, type, next }: MiddlewareOptions): Promise<MiddlewareResult> => {
+  const middleware = async ({ ctx, type, path, signal, next }: MiddlewareOptions): Promise<MiddlewareResult> => {
     const held = ctx?.[contextKey];
     if (held instanceof Session) return next();
-    if (!isRequestSession(held)) {
+    if (!isAwake(held)) {
       throw toTRPCError(
         new SessionError(
           "INVALID_OPTION",
@@ -65,12 +72,13 @@ export function createMiddleware<D extends AnyDefinition, K extends string>(
         ),
       );
     }
+    const request = held.requestOf({ type, path });
     let call: Call;
     try {
       // A live stream is read by no foreign page, but it would take one of the session's few.
-      if (type !== "query") held.guard();
-      held.assertBatch();
-      call = await held.begin();
+      if (type !== "query") request.guard();
+      request.assertBatch();
+      call = await request.begin();
     } catch (error) {
       throw toTRPCError(error);
     }
@@ -81,9 +89,11 @@ export function createMiddleware<D extends AnyDefinition, K extends string>(
         const error = toTRPCError(result.error);
         return error === result.error ? result : { ...result, error: error as TRPCError };
       }
-      if (isAsyncIterable(result.data) && !call.fork.isFollowed) {
+      const items = itemsOf(result.data, signal);
+      if (items && !call.fork.isFollowed) {
         call.linger();
-        return { ...result, data: lasting(result.data, call) };
+        const lived = type === "subscription" ? following(items, request.living(call.fork)) : items;
+        return { ...result, data: lasting(lived, call) };
       }
       const push = call.fork.pendingPush;
       await call.succeed();

@@ -22,12 +22,16 @@ export interface Admission {
   readonly standing: Standing;
 }
 
-/** What the token of a cookie opens, or what became of the session that it names. */
+/**
+ * What the token of a cookie opens, or what became of the session that it names. A connection `keeps` the cookie that it
+ * was opened with, so that a rotated token is no sign of theft there: `rotated`.
+ */
 export async function recognise(
   settings: Settings,
   { accessTimes, subjects }: Recognisers,
   { identifier, secret }: Token,
-): Promise<Admission | Exclude<Previous, "none">> {
+  keeps: boolean,
+): Promise<Admission | "rotated" | Exclude<Previous, "none">> {
   const { store, tokens, clock } = settings;
   if (!tokens.owns(identifier)) return "unknown";
   const stored = await store.read(identifier);
@@ -35,7 +39,10 @@ export async function recognise(
   const record = accessTimes.ahead(stored);
   const hash = tokens.hash(secret);
   const standing = judge(readCredentials(record), hash, clock());
-  if (standing.kind === "reused") await reused(settings, subjects, record);
+  if (standing.kind === "reused") {
+    if (keeps) return "rotated";
+    await reused(settings, subjects, record);
+  }
   if (standing.kind === "reused" || standing.kind === "unknown") return "unknown";
   return expiryOf(settings, record) <= clock() ? "expired" : { record, hash, standing };
 }

@@ -1,3 +1,4 @@
+import type { Exchange } from "../exchange/exchange.ts";
 import { redeemed } from "../identity/credentials.ts";
 import { credentialsKey, formatCredentials, readCredentials } from "../identity/credentials-text.ts";
 import { ticketIn } from "../identity/ticket.ts";
@@ -5,7 +6,6 @@ import { mintSecret } from "../identity/tokens.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionRecord } from "../stores/store.ts";
 import { expiryOf } from "../upkeep/clocks.ts";
-import type { Exchange } from "./exchange.ts";
 
 const maxAttempts = 20;
 

@@ -1,26 +1,28 @@
 import {
-  type AnyDefinition,
   type ChangesEvent,
   type ChangesInput,
+  type Session,
   SessionError,
   type SessionSnapshot,
   type Transaction,
 } from "@catnap/shared";
 import type { TrackedEnvelope } from "@trpc/server";
+import type { Exchange, RequestInfo } from "../exchange/exchange.ts";
+import { exchangeOf } from "../exchange/sources.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionRecord } from "../stores/store.ts";
 import { followChanges } from "../sync/live.ts";
 import type { Streams } from "../sync/streams.ts";
-import { gone } from "../upkeep/ending.ts";
 import { Barrier } from "./barrier.ts";
 import { Call } from "./call.ts";
 import type { Draft } from "./draft.ts";
 import { DraftWriter, type Queues } from "./draft-writer.ts";
-import { type Exchange, exchangeOf, type RequestInfo } from "./exchange.ts";
+import type { Living } from "./follow.ts";
 import { Fork, type ForkOrigin } from "./fork.ts";
 import { Guard } from "./guard.ts";
 import { Life } from "./life.ts";
 import type { Recognisers } from "./recognise.ts";
+import { RequestCommits } from "./request-commits.ts";
 import { SessionHold } from "./session-hold.ts";
 import { SessionView } from "./session-view.ts";
 import type { UnderWay } from "./under-way.ts";
@@ -33,30 +35,26 @@ export interface RequestShared extends Recognisers, Queues {
 
 /**
  * The session during one HTTP request, which is one transaction: the record is read once, however many procedures a
- * batch holds; each call works on a fork; the forks of the calls that succeed are committed together, once.
- *
- * Made by `sessions.wake` without any I/O. The app puts it into its tRPC context, where the middleware replaces it by
- * the `Session`.
+ * batch holds; each call works on a fork; the forks of the calls that succeed are committed together, once. Made without
+ * any I/O.
  */
-export class RequestSession<D extends AnyDefinition = AnyDefinition> implements ForkOrigin {
-  /** Types only: whose sessions these are. */
-  declare readonly "~definition"?: D;
+export class RequestSession implements ForkOrigin {
   readonly #settings: Settings;
   readonly #liveStreams: Streams;
   readonly #exchange: Exchange;
   readonly #guard: Guard;
   readonly #hold: SessionHold;
   readonly #view: SessionView;
-  readonly #writer: DraftWriter;
+  readonly #commits: RequestCommits;
   readonly #barrier: Barrier;
   readonly #streams: boolean;
   readonly #underWay: UnderWay;
   readonly #calls: number;
   readonly #trans: Transaction;
+  /** Of the calls that are not over. */
+  readonly #forks = new Set<Fork>();
+  #peeking: Promise<void> | null = null;
   #opening: Promise<void> | null = null;
-  #life: Life | null = null;
-  #flushing: Promise<void> | null = null;
-  #tail: Promise<void> = Promise.resolve();
 
   constructor(
     settings: Settings,
@@ -73,7 +71,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     this.#calls = info?.calls.length ?? 1;
     this.#barrier = new Barrier(this.#streams ? undefined : info);
     this.#trans = { side: "server", reason };
-    this.#guard = new Guard(settings, exchange, reason);
+    this.#guard = new Guard(settings, exchange, reason, info !== undefined);
     this.#hold = new SessionHold({
       settings,
       recognisers: shared,
@@ -82,7 +80,16 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
       idle: info?.type === "subscription",
     });
     this.#view = new SessionView(settings, this.#hold);
-    this.#writer = new DraftWriter(settings, shared, exchange, this.#hold);
+    const writer = new DraftWriter(settings, shared, exchange, this.#hold);
+    this.#commits = new RequestCommits({
+      settings,
+      guard: this.#guard,
+      hold: this.#hold,
+      view: this.#view,
+      writer,
+      barrier: this.#barrier,
+      streams: this.#streams,
+    });
     if (!this.#streams) return;
     exchange.keepPrivate(); // now or never
     if (info?.type === "mutation") this.#hold.identifier = this.#hold.bearer.mintEarly();
@@ -119,22 +126,45 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
   open(): Promise<void> {
     if (!this.#opening) {
       if (!this.#streams) this.#exchange.keepPrivate();
-      this.#opening = this.#settings.hasLife ? this.#awake() : this.#hold.load();
+      this.#opening = this.#awake();
     }
     return this.#opening;
   }
 
   async #awake(): Promise<void> {
-    await this.#hold.load();
-    const fork = new Fork(this.#view, this, async (life) => this.#collect(life.take()));
-    this.#life = new Life(this.#settings, fork, this.#trans);
-    await this.#life.awake();
+    await this.#peeking;
+    // A peek has redeemed no ticket.
+    if (!this.#peeking || (this.#settings.tickets && !this.#hold.record)) await this.#hold.load();
+    if (!this.#settings.hasLife) return;
+    const fork = new Fork(this.#view, this, async (life) => this.#commits.collect(life.take()));
+    const life = new Life(this.#settings, fork, this.#trans);
+    await life.awake();
     this.#view.draft.absorb(fork.take());
+    this.#commits.life = life;
   }
 
-  /** Reads the record for `snapshot` alone: a ticket stays unused, and nobody is told that the session awakes. */
-  async peek(): Promise<void> {
-    await this.#hold.load(false);
+  /** Reads the record for whoever only looks: a ticket stays unused, and nobody is told that the session awakes. */
+  async #peek(): Promise<void> {
+    if (!this.#opening) {
+      this.#exchange.keepPrivate();
+      this.#peeking ??= this.#hold.load(false);
+    }
+    await (this.#opening ?? this.#peeking);
+    await this.#hold.touch();
+  }
+
+  /** A session to be read. */
+  async read(): Promise<Session> {
+    await this.#peek();
+    const fork = new Fork(this.#view, this);
+    fork.close("read() is there to read: write to the session in run()");
+    return new this.#settings.Session(fork);
+  }
+
+  /** The state that a server-rendered page starts from. */
+  async snapshot(): Promise<SessionSnapshot> {
+    await this.#peek();
+    return this.#view.snapshot([...this.#forks].map(({ changes }) => changes));
   }
 
   /** Opens the session and starts a call on a fork of its own. */
@@ -146,15 +176,32 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
       left();
       throw error;
     }
+    const fork = new Fork(this.#view, this);
+    this.#forks.add(fork);
     const origin = {
       settings: this.#settings,
       barrier: this.#barrier,
       underWay: this.#underWay,
-      settle: (draft: Draft) => this.#settle(draft),
+      settle: (draft: Draft) => this.#commits.settle(draft),
       commit: (draft: Draft) => this.commit(draft),
       touch: () => this.#hold.touch(),
+      over: () => void this.#forks.delete(fork),
     };
-    return new Call(origin, new Fork(this.#view, this), left);
+    return new Call(origin, fork, left);
+  }
+
+  /** What a subscription of the application's follows. */
+  living(fork: Fork): Living {
+    const { watch } = this.#settings.store;
+    const identifier = this.#hold.record?.identifier;
+    return {
+      ...(watch && identifier !== undefined && { watch: (listener: () => void) => watch(identifier, listener) }),
+      look: async () => {
+        const leftMs = await this.#hold.look();
+        fork.decoded.clear();
+        return leftMs;
+      },
+    };
   }
 
   /** The live stream of the session that this request has opened. */
@@ -168,64 +215,7 @@ export class RequestSession<D extends AnyDefinition = AnyDefinition> implements 
     return followChanges(this.#settings, this.#liveStreams, followed, input, left);
   }
 
-  /** The state that a server-rendered page starts from. Whoever asks for it uses the session. */
-  async snapshot(): Promise<SessionSnapshot> {
-    await this.#hold.touch();
-    return this.#view.snapshot();
-  }
-
-  async commit(draft: Draft): Promise<void> {
-    if (!draft.isEmpty) this.#collect(draft);
-    await this.#enqueue();
-  }
-
-  #collect(draft: Draft): void {
-    if (this.#hold.ended) throw gone();
-    this.guard();
-    this.#view.draft.absorb(draft);
-  }
-
-  /** Waits for the other calls of the batch, then commits with them. A stream holds no call for another. */
-  async #settle(draft: Draft): Promise<void> {
-    const changed = !draft.isEmpty;
-    if (changed) this.#collect(draft);
-    if (this.#streams) return this.#enqueue();
-    if (!changed && !this.#due()) {
-      // Nothing to wait for; but somebody has to count the transaction when nobody changes anything.
-      return this.#hold.touch();
-    }
-    await this.#barrier.everyone();
-    this.#flushing ??= this.#enqueue().finally(() => {
-      this.#flushing = null;
-    });
-    await this.#flushing;
-  }
-
-  /** Whether the request's end has work even for a call that changed nothing. */
-  #due(): boolean {
-    return this.#settings.hasLife || !this.#view.draft.isEmpty || this.#hold.due();
-  }
-
-  /** One commit after another: a stream's calls each bring their own. */
-  #enqueue(): Promise<void> {
-    const mine = this.#tail.then(() => this.#flush());
-    this.#tail = mine.catch(() => undefined); // a failed commit is its own callers' to hear of
-    return mine;
-  }
-
-  async #flush(): Promise<void> {
-    await this.#fallAsleep();
-    const draft = this.#view.take();
-    if (draft.wishes.invalidate) return this.#hold.end(draft);
-    this.#hold.screen(draft);
-    if (draft.isEmpty && !this.#hold.due()) await this.#hold.touch();
-    else await this.#writer.commit(draft);
-  }
-
-  async #fallAsleep(): Promise<void> {
-    const life = this.#life;
-    if (!life || this.#hold.ended || this.#view.draft.wishes.invalidate) return;
-    await life.respondAndSleep();
-    if (!this.#streams) life.close();
+  commit(draft: Draft): Promise<void> {
+    return this.#commits.commit(draft);
   }
 }

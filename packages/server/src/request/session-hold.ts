@@ -1,4 +1,5 @@
 import { SessionError } from "@catnap/shared";
+import type { Exchange } from "../exchange/exchange.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionRecord } from "../stores/store.ts";
 import { answerPush, notesTo, refusal, screenPush } from "../sync/answer.ts";
@@ -7,7 +8,6 @@ import { boundBy, expiryOf, isOutdated } from "../upkeep/clocks.ts";
 import { endSession, gone } from "../upkeep/ending.ts";
 import { Bearer } from "./bearer.ts";
 import type { Draft } from "./draft.ts";
-import type { Exchange } from "./exchange.ts";
 import type { Recognisers } from "./recognise.ts";
 
 /** The parts that `SessionHold` needs; the request makes them. */
@@ -68,6 +68,24 @@ export class SessionHold {
   async load(redeems = true): Promise<void> {
     this.record = await this.bearer.load(this.#recognisers, redeems);
     if (this.record && this.bearer.isOutlived(this.record)) this.idle = this.counted = true;
+  }
+
+  /**
+   * Reads the session anew, for a subscription that follows it. Gives when it expires, in milliseconds from now. Throws
+   * `SESSION_GONE` or `SESSION_EXPIRED` when it has ended, or its token opens it no more.
+   */
+  async look(): Promise<number> {
+    const { record, bearer } = this;
+    if (!record || bearer.hash === null) return Number.POSITIVE_INFINITY;
+    const stored = await this.#settings.store.read(record.identifier);
+    const found = stored && this.#recognisers.accessTimes.ahead(stored);
+    const now = this.now();
+    const isOpen = found && ["current", "superseded", "grace"].includes(bearer.standingIn(found).kind);
+    this.ended = !isOpen || expiryOf(this.#settings, found) <= now;
+    if (!isOpen) throw gone();
+    if (this.ended) throw new SessionError("SESSION_EXPIRED", "The session has expired");
+    if (found.rev >= record.rev) this.record = found;
+    return expiryOf(this.#settings, found) - now;
   }
 
   /** Whether the record is due for a commit although nothing in it changed. */

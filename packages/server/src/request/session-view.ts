@@ -135,16 +135,28 @@ export class SessionView {
     return this.#settings.tokens.hashTicket(secret);
   }
 
-  /** The record's state, as a server-rendered page hands it to the browser: without secret values. */
-  snapshot(): SessionSnapshot {
+  /**
+   * The state as a server-rendered page hands it to the browser, without secret values: the record's, and on top what calls
+   * have changed that are not over yet.
+   */
+  snapshot(open: Iterable<Draft["changes"]>): SessionSnapshot {
+    const values = new Map<string, { value: string | null; rev: number }>(this.#hold.record?.entries);
+    let pending = false;
+    for (const changes of [this.draft.changes, ...open]) {
+      for (const [name, { value }] of changes) {
+        // Its revision is the one that it has until the commit, so that the browser asks for what the commit makes of it.
+        values.set(name, { value, rev: values.get(name)?.rev ?? 0 });
+        pending = true;
+      }
+    }
     const entries: Record<string, { value: string; rev: number }> = {};
-    for (const [name, { value, rev }] of this.#hold.record?.entries ?? []) {
+    for (const [name, { value, rev }] of values) {
       const key = this.definition.keys.get(name);
       if (value !== null && key && key.access !== "secret") entries[name] = { value, rev };
     }
     const record = this.#hold.bound;
     return {
-      identifier: record?.identifier ?? null,
+      identifier: record?.identifier ?? (pending ? this.identify() : null),
       rev: record?.rev ?? 0,
       entries,
       decided: record ? decidedIn(record) : {},
