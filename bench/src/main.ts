@@ -4,6 +4,7 @@ import { capacity } from "./capacity.ts";
 import { type Figure, table } from "./figure.ts";
 import { besideFew } from "./growth.ts";
 import { besideExpress, besideTrpc } from "./http.ts";
+import { besideUnlinked } from "./link.ts";
 import { besideBudget } from "./size.ts";
 import { besideSqlite } from "./sqlite.ts";
 import { besideServers } from "./stores.ts";
@@ -16,6 +17,7 @@ const subjects = {
   stores: besideServers,
   growth: besideFew,
   capacity,
+  link: besideUnlinked,
   size: besideBudget,
   browser: besideBrowser,
 };

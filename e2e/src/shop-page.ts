@@ -1,5 +1,5 @@
 import { expect, type Locator, type Page } from "@playwright/test";
-import { changeAtOnce, focusAgain, readValues, type ShownValues } from "./shop-script.ts";
+import { addAndCheckOut, changeAtOnce, focusAgain, readValues, type ShownValues } from "./shop-script.ts";
 
 /** The demo's page, in the words of its visitors. */
 export class ShopPage {
@@ -68,6 +68,11 @@ export class ShopPage {
   /** Several changes in one task. */
   changeAtOnce(changes: { sku?: string | undefined; note?: string }): Promise<void> {
     return this.page.evaluate(changeAtOnce, changes);
+  }
+
+  /** Adds a product to a cart that holds something, and checks out, in one task. */
+  addAndCheckOut(sku: string): Promise<void> {
+    return this.page.evaluate(addAndCheckOut, sku);
   }
 
   /** Makes the tab push and pull now. */

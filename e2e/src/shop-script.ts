@@ -20,6 +20,12 @@ export function changeAtOnce({ sku, note }: { sku?: string | undefined; note?: s
   area?.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
+/** Adds a product and checks out, in one task: nothing of it has been sent before. */
+export function addAndCheckOut(sku: string): void {
+  document.querySelector<HTMLElement>(`.tile[data-sku="${sku}"] button`)?.click();
+  document.querySelector<HTMLElement>(".checkout button")?.click();
+}
+
 /** Makes the page push and pull now, as it does when somebody comes back to it. */
 export function focusAgain(): void {
   window.dispatchEvent(new Event("focus"));

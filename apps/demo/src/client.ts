@@ -1,31 +1,43 @@
 import { createTRPCClient, httpBatchLink, httpSubscriptionLink, splitLink } from "@trpc/client";
 import type { SessionSnapshot } from "catnap";
-import { createSessionClient } from "catnap/client";
+import { createSessionClient, sessionLink } from "catnap/client";
 import superjson from "superjson";
 import type { AppRouter } from "./server/router.ts";
 import { shop } from "./session.ts";
 
 const options = { url: "/trpc", transformer: superjson };
 
-export const api = createTRPCClient<AppRouter>({
-  links: [
-    splitLink({
-      condition: ({ type }) => type === "subscription",
-      true: httpSubscriptionLink(options),
-      // Not the streaming link: a login needs its cookie before the answer starts.
-      false: httpBatchLink(options),
-    }),
-  ],
-});
-
-/** The tab's session; on the server, what the page is rendered from. */
+/** A tab's session; on the server, what a page is rendered from. */
 export function openSession(initialSnapshot: SessionSnapshot) {
+  const { session: trpc } = createTRPCClient<AppRouter>({
+    links: [
+      splitLink({
+        condition: ({ type }) => type === "subscription",
+        true: httpSubscriptionLink(options),
+        false: httpBatchLink(options),
+      }),
+    ],
+  });
   return createSessionClient({
     definition: shop,
-    trpc: api.session,
+    trpc,
     url: "/trpc/session",
     transformer: superjson,
     live: true,
     initialSnapshot,
   });
 }
+
+let session: ReturnType<typeof openSession> | undefined;
+
+/** Opens this tab's session, once. */
+export function startSession(initialSnapshot: SessionSnapshot) {
+  session = openSession(initialSnapshot);
+  return session;
+}
+
+/** The shop's procedures: each sees what this tab has written, and what it changes shows when it has answered. */
+export const api = createTRPCClient<AppRouter>({
+  // Not the streaming link: a login needs its cookie before the answer starts.
+  links: [sessionLink(() => session), httpBatchLink(options)],
+});

@@ -3,14 +3,14 @@ import type { SessionSnapshot } from "catnap";
 import { SessionProvider } from "catnap/react";
 import { StrictMode } from "react";
 import { hydrateRoot } from "react-dom/client";
-import { openSession } from "./client.ts";
+import { startSession } from "./client.ts";
 import { App } from "./view/app.tsx";
 
 // Both are of our own page: see server/page.tsx.
 const snapshot = JSON.parse(document.getElementById("snapshot")?.textContent ?? "null") as SessionSnapshot;
 const root = document.getElementById("root") as HTMLElement;
 
-const session = openSession(snapshot);
+const session = startSession(snapshot);
 
 hydrateRoot(
   root,

@@ -11,5 +11,6 @@ export {
   type Status,
   type StorageState,
   type Surroundings,
+  sessionLink,
   type Transformer,
 } from "@catnap/client";

@@ -99,8 +99,7 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
   const session = new ClientSession<D>(tab, replica, listeners, stop);
   if (options.initialSnapshot) session.hydrate(options.initialSnapshot);
   if (page) {
-    const awake = (reason: string) =>
-      void Promise.resolve(session.awake({ side: "browser", reason })).catch(() => undefined);
+    const awake = () => void tab.awake().catch(() => undefined);
     watchPage(page, awake, (leaving) => tab.depart(leaving), stop.signal);
   }
   return session;

@@ -11,17 +11,16 @@ export interface Page {
  */
 export function watchPage(
   { document, window }: Page,
-  awake: (reason: string) => void,
+  awake: () => void,
   asleep: (leaving: boolean) => void,
   signal: AbortSignal,
 ): void {
-  const on = (target: EventTarget, names: string, listener: (event: Event) => void) => {
+  const on = (target: EventTarget, names: string, listener: () => void) => {
     for (const name of names.split(" ")) target.addEventListener(name, listener, { signal });
   };
-  const wake = ({ type }: Event) => awake(type);
-  on(document, "visibilitychange", (event) => (document.visibilityState === "hidden" ? asleep(false) : wake(event)));
+  on(document, "visibilitychange", () => (document.visibilityState === "hidden" ? asleep(false) : awake()));
   on(document, "freeze", () => asleep(false));
-  on(document, "resume", wake);
+  on(document, "resume", awake);
   on(window, "pagehide", () => asleep(true));
-  on(window, "pageshow focus online", wake);
+  on(window, "pageshow focus online", awake);
 }

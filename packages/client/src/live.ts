@@ -90,9 +90,11 @@ export class Live {
       subscription?.unsubscribe();
     };
     try {
-      if (!trpc.changes || identifier === null) throw new TypeError();
-      subscription = trpc.changes.subscribe(
-        { identifier, profile, writer, since },
+      // A client without such a procedure throws, as one does whose links carry no subscription.
+      const changes = trpc.changes as NonNullable<SessionProcedures["changes"]>;
+      // `follow` opens no stream of no session.
+      subscription = changes.subscribe(
+        { identifier: identifier as string, profile, writer, since },
         {
           onData: ({ data }) => void (open && heard(asked, data)),
           onError: again,

@@ -27,21 +27,24 @@ const lastPushBytes = 49_152;
 
 /** Carries pushes to the server: through the app's tRPC client, or, for a closing tab, beside it. */
 export class Post {
+  /** Where the session's procedures are served. */
+  readonly url: string;
+  /** Another way for a push, when there is one. */
+  via: ((push: Push) => Promise<Answer> | undefined) | undefined;
   readonly #trpc: SessionProcedures;
-  readonly #url: string;
   readonly #transformer: Transformer | undefined;
   readonly #fetch: typeof fetch;
 
   constructor(trpc: SessionProcedures, url: string, transformer: Transformer | undefined, fetcher: typeof fetch) {
     this.#trpc = trpc;
-    this.#url = url;
+    this.url = url;
     this.#transformer = transformer;
     this.#fetch = fetcher;
   }
 
   /** A push through the app's links; straight when those stream, since a stream's headers leave before its cookie is known. */
   async send(push: Push): Promise<Answer> {
-    const answer = await this.#trpc.sync.mutate(push);
+    const answer = await (this.via?.(push) ?? this.#trpc.sync.mutate(push));
     return !answer.ok && answer.code === "HEADERS_SENT"
       ? this.#direct<Answer>("sync", this.#body(push), false)
       : answer;
@@ -77,7 +80,7 @@ export class Post {
   }
 
   async #direct<T>(procedure: string, body: string, keepalive: boolean): Promise<T> {
-    const response = await this.#fetch(`${this.#url}.${procedure}`, {
+    const response = await this.#fetch(`${this.url}.${procedure}`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       credentials: "same-origin",
@@ -86,17 +89,17 @@ export class Post {
     });
     // Read to the end: the quota of closing requests is released only then.
     const text = await response.text();
+    let refused: unknown;
     try {
       const { result, error } = JSON.parse(text) as { result?: { data: never }; error?: never };
       // The app's own server speaks tRPC on this route: the answer is the procedure's, or an error of tRPC's shape.
       const read = (data: never) => (this.#transformer ? this.#transformer.deserialize(data) : data);
       if (result) return read(result.data) as T;
-      throw Object.assign(new Error("refused"), read(error as never), { meta: { response } });
+      refused = read(error as never);
     } catch (cause) {
-      throw (cause as { meta?: unknown }).meta
-        ? cause
-        : Object.assign(new Error("no tRPC", { cause }), { meta: { response } });
+      refused = { cause };
     }
+    throw Object.assign(new Error("no tRPC"), refused, { meta: { response } });
   }
 }
 

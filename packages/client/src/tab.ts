@@ -154,6 +154,11 @@ export class Tab implements SessionHome {
     return this.#status;
   }
 
+  /** What `sessionLink` needs of the tab's parts. */
+  get linked(): Pick<TabParts, "replica" | "post"> & { readonly sync: Sync } {
+    return { ...this.#parts, sync: this.#sync };
+  }
+
   state(): SessionState {
     return { identifier: this.#replica.identifier, ...this.#replica.facts };
   }

@@ -1,13 +1,11 @@
 import { createSessions, type SessionsOptions } from "@catnap/server";
-import { counter, defineSession, merge, type SessionSnapshot, value } from "@catnap/shared";
+import type { SessionSnapshot } from "@catnap/shared";
 import { createTRPCClient, httpLink, httpSubscriptionLink, splitLink } from "@trpc/client";
-import { initTRPC } from "@trpc/server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { EventSource } from "eventsource";
 import { IDBFactory } from "fake-indexeddb";
 import superjson from "superjson";
 import { onTestFinished } from "vitest";
-import { z } from "zod";
 import { memoryStore } from "../../server/src/stores/memory/memory-store.ts";
 import {
   type ClientSession,
@@ -16,27 +14,9 @@ import {
   type Expired,
   type SessionClientOptions,
 } from "../src/index.ts";
+import { createRouter, k, type Shop, shop } from "./shop.ts";
 
-/** A thousand more keys, typed as one; `k(7)` names one of them. */
-const thousand = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`k${i}`, z.string()])) as {
-  k0: z.ZodString;
-};
-export const k = (i: number) => `k${i}` as "k0";
-
-export const shop = defineSession({
-  shared: {
-    theme: z.enum(["light", "dark"]).default("light"),
-    note: z.string(),
-    when: z.date(),
-    cart: value(z.array(z.object({ sku: z.string(), qty: z.number() })).default([]), { merge: merge.byId("sku") }),
-    visits: counter(),
-    pin: value(z.string(), { disk: false }),
-    ...thousand,
-  },
-  readonly: { user: z.object({ name: z.string() }) },
-  secret: { csrf: z.string() },
-});
-export type Shop = typeof shop;
+export { k, type Shop, shop };
 
 /** A page's two event targets, with shorthands for what browsers do to them. */
 class FakePage {
@@ -66,6 +46,8 @@ export interface Tab {
   readonly page: FakePage;
   readonly conflicts: Conflict[];
   readonly expired: Expired[];
+  /** The network, as this tab has it. */
+  readonly fetch: typeof fetch;
   /** The process ends: nothing of this tab happens any more, and nothing was told. */
   kill(): void;
 }
@@ -80,17 +62,15 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
     cookie: { name: "sid" },
     ...options,
   });
-  const t = initTRPC.context<{ session: ReturnType<typeof sessions.wake> }>().create({
-    transformer: superjson,
-    errorFormatter: ({ shape, error }) => ({ ...shape, data: { ...shape.data, ...sessions.errorData(error) } }),
-  });
-  const procedure = t.procedure.use(sessions.middleware);
-  const router = t.router({ session: sessions.router({ procedure }) });
+  const router = createRouter(sessions);
   const world = {
+    router,
     sessions,
     /** Every body that reached the wire, in order. */
     requests: [] as { path: string; body: string; keepalive: boolean }[],
     fate: (_path: string): Fate => "ok",
+    /** The most pushes that were under way at once. */
+    most: 0,
     /** Awaited before a request is handled. */
     gate: Promise.resolve(),
     /** Holds requests up until the function that it gives is called. */
@@ -133,7 +113,7 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
     const open = new Set<ClientSession<Shop>>();
     const locks = createLocks();
 
-    const send = async (input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> => {
+    const handle = async (input: RequestInfo | URL, init: RequestInit): Promise<Response> => {
       const url = new URL(String(input), "https://shop.test");
       const path = url.pathname.replace("/trpc/", "");
       world.requests.push({ path, body: String(init.body ?? ""), keepalive: init.keepalive === true });
@@ -161,6 +141,17 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
       return response.headers.get("content-type")?.startsWith("text/event-stream")
         ? breakable(response, init.signal)
         : response;
+    };
+
+    let pushing = 0;
+    const send = async (input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> => {
+      const isPush = String(input).includes("session.sync");
+      if (isPush) world.most = Math.max(world.most, ++pushing);
+      try {
+        return await handle(input, init);
+      } finally {
+        if (isPush) pushing--;
+      }
     };
 
     function tab(more: Partial<SessionClientOptions<Shop>> & { bare?: boolean; deaf?: boolean } = {}): Tab {
@@ -222,6 +213,7 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
         page,
         conflicts,
         expired,
+        fetch: fetcher,
         kill() {
           alive = false;
           for (const channel of channels) channel.close();

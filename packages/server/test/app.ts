@@ -79,6 +79,12 @@ export function createApp(options: Partial<SessionsOptions<Shop>> & { gates?: Re
       throw new Error("after the write");
     }),
     increment: procedure.mutation(({ ctx }) => ctx.session.update("visits", (n) => n + 1)),
+    identify: procedure.mutation(({ ctx }) => ctx.session.identifier()),
+    incrementAndSave: procedure.mutation(async ({ ctx }) => {
+      const visits = ctx.session.update("visits", (n) => n + 1);
+      await ctx.session.save();
+      return visits;
+    }),
     /** Writes before or after a gate, to hold a request open while others run. */
     slowNote: procedure.input(z.object({ note: z.string(), gate: z.string() })).mutation(async ({ ctx, input }) => {
       await gates[input.gate];

@@ -8,7 +8,7 @@ export function checksum(
   values: Iterable<readonly [name: string, value: string]>,
 ): string {
   let sum = 0;
-  for (const [name, value] of values) sum = (sum + mix(value, mix("=", mix(name, 0x811c9dc5)))) >>> 0;
+  for (const [name, value] of values) sum = (sum + fnv(value, fnv("=", fnv(name)))) >>> 0;
   return `${fingerprint}.${sum.toString(36)}`;
 }
 
@@ -17,7 +17,8 @@ export function differ(one: string, other: string): boolean {
   return one !== other && one.split(".")[0] === other.split(".")[0];
 }
 
-function mix(text: string, hash: number): number {
+/** FNV-1a, 32 bits with a sign; `hash` is that of what comes before. */
+export function fnv(text: string, hash = 0x811c9dc5): number {
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return hash;
 }

@@ -43,7 +43,7 @@ export function decode(encoded: string, key?: string): unknown {
     return encoded.startsWith(mark) ? superjson.parse(encoded.slice(1)) : JSON.parse(encoded);
   } catch (cause) {
     throw new SessionError("INVALID_VALUE", `${subject(key)} is not text that Catnap encoded`, {
-      ...named(key),
+      ...{ key },
       cause,
     });
   }
@@ -138,14 +138,13 @@ function refuse(what: string, key: string | undefined, cause?: unknown): Session
   return new SessionError(
     "INVALID_VALUE",
     `${subject(key)} is or holds ${what}: a session carries plain data (JSON, Date, Map, Set, BigInt)`,
-    { ...named(key), cause },
+    { key, cause },
   );
 }
 
 function tooMany(key: string | undefined): SessionError {
   const message = `${subject(key)} has too many items: split it, or raise the limit in defineSession`;
-  return new SessionError("LIMIT_EXCEEDED", message, named(key));
+  return new SessionError("LIMIT_EXCEEDED", message, { key });
 }
 
 const subject = (key: string | undefined) => (key === undefined ? "The value" : `The value of "${key}"`);
-const named = (key: string | undefined) => (key === undefined ? {} : { key });

@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { fnv } from "./checksum.ts";
 import { byteLength, decode, encode } from "./codec.ts";
 import type { Merge } from "./merge.ts";
 import { SessionError, type SessionIssue } from "./session-error.ts";
@@ -249,12 +250,10 @@ function pathStep(step: PropertyKey | StandardSchemaV1.PathSegment): string | nu
 }
 
 function invalid(message: string, key?: string): SessionError {
-  return new SessionError("INVALID_DEFINITION", message, key === undefined ? {} : { key });
+  return new SessionError("INVALID_DEFINITION", message, { key });
 }
 
-/** FNV-1a, 32 bits: tells definitions apart, protects nothing. */
+/** Tells definitions apart, protects nothing. */
 function fingerprint(text: string): string {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return (hash >>> 0).toString(36);
+  return (fnv(text) >>> 0).toString(36);
 }

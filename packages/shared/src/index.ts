@@ -21,6 +21,7 @@ export {
 export { freezeInDevelopment } from "./freeze.ts";
 export { type Merge, merge } from "./merge.ts";
 export { applyOp, mergeValues, type Op } from "./patch.ts";
+export { revisionHeader } from "./revision-header.ts";
 export {
   forbidden,
   homeOf,

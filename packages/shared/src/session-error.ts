@@ -88,7 +88,7 @@ export class SessionError extends Error {
   constructor(
     code: SessionErrorCode,
     message: string,
-    details: { key?: string; issues?: readonly SessionIssue[]; cause?: unknown } = {},
+    details: { key?: string | undefined; issues?: readonly SessionIssue[] | undefined; cause?: unknown } = {},
   ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
@@ -116,11 +116,7 @@ export class SessionError extends Error {
       if (isSessionError(candidate)) return candidate;
       const sent = (candidate as { data?: { session?: unknown } | null }).data?.session;
       if (isSessionErrorData(sent)) {
-        return new SessionError(sent.code, sent.message, {
-          ...(sent.key === undefined ? {} : { key: sent.key }),
-          ...(sent.issues === undefined ? {} : { issues: sent.issues }),
-          cause: error,
-        });
+        return new SessionError(sent.code, sent.message, { ...sent, cause: error });
       }
       candidate = (candidate as { cause?: unknown }).cause;
     }

@@ -13,16 +13,13 @@ export function Account() {
 }
 
 function LogIn() {
-  const session = useSession();
   const [trouble, setTrouble] = useState("");
 
   async function logIn(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const name = String(new FormData(event.currentTarget).get("name"));
     try {
-      await session.sleep(); // what was written before the login belongs to the same session
       await api.login.mutate({ name });
-      await session.awake(); // brings `user`, which the server has set
     } catch {
       setTrouble("The shop cannot be reached just now. Try again in a while.");
     }

@@ -1,6 +1,13 @@
 import type { RequestInfo } from "../exchange/exchange.ts";
 
-type Callable = ((...args: unknown[]) => unknown) & { _def?: unknown };
+type Callable = (...args: unknown[]) => unknown;
+
+/** Puts a function around a call's procedure; does nothing where there is none to call. */
+export function wrapCall(call: RequestInfo["calls"][number], around: (inner: () => unknown) => Promise<unknown>): void {
+  if (typeof call.procedure !== "function") return;
+  const inner = call.procedure as Callable;
+  call.procedure = Object.assign((...args: unknown[]) => around(() => inner(...args)), inner);
+}
 
 /**
  * Tells when every call of a batch has either handed its changes over or ended, so that they are committed once, before
@@ -20,16 +27,14 @@ export class Barrier {
     this.#counted = calls.length > 0;
     for (const call of calls) {
       this.#running++;
-      const inner = call.procedure as Callable;
-      const wrapped = async (...args: unknown[]) => {
+      wrapCall(call, async (inner) => {
         try {
-          return await inner(...args);
+          return await inner();
         } finally {
           this.#running--;
           this.#check();
         }
-      };
-      call.procedure = Object.assign(wrapped, inner);
+      });
     }
   }
 

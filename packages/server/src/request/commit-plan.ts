@@ -1,4 +1,4 @@
-import { byteLength, SessionError } from "@catnap/shared";
+import { byteLength, type Push, SessionError } from "@catnap/shared";
 import {
   type Credentials,
   confirmed,
@@ -57,8 +57,7 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
   const expect = new Map<string, number>();
   const room = settings.definition.limits.sessionBytes;
   const before = () => sizeOf(settings, entries, nothing);
-  const met = { identifier: record?.identifier ?? "", rev: record?.rev ?? 0, entries };
-  const pushed = wishes.push ? applyPush(settings.definition, met, wishes.push.push, room - before()) : null;
+  const pushed = wishes.push ? pushOn(settings, record, wishes.push.push) : null;
   for (const [name, change] of pushed?.changes ?? []) {
     changes.set(name, change);
     expect.set(name, entries.get(name)?.rev ?? 0);
@@ -122,6 +121,14 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
     issues,
     pushed,
   };
+}
+
+/** What a push does to the session as it is, in the room that there is. */
+export function pushOn(settings: Settings, record: SessionRecord | null, push: Push): AppliedPush {
+  const { definition } = settings;
+  const { identifier = "", rev = 0, entries = nothing } = record ?? {};
+  const room = definition.limits.sessionBytes - sizeOf(settings, entries, nothing);
+  return applyPush(definition, { identifier, rev, entries }, push, room);
 }
 
 /**

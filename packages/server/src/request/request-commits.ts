@@ -5,6 +5,7 @@ import type { Draft } from "./draft.ts";
 import type { DraftWriter } from "./draft-writer.ts";
 import type { Guard } from "./guard.ts";
 import type { Life } from "./life.ts";
+import type { PushFirst } from "./push-first.ts";
 import type { SessionHold } from "./session-hold.ts";
 import type { SessionView } from "./session-view.ts";
 
@@ -16,6 +17,7 @@ export interface CommitParts {
   readonly view: SessionView;
   readonly writer: DraftWriter;
   readonly barrier: Barrier;
+  readonly pushFirst: PushFirst;
   /** Each call of a streaming response answers when it is done, and commits by itself. */
   readonly streams: boolean;
 }
@@ -48,10 +50,16 @@ export class RequestCommits {
 
   /** Waits for the other calls of the batch, then commits with them. */
   async settle(draft: Draft): Promise<void> {
-    const { barrier, hold, streams } = this.#parts;
+    const { barrier, pushFirst, hold, view, streams } = this.#parts;
     const changed = !draft.isEmpty;
+    const pending = draft.wishes.push;
     if (changed) this.collect(draft);
-    if (streams) return this.#enqueue();
+    if (streams) {
+      await this.#enqueue();
+      if (pending?.answer) pushFirst.decide(pending.push, pending.answer);
+      return;
+    }
+    if (pending && pushFirst.awaited) pushFirst.decide(pending.push, view.foresee(pending.push));
     if (!changed && !this.#due()) {
       // Nothing to wait for; but somebody has to count the transaction when nobody changes anything.
       return hold.touch();

@@ -1,6 +1,7 @@
 import {
   type ChangesEvent,
   type ChangesInput,
+  revisionHeader,
   type Session,
   SessionError,
   type SessionSnapshot,
@@ -21,6 +22,7 @@ import type { Living } from "./follow.ts";
 import { Fork, type ForkOrigin } from "./fork.ts";
 import { Guard } from "./guard.ts";
 import { Life } from "./life.ts";
+import { PushFirst } from "./push-first.ts";
 import type { Recognisers } from "./recognise.ts";
 import { RequestCommits } from "./request-commits.ts";
 import { SessionHold } from "./session-hold.ts";
@@ -48,6 +50,8 @@ export class RequestSession implements ForkOrigin {
   readonly #commits: RequestCommits;
   readonly #barrier: Barrier;
   readonly #streams: boolean;
+  /** The response can tell the browser the session's revision: it is tRPC's, and its headers wait for the calls. */
+  readonly #tells: boolean;
   readonly #underWay: UnderWay;
   readonly #calls: number;
   readonly #trans: Transaction;
@@ -69,6 +73,9 @@ export class RequestSession implements ForkOrigin {
     this.#exchange = exchange;
     this.#streams = info?.accept === "application/jsonl" || info?.type === "subscription";
     this.#calls = info?.calls.length ?? 1;
+    this.#tells = info !== undefined && !this.#streams;
+    // Before the barrier, which counts a call that waits for the push as one that runs.
+    const pushFirst = new PushFirst(info);
     this.#barrier = new Barrier(this.#streams ? undefined : info);
     this.#trans = { side: "server", reason };
     this.#guard = new Guard(settings, exchange, reason, info !== undefined);
@@ -89,6 +96,7 @@ export class RequestSession implements ForkOrigin {
       writer,
       barrier: this.#barrier,
       streams: this.#streams,
+      pushFirst,
     });
     if (!this.#streams) return;
     exchange.keepPrivate(); // now or never
@@ -187,7 +195,10 @@ export class RequestSession implements ForkOrigin {
       touch: () => this.#hold.touch(),
       over: () => void this.#forks.delete(fork),
     };
-    return new Call(origin, fork, left);
+    return new Call(origin, fork, () => {
+      if (this.#tells) this.#exchange.setHeader(revisionHeader, this.#hold.revision);
+      left();
+    });
   }
 
   /** What a subscription of the application's follows. */

@@ -1,4 +1,4 @@
-import { SessionError } from "@catnap/shared";
+import { type Answer, type Push, SessionError } from "@catnap/shared";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionRecord } from "../stores/store.ts";
@@ -59,6 +59,12 @@ export class SessionHold {
     return this.record && boundBy(this.#settings, this.record);
   }
 
+  /** What `revisionHeader` tells the browser: `sessionLink` asks for news only when there are some. */
+  get revision(): string {
+    const { record, ended } = this;
+    return record && !ended ? `${record.rev} ${record.identifier}` : "0";
+  }
+
   /** Mints the identifier of a session that has no record yet. */
   identify(): string {
     this.identifier ??= this.#settings.tokens.mintIdentifier();
@@ -94,14 +100,17 @@ export class SessionHold {
     return record !== null && (bearer.renews(record) || bearer.confirms() || isOutdated(this.#settings, record));
   }
 
-  /** Answers a push that may not be applied to this session, before anything of it is; the rest of the draft goes on. */
+  /** The answer to a push that may not be applied to this session; `null`: apply it. */
+  refuse(push: Push): Answer | null {
+    const { previous, named } = this.bearer;
+    if (!this.record && push.ops.length > 0 && !this.bearer.canSetCookie()) return refusal("HEADERS_SENT");
+    return screenPush(this.#settings, { record: this.bound, previous, named }, push, this.now());
+  }
+
+  /** Answers a push that may not be applied, before anything of it is; the rest of the draft goes on. */
   screen(draft: Draft): void {
     const pending = draft.wishes.push;
-    if (!pending) return;
-    const { previous, named } = this.bearer;
-    const cannotBegin = !this.record && pending.push.ops.length > 0 && !this.bearer.canSetCookie();
-    const met = { record: this.bound, previous, named };
-    const refused = cannotBegin ? refusal("HEADERS_SENT") : screenPush(this.#settings, met, pending.push, this.now());
+    const refused = pending ? this.refuse(pending.push) : null;
     if (refused) draft.answerPush(refused);
   }
 

@@ -1,11 +1,15 @@
-import type { AnyDefinition, Previous, SessionSnapshot, SessionState } from "@catnap/shared";
+import type { AnyDefinition, Previous, Push, SessionSnapshot, SessionState } from "@catnap/shared";
 import type { Settings } from "../settings.ts";
-import { expiresAt } from "../stores/store.ts";
+import { type EntryChange, expiresAt, type SessionRecord } from "../stores/store.ts";
 import { factsOf } from "../sync/answer.ts";
 import { decidedIn } from "../sync/watermarks.ts";
 import { gone } from "../upkeep/ending.ts";
-import { Draft } from "./draft.ts";
+import { pushOn } from "./commit-plan.ts";
+import { Draft, replay } from "./draft.ts";
+import type { PushOutcome } from "./push-first.ts";
 import type { SessionHold } from "./session-hold.ts";
+
+type Entries = SessionRecord["entries"] | undefined;
 
 /**
  * The session as one request sees it: its record, and on top what the calls that succeeded have handed over. The fork of
@@ -14,6 +18,8 @@ import type { SessionHold } from "./session-hold.ts";
 export class SessionView {
   /** What calls have handed over and no commit has taken yet. */
   draft: Draft = new Draft();
+  /** What a push of this request will change, and the entries on which that was worked out. */
+  #coming: { readonly on: Entries; readonly changes: ReadonlyMap<string, EntryChange> } | null = null;
   readonly #settings: Settings;
   readonly #hold: SessionHold;
 
@@ -106,13 +112,36 @@ export class SessionView {
   current(name: string): string | null {
     if (this.#hold.ended) throw gone();
     const change = this.draft.changes.get(name);
+    const pushed = this.#pushed()?.get(name)?.value;
+    if (pushed !== undefined) return change ? replay(change, pushed) : pushed;
     return change ? change.value : (this.#hold.record?.entries.get(name)?.value ?? null);
+  }
+
+  /**
+   * Shows, from here on, what a push that was handed over will change: the commit applies it before what the calls have
+   * changed. Gives the answer that refuses the push, or how far the push will be decided.
+   */
+  foresee(push: Push): PushOutcome {
+    const { record } = this.#hold;
+    const refused = this.#hold.refuse(push);
+    if (refused) return refused;
+    // What the push begins, the calls name as it will be called.
+    if (!record && push.nonce !== undefined) this.#hold.identifier ??= this.#settings.tokens.identifierOf(push.nonce);
+    const { changes, acked } = pushOn(this.#settings, record, push);
+    this.#coming = { on: record?.entries, changes };
+    return { ok: true, acked };
+  }
+
+  /** Once the push is committed, its changes are the record's. */
+  #pushed(): ReadonlyMap<string, EntryChange> | undefined {
+    return this.#coming?.on === this.#hold.record?.entries ? this.#coming?.changes : undefined;
   }
 
   *names(): Iterable<string> {
     for (const [name, { value }] of this.#hold.record?.entries ?? []) {
       if (value !== null && this.definition.keys.has(name)) yield name;
     }
+    yield* this.#pushed()?.keys() ?? [];
     yield* this.draft.changes.keys();
   }
 

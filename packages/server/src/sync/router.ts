@@ -110,6 +110,13 @@ export type SessionProcedure<P, D extends AnyDefinition, K extends string> =
     ? P
     : { error: "use sessions.middleware on this procedure first"; got: ContextOf<P> };
 
+const pushes = new WeakSet<WeakKey>();
+
+/** Whether a procedure is the `sync` of a session router. */
+export function isPush(procedure: unknown): boolean {
+  return typeof procedure === "function" && pushes.has(procedure);
+}
+
 /** Builds the record on the app's own procedure, so that transformer, error shape and middleware are the app's. */
 export function createRouter<D extends AnyDefinition>(
   definition: D,
@@ -189,6 +196,7 @@ export function createRouter<D extends AnyDefinition>(
         return { ok: true };
       }),
   };
+  pushes.add(record.sync as WeakKey); // a procedure is a function
   // Built through the app's builder, whose types are not ours to name; the tests call every procedure through a typed client.
   return record as unknown as SessionRouterRecord<D>;
 }
