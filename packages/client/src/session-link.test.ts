@@ -159,7 +159,7 @@ test("each branch of a splitLink has a link of its own", async () => {
 });
 
 test("a call with a context of its own takes its push the same way", async () => {
-  const { tab, session, asked } = await openShop();
+  const { world, tab, session, asked } = await openShop();
   const options = optionsOf(tab);
   const api = createTRPCClient<AppRouter>({
     links: [
@@ -175,6 +175,10 @@ test("a call with a context of its own takes its push the same way", async () =>
   const context = { alone: true };
   expect(await Promise.all([api.note.mutate(undefined, { context }), api.note.mutate()])).toEqual(["a", "a"]);
   expect(asked()).toEqual(["session.sync", "note", "note"]);
+  world.requests.length = 0;
+  session.setValue("note", "b");
+  expect(await Promise.all([api.note.mutate(), api.note.mutate(undefined, { context })])).toEqual(["b", "b"]);
+  expect(asked()).toEqual(["session.sync,note", "note"]);
 });
 
 test("a mutation with form data, which no batch can carry, follows the push in a request of its own", async () => {
@@ -213,6 +217,29 @@ test("answers that come at once ask for the news once", async () => {
   await Promise.all([api.pin.mutate("1"), api.clear.mutate()]);
   expect(asked()).toEqual(["pin,clear", "session.sync"]);
   expect(session.values()).toEqual({ pin: "1" });
+});
+
+test("an answer that is newer than the one under way asks once more", async () => {
+  const { world, session, api, asked } = await openShop({ link: httpLink });
+  const before = world.handled;
+  const release = world.holdAnswers();
+  const awake = session.awake();
+  await until(() => world.handled === before + 1);
+  world.answers = Promise.resolve();
+  const pinned = api.pin.mutate("1");
+  await until(() => world.handled === before + 2);
+  release();
+  await Promise.all([awake, pinned]);
+  expect(session.value("pin")).toBe("1");
+  expect(asked()).toEqual(["session.sync", "pin", "session.sync"]);
+});
+
+test("a session that was only called dirty is asked for before the mutation", async () => {
+  const { session, api, asked } = await openShop();
+  session.setDirty();
+  await api.note.mutate();
+  expect(asked()).toEqual(["session.sync,note"]);
+  expect(session.isDirty()).toBe(false);
 });
 
 test("a tab never has two pushes under way, whoever asks for one", async () => {
@@ -263,6 +290,8 @@ test("the session may be made from the linked client itself, whose session calls
   session.setValue("note", "n");
   expect(await api.note.mutate()).toBe("n");
   session.setValue("note", "m");
+  await session.sleep();
+  session.setValue("note", "l");
   await session.invalidate();
   expect(await api.note.mutate()).toBe(null);
   expect(world.requests.at(-1)?.path).toBe("note");

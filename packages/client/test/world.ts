@@ -73,6 +73,17 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
     most: 0,
     /** Awaited before a request is handled. */
     gate: Promise.resolve(),
+    /** Awaited before a request's answer is on its way, as it stood when the request was sent. */
+    answers: Promise.resolve(),
+    holdAnswers(): () => void {
+      let release = () => {};
+      world.answers = new Promise((resolve) => {
+        release = resolve;
+      });
+      return release;
+    },
+    /** How many requests the server has answered. */
+    handled: 0,
     /** Holds requests up until the function that it gives is called. */
     hold(): () => void {
       let release = () => {};
@@ -118,6 +129,7 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
       const path = url.pathname.replace("/trpc/", "");
       world.requests.push({ path, body: String(init.body ?? ""), keepalive: init.keepalive === true });
       const fate = world.fate(path);
+      const { answers } = world;
       await world.gate;
       if (fate === "lost") throw new TypeError("Failed to fetch");
       const headers = new Headers(init.headers);
@@ -135,6 +147,8 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
         router,
         createContext: (from) => ({ session: sessions.wake(from) }),
       });
+      world.handled++;
+      await answers;
       if (fate === "answer lost") throw new TypeError("Failed to fetch");
       for (const cookie of response.headers.getSetCookie())
         jar.cookie = cookie.split(";")[0]?.endsWith("=") ? "" : (cookie.split(";")[0] ?? "");

@@ -81,9 +81,9 @@ export function createApp(options: Partial<SessionsOptions<Shop>> & { gates?: Re
     increment: procedure.mutation(({ ctx }) => ctx.session.update("visits", (n) => n + 1)),
     identify: procedure.mutation(({ ctx }) => ctx.session.identifier()),
     incrementAndSave: procedure.mutation(async ({ ctx }) => {
-      const visits = ctx.session.update("visits", (n) => n + 1);
+      ctx.session.update("visits", (n) => n + 1);
       await ctx.session.save();
-      return visits;
+      return ctx.session.value("visits");
     }),
     /** Writes before or after a gate, to hold a request open while others run. */
     slowNote: procedure.input(z.object({ note: z.string(), gate: z.string() })).mutation(async ({ ctx, input }) => {
