@@ -8,6 +8,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { reportToStandardError } from "../src/events.ts";
 import type { SessionEvent } from "../src/index.ts";
 import { adapters, createApp, createBrowser } from "./app.ts";
+import { codeOf } from "./plain.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -255,4 +256,68 @@ test("lines of a log hold no control character, whoever has made the text", asyn
     error: new Error("away", { cause: new Error("pool", { cause: refused }) }),
   });
   expect(lines.mock.calls[1]?.[0]).toBe("catnap: work in the background failed: away (ECONNREFUSED)");
+});
+
+describe("a visitor who comes from another site", () => {
+  const navigation = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
+  const arrive = (headers: Record<string, string>, options: Parameters<typeof createApp>[0] = {}, method = "GET") => {
+    const { sessions } = createApp(options);
+    cleanups.push(() => sessions.close());
+    return codeOf(() =>
+      sessions.run(new Request("https://shop.test/callback?code=1", { method, headers }), (session) => {
+        session.login("ann");
+        return new Response("welcome");
+      }),
+    );
+  };
+
+  test("by a link or a redirect may be logged in: a search engine, an OAuth callback, a magic link, a payment's return", async () => {
+    expect(await arrive(navigation)).toBe("fine");
+    expect(await arrive(navigation, {}, "HEAD")).toBe("fine");
+    expect(await arrive({ ...navigation, "sec-fetch-site": "same-site" })).toBe("fine");
+  });
+
+  test("in a frame, by a picture, by a script or by a form that posts may not", async () => {
+    for (const dest of ["iframe", "image", "empty", "embed"]) {
+      expect(await arrive({ ...navigation, "sec-fetch-dest": dest })).toBe("CROSS_SITE");
+    }
+    expect(await arrive({ ...navigation, "sec-fetch-mode": "no-cors" })).toBe("CROSS_SITE");
+    expect(await arrive({ ...navigation, origin: "https://evil.example" }, {}, "POST")).toBe("CROSS_SITE");
+  });
+
+  test("may not where the application says so", async () => {
+    expect(await arrive(navigation, { navigation: "refuse" })).toBe("CROSS_SITE");
+  });
+
+  test("reads what there is, with hooks as well: a draft that holds nothing is never refused", async () => {
+    const { sessions } = createApp({ hooks: { awake: () => undefined, sleep: () => undefined } });
+    cleanups.push(() => sessions.close());
+    const headers = { ...navigation, "sec-fetch-dest": "iframe" };
+    const request = new Request("https://shop.test/", { headers });
+    const page = await sessions.run(request, (session) => new Response(session.value("theme")));
+    expect(await page.text()).toBe("light");
+  });
+
+  test("never navigates to a procedure, whatever the headers say", async () => {
+    const { sessions } = createApp();
+    cleanups.push(() => sessions.close());
+    const info = { accept: null, type: "query", isBatchCall: false, calls: [], url: null };
+    const req = new Request("https://shop.test/trpc/sneaky", { headers: navigation });
+    const awake = sessions.wake({ req, resHeaders: new Headers(), info });
+    expect(await codeOf(() => awake.run((session) => session.login("ann")))).toBe("CROSS_SITE");
+  });
+
+  test("is told what would help: the origin to list, or the method that wake was not told", async () => {
+    const refusal = (headers: Record<string, string>, method?: string) => {
+      const { sessions } = createApp();
+      cleanups.push(() => sessions.close());
+      const source = { headers: { host: "shop.test", ...headers }, setCookie: () => undefined };
+      const awake = sessions.wake(method === undefined ? source : { ...source, method });
+      return awake.run((session) => session.login("ann")).then(String, (error: Error) => error.message);
+    };
+    expect(await refusal({ origin: "https://pay.example" }, "POST")).toMatch(/list "https:\/\/pay.example" in/);
+    expect(await refusal(navigation)).toMatch(/pass the method to wake/);
+    expect(await refusal(navigation, "GET")).toBe("undefined");
+    expect(await refusal({ ...navigation, origin: "null" }, "POST")).toMatch(/a page of your own/);
+  });
 });
