@@ -7,6 +7,7 @@ export {
   type Entry,
   type EntryChange,
   expiresAt,
+  type FormerCookie,
   type FreshMiddleware,
   type ListedSession,
   type ListQuery,

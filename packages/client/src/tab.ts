@@ -208,6 +208,7 @@ export class Tab implements SessionHome {
   }
 
   readonly setTimeout = (): never => serverOnly("setTimeout");
+  readonly setPersistent = (): never => serverOnly("setPersistent");
   readonly rotate = (): never => serverOnly("rotate");
   readonly login = (): never => serverOnly("login");
   readonly subject = (): never => serverOnly("subject");

@@ -1,6 +1,7 @@
 export type { SessionEvent } from "./events.ts";
 export type { WakeSource } from "./exchange/sources.ts";
-export type { CookieAttributes, CookieOptions } from "./identity/cookie.ts";
+export type { CookieAttributes } from "./identity/cookie.ts";
+export type { CookieOptions, FormerCookie } from "./identity/cookie-options.ts";
 export type { FreshMiddleware } from "./identity/fresh.ts";
 export type { AwakeSession, RunOptions } from "./request/awake-session.ts";
 export type { SessionMiddleware } from "./request/middleware.ts";

@@ -1,6 +1,7 @@
 import type { AnyDefinition, Session, SessionHome, Transaction } from "@catnap/shared";
 import { reportToStandardError, type SessionEvent } from "./events.ts";
-import { type CookieOptions, type CookieSettings, settleCookie } from "./identity/cookie.ts";
+import type { CookieSettings } from "./identity/cookie.ts";
+import { type CookieOptions, settleCookie } from "./identity/cookie-options.ts";
 import { Tokens } from "./identity/tokens.ts";
 import { boolean, callable, invalid, known, list, oneOf, seconds, shown, whole } from "./option-checks.ts";
 import type { SessionStore } from "./stores/store.ts";
@@ -135,17 +136,8 @@ export interface Settings {
 
 const optionNames: readonly (keyof SessionsOptions<AnyDefinition>)[] = [
   ...(["definition", "store", "timeout", "lifetime", "renewal", "grace", "onReuse", "maxSessions"] as const),
-  ...([
-    "touchInterval",
-    "sweepInterval",
-    "maxStreams",
-    "maxBatch",
-    "admit",
-    "origins",
-    "guard",
-    "navigation",
-    "clearSiteData",
-  ] as const),
+  ...(["touchInterval", "sweepInterval", "maxStreams", "maxBatch", "admit"] as const),
+  ...(["origins", "guard", "navigation", "clearSiteData"] as const),
   ...(["cookie", "contextKey", "tickets", "hooks", "session", "report", "clock"] as const),
 ];
 

@@ -44,6 +44,7 @@ export interface SessionHome {
   isDirty(): boolean;
   setDirty(dirty: boolean): void;
   setTimeout(seconds: number): void;
+  setPersistent(persistent: boolean): void;
   invalidate(): Promise<void>;
   awake(trans: Transaction): void | Promise<void>;
   sleep(trans: Transaction): Promise<void>;
@@ -223,6 +224,15 @@ export class Session<D extends AnyDefinition = AnyDefinition, S extends Side = "
       );
     }
     this.#home.setTimeout(seconds);
+  }
+
+  /**
+   * Whether the session's cookie stays when the browser is closed; `false` is for "do not remember me". Stands for the rest of
+   * the session, whatever `cookie.persistent` says, and needs a cookie in this answer: the token is rotated when it differs from
+   * how the cookie was. Throws `HEADERS_SENT` or `TOKEN_ROTATED` as `rotate` does. The server's alone.
+   */
+  setPersistent(persistent: S extends "server" ? boolean : never): void {
+    this.#home.setPersistent(persistent);
   }
 
   isExpired(): boolean {

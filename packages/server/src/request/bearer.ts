@@ -1,38 +1,49 @@
 import { type Previous, SessionError } from "@catnap/shared";
 import type { Exchange } from "../exchange/exchange.ts";
-import { readCookie, writeCookie } from "../identity/cookie.ts";
 import { claimedSecret } from "../identity/credentials.ts";
 import { readCredentials } from "../identity/credentials-text.ts";
+import { isPersistent } from "../identity/persistence.ts";
 import { judge, mayLogIn, mayRotate, type Standing, tokenRotated } from "../identity/standing.ts";
 import { assertTicketUrl } from "../identity/ticket.ts";
-import { formatToken, mintSecret } from "../identity/tokens.ts";
+import { mintSecret } from "../identity/tokens.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionRecord } from "../stores/store.ts";
 import { expiryOf } from "../upkeep/clocks.ts";
 import { type Recognisers, recognise } from "./recognise.ts";
 import { redeemTicket } from "./redeem-ticket.ts";
+import { RequestCookie } from "./request-cookie.ts";
+
+/**
+ * A token that came twice gets a successor when it is older, in milliseconds: the other cookie may be a planted one, which
+ * cannot be expired, and must not cost a commit with each request.
+ */
+const movingMs = 60_000;
 
 /** Who a request comes from, by its cookie: which session that opens, by which token, and how a new token reaches the browser. */
 export class Bearer {
   /** The hash of the token that the request presented, or was given. */
   hash: string | null = null;
   previous: Previous = "none";
-  /** The session that the cookie names, whether or not its token opens it. */
-  named: string | null = null;
+  /** The sessions that the cookie names, whether or not a token opens them. */
+  named: readonly string[] = [];
   readonly #settings: Settings;
   readonly #exchange: Exchange;
+  readonly #cookie: RequestCookie;
   /** The response's headers leave before any procedure runs. */
   readonly #streams: boolean;
   readonly #startedAt: number;
   #standing: Standing = { kind: "unknown" };
   /** The secret that this request hands out; the same for every try of its commit. */
   #secret: string | null = null;
+  /** The token came in a cookie of another scope than today's, for certain or perhaps. */
+  #moves: "surely" | "perhaps" | null = null;
   /** The cookie with that secret has left already. */
   #mintedEarly = false;
 
   constructor(settings: Settings, exchange: Exchange, streams: boolean, startedAt: number) {
     this.#settings = settings;
     this.#exchange = exchange;
+    this.#cookie = new RequestCookie(settings.cookie, exchange);
     this.#streams = streams;
     this.#startedAt = startedAt;
   }
@@ -42,21 +53,20 @@ export class Bearer {
    * identifier that it names.
    */
   mintEarly(): string | null {
-    const { cookie, tokens, lifetimeMs } = this.#settings;
-    if (readCookie(this.#exchange.header("cookie"), cookie.name) !== "none") return null;
+    const { tokens, lifetimeMs } = this.#settings;
+    if (this.#cookie.read().came) return null;
     const identifier = tokens.mintIdentifier();
-    this.#mintedEarly = this.#setCookie(identifier, this.secret(), this.#startedAt + lifetimeMs);
+    this.#mintedEarly = this.#setCookie({ identifier, endsAt: this.#startedAt + lifetimeMs }, this.secret());
     return this.#mintedEarly ? identifier : null;
   }
 
   /** Reads the record that the cookie opens, or, where a cookie can be set and `redeems` says so, the URL's ticket. */
   async load(recognisers: Recognisers, redeems: boolean): Promise<SessionRecord | null> {
-    const cookie = readCookie(this.#exchange.header("cookie"), this.#settings.cookie.name);
-    if (cookie === "refused") this.previous = "unknown";
-    else if (cookie !== "none") {
-      this.named = cookie.identifier;
+    const { came, tokens, isFormer, isRepeated, leftOver } = this.#cookie.read();
+    if (came) {
+      this.named = tokens.map(({ identifier }) => identifier);
       const { disconnect } = this.#exchange;
-      const found = await recognise(this.#settings, recognisers, cookie, disconnect !== undefined);
+      const found = await recognise(this.#settings, recognisers, tokens, disconnect !== undefined);
       if (found === "rotated") {
         disconnect?.();
         throw new SessionError(
@@ -66,6 +76,8 @@ export class Bearer {
       }
       if (typeof found !== "string") {
         ({ hash: this.hash, standing: this.#standing } = found);
+        this.#moves = isFormer ? "surely" : isRepeated ? "perhaps" : null;
+        if (leftOver && redeems && this.canSetCookie()) this.#cookie.expireFormer();
         return found.record;
       }
       this.previous = found;
@@ -96,7 +108,7 @@ export class Bearer {
     this.previous = "none";
     this.hash = this.#settings.tokens.hash(secret);
     this.#standing = judge(readCredentials(record), this.hash, this.#settings.clock());
-    this.#setCookie(record.identifier, secret, record.endsAt);
+    this.#setCookie(record, secret);
   }
 
   /** Whether a new token can reach the browser. */
@@ -104,10 +116,14 @@ export class Bearer {
     return !this.#streams && this.#exchange.canSetCookie();
   }
 
-  /** Whether the token is due for its successor: it is old, or the answer that carried the successor is lost. */
+  /**
+   * Whether the token is due for its successor: it is old, or came in a cookie of a former scope, or the answer that carried
+   * the successor is lost. A cookie of today's scope with the same token could overtake that of a login which is under way.
+   */
   renews({ authenticatedAt }: SessionRecord): boolean {
     const { renewalMs, graceMs } = this.#settings;
-    if (this.#standing.kind === "current" && this.#standing.issuedAt + renewalMs > this.#startedAt) return false;
+    const after = this.#moves === null ? renewalMs : this.#moves === "perhaps" ? Math.min(movingMs, renewalMs) : 0;
+    if (this.#standing.kind === "current" && this.#standing.issuedAt + after > this.#startedAt) return false;
     return mayRotate(this.#standing, this.#startedAt, graceMs, authenticatedAt) && this.canSetCookie();
   }
 
@@ -177,23 +193,25 @@ export class Bearer {
     const secret = this.secret();
     this.hash = this.#settings.tokens.hash(secret);
     this.#standing = { kind: "current", issuedAt: this.#startedAt, confirms: false };
-    const sent = this.#mintedEarly || this.#setCookie(record.identifier, secret, record.endsAt);
+    const sent = this.#mintedEarly || this.#setCookie(record, secret);
     this.#mintedEarly = false;
     this.#secret = null;
     return sent;
   }
 
-  /** Takes the cookie back, and whatever else the settings say a browser should clear. */
+  /** Takes the cookie back that came or was set, and whatever else the settings say a browser should clear. */
   takeBack(): void {
-    const { cookie, clearSiteData } = this.#settings;
-    this.#exchange.setCookie(writeCookie(cookie, "", 0));
+    const { clearSiteData } = this.#settings;
+    if (this.hash === null && !this.#cookie.read().came) return;
+    this.#cookie.takeBack();
     if (clearSiteData.length > 0)
       this.#exchange.setHeader("clear-site-data", clearSiteData.map((what) => `"${what}"`).join(", "));
   }
 
-  #setCookie(identifier: string, secret: string, endsAt: number): boolean {
+  #setCookie(session: Pick<SessionRecord, "identifier" | "endsAt"> & Partial<SessionRecord>, secret: string): boolean {
     const { cookie, clock } = this.#settings;
-    const seconds = (endsAt - clock()) / 1000;
-    return this.#exchange.setCookie(writeCookie(cookie, formatToken({ identifier, secret }), seconds));
+    const { identifier, endsAt, entries } = session;
+    const seconds = isPersistent(cookie, entries) ? (endsAt - clock()) / 1000 : null;
+    return this.#cookie.hand({ identifier, secret }, seconds);
   }
 }

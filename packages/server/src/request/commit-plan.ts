@@ -9,6 +9,7 @@ import {
 } from "../identity/credentials.ts";
 import { credentialsKey, formatCredentials, readCredentials } from "../identity/credentials-text.ts";
 import { deviceKey } from "../identity/device.ts";
+import { isPersistent, persistentKey, persistentText } from "../identity/persistence.ts";
 import { judge, mayLogIn, mayRotate, tokenRotated } from "../identity/standing.ts";
 import type { Settings } from "../settings.ts";
 import { unitsWith, withChanges } from "../stores/entries.ts";
@@ -86,6 +87,7 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
   const issues = record ? mayIssue(settings, draft, known, now) : true;
   const credentials = record ? amended(settings, draft, known, issues, now) : created(settings, draft, now);
   if (wishes.timeoutMs !== undefined) changes.set(ownTimeoutKey, { value: "1", writer: "server", seq: 0 });
+  if (wishes.persistent !== undefined) choosePersistence(settings, wishes.persistent, record, issues, changes);
   const timeoutMs = wishes.timeoutMs ?? (!record || isOutdated(settings, record) ? settings.timeoutMs : undefined);
   // Watermarks alone are no reason for a session to be. A browser's deletion is one: what it deletes may have begun the
   // session already, or be under way still, and then has to find out that it comes too late.
@@ -164,6 +166,20 @@ function amended(
     credentials = succeeded(credentials, succession);
   }
   return wishes.tickets ? withTickets(credentials, wishes.tickets, now) : credentials;
+}
+
+/** Notes a session's choice. Throws `TOKEN_ROTATED` where another request has rotated the token, whose cookie knows nothing of it. */
+function choosePersistence(
+  { cookie }: Settings,
+  persistent: boolean,
+  record: SessionRecord | null,
+  issues: boolean,
+  changes: Map<string, EntryChange>,
+): void {
+  const value = persistentText(persistent);
+  if (!issues && isPersistent(cookie, record?.entries) !== persistent) throw tokenRotated("setPersistent");
+  if (record?.entries.get(persistentKey)?.value !== value)
+    changes.set(persistentKey, { value, writer: "server", seq: 0 });
 }
 
 function created({ tokens }: Settings, { wishes }: Draft, { secret, startedAt }: Circumstances): Credentials {

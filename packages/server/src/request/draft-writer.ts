@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { SessionError } from "@catnap/shared";
 import type { Exchange } from "../exchange/exchange.ts";
 import { describeDevice } from "../identity/device.ts";
+import { isPersistent } from "../identity/persistence.ts";
 import type { Settings } from "../settings.ts";
 import type { Commit, SessionRecord } from "../stores/store.ts";
 import { refusal } from "../sync/answer.ts";
@@ -43,7 +44,11 @@ export class DraftWriter {
   commit(draft: Draft): Promise<void> {
     const { record, bearer } = this.#hold;
     const { wishes } = draft;
-    if (record && bearer.renews(record)) wishes.rotate ??= "renewal";
+    const { cookie } = this.#settings;
+    const { persistent = isPersistent(cookie, record?.entries) } = wishes;
+    // A cookie is set with a new token alone.
+    const differs = persistent !== isPersistent(cookie, record?.entries);
+    if (record && (differs || bearer.renews(record))) wishes.rotate ??= "renewal";
     if (bearer.confirms()) wishes.confirm = true;
     const write = (deadline: number) => this.#write(draft, deadline);
     if (wishes.subject === undefined || wishes.subject === record?.subject)

@@ -39,6 +39,8 @@ function chain(first: Change, next: Change): Change {
 /** What a call wants of its session beyond values. */
 export interface Wishes {
   timeoutMs?: number;
+  /** Whether the cookie stays when the browser is closed. */
+  persistent?: boolean;
   subject?: string;
   /** A new token: because the app asked for it, or because the old one has come of age. */
   rotate?: "asked" | "renewal";

@@ -14,8 +14,10 @@ import { assertTicketCount } from "../identity/credentials.ts";
 import type { ProvenHome } from "../identity/fresh.ts";
 import { withTicket } from "../identity/ticket.ts";
 import { formatToken, mintSecret } from "../identity/tokens.ts";
-import { assertSubjectText } from "../stores/subject-text.ts";
+import { boolean } from "../option-checks.ts";
 import type { SyncHome } from "../sync/router.ts";
+import { assertTimeout } from "../upkeep/clocks.ts";
+import { assertSubject } from "../upkeep/logins.ts";
 import { Draft, type PendingPush, subjectMismatch } from "./draft.ts";
 import { ForkValues } from "./fork-values.ts";
 import type { SessionView } from "./session-view.ts";
@@ -129,14 +131,15 @@ export class Fork implements SyncHome, ProvenHome {
   }
 
   setTimeout(seconds: number): void {
-    const { lifetimeMs } = this.#view;
-    if (seconds * 1000 > lifetimeMs) {
-      throw new SessionError(
-        "INVALID_TIMEOUT",
-        `A timeout of ${seconds} seconds is longer than the lifetime of a session (${lifetimeMs / 1000}): shorten it, or raise lifetime in createSessions`,
-      );
-    }
+    assertTimeout(seconds, this.#view.lifetimeMs);
     this.#wish({ timeoutMs: seconds * 1000 });
+  }
+
+  setPersistent(persistent: boolean): void {
+    boolean("setPersistent's argument", persistent);
+    this.#view.assertToken("setPersistent");
+    this.#view.assertCookie("setPersistent");
+    this.#wish({ persistent });
   }
 
   async invalidate(): Promise<void> {
@@ -167,15 +170,16 @@ export class Fork implements SyncHome, ProvenHome {
   }
 
   login(subject: string): void {
-    if (typeof subject !== "string" || subject === "" || subject.length > 256) {
-      throw new SessionError("INVALID_OPTION", "login takes the subject's identifier: a string of 1 to 256 characters");
-    }
-    assertSubjectText(subject);
+    assertSubject(subject);
     const bound = this.subject();
     if (bound !== null && bound !== subject) throw subjectMismatch();
     this.#view.assertToken("login");
     this.#view.assertCookie("login");
     this.#wish({ rotate: "asked", subject });
+  }
+
+  bears(identifier: string): boolean {
+    return this.state().identifier === identifier || this.#view.isDead(identifier);
   }
 
   push(push: Push): void {

@@ -22,16 +22,40 @@ export interface Admission {
   readonly standing: Standing;
 }
 
+/** What one token of a cookie opens, or why it opens nothing. */
+type Finding = Admission | { readonly reused: SessionRecord } | Exclude<Previous, "none">;
+
 /**
- * What the token of a cookie opens, or what became of the session that it names. A connection `keeps` the cookie that it
- * was opened with, so that a rotated token is no sign of theft there: `rotated`.
+ * What the tokens of a request's cookie open, or what became of the sessions that they name. Mostly there is one. Of several
+ * that open the same session the newest counts; when they open different ones, somebody has planted one of them, and none
+ * counts. A connection `keeps` the cookie that it was opened with, so that a rotated token is no sign of theft there: `rotated`.
  */
 export async function recognise(
   settings: Settings,
-  { accessTimes, subjects }: Recognisers,
-  { identifier, secret }: Token,
+  recognisers: Recognisers,
+  candidates: readonly Token[],
   keeps: boolean,
 ): Promise<Admission | "rotated" | Exclude<Previous, "none">> {
+  const findings: Finding[] = [];
+  for (const token of candidates) findings.push(await find(settings, recognisers, token));
+  const [opened, ...others] = findings.filter(isAdmission).sort((a, b) => rank(a) - rank(b));
+  for (const finding of findings) {
+    if (typeof finding === "string" || !("reused" in finding)) continue;
+    // The cookie of a former scope keeps the token that a newer one has taken the place of.
+    if (finding.reused.identifier === opened?.record.identifier) continue;
+    if (keeps && !opened) return "rotated";
+    await reused(settings, recognisers.subjects, finding.reused);
+  }
+  if (others.some(({ record }) => record.identifier !== opened?.record.identifier)) return "unknown";
+  return opened ?? (findings.includes("expired") ? "expired" : "unknown");
+}
+
+const isAdmission = (finding: Finding): finding is Admission => typeof finding !== "string" && "standing" in finding;
+
+/** The newest token first. */
+const rank = ({ standing: { kind } }: Admission) => ["current", "superseded", "grace"].indexOf(kind);
+
+async function find(settings: Settings, { accessTimes }: Recognisers, { identifier, secret }: Token): Promise<Finding> {
   const { store, tokens, clock } = settings;
   if (!tokens.owns(identifier)) return "unknown";
   const stored = await store.read(identifier);
@@ -39,11 +63,8 @@ export async function recognise(
   const record = accessTimes.ahead(stored);
   const hash = tokens.hash(secret);
   const standing = judge(readCredentials(record), hash, clock());
-  if (standing.kind === "reused") {
-    if (keeps) return "rotated";
-    await reused(settings, subjects, record);
-  }
-  if (standing.kind === "reused" || standing.kind === "unknown") return "unknown";
+  if (standing.kind === "reused") return { reused: record };
+  if (standing.kind === "unknown") return "unknown";
   return expiryOf(settings, record) <= clock() ? "expired" : { record, hash, standing };
 }
 

@@ -154,8 +154,8 @@ export class SessionHold {
   async end({ wishes }: Draft): Promise<void> {
     this.ended = true;
     if (wishes.push) wishes.push.answer = refusal("SESSION_GONE");
-    if (!this.record) return;
-    await endSession(this.#settings, this.#recognisers.accessTimes, this.record.identifier);
+    if (this.record) await endSession(this.#settings, this.#recognisers.accessTimes, this.record.identifier);
+    // A cookie whose session is dead already goes, too.
     this.bearer.takeBack();
   }
 

@@ -66,6 +66,11 @@ export class SessionView {
     return this.#hold.record?.identifier ?? this.#hold.identify();
   }
 
+  /** Whether the request came with a cookie of this session, which opens nothing any more. */
+  isDead(identifier: string): boolean {
+    return !this.#hold.record && this.#hold.bearer.named.includes(identifier);
+  }
+
   state(): SessionState {
     const record = this.#hold.bound;
     const own = this.#hold.counted ? 0 : 1;

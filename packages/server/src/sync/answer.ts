@@ -22,8 +22,8 @@ import { readWatermarks, unheard } from "./watermarks.ts";
 export interface Met {
   readonly record: SessionRecord | null;
   readonly previous: Previous;
-  /** The identifier in the cookie. */
-  readonly named: string | null;
+  /** The identifiers in the cookie: one, but for more cookies of one name. */
+  readonly named: readonly string[];
 }
 
 /**
@@ -41,7 +41,7 @@ export function screenPush(
   if (push.identifier === null) {
     const own = push.nonce === undefined ? null : tokens.identifierOf(push.nonce);
     // The session that this nonce makes was made, and has ended: it is not made again.
-    if (!record && push.ops.length > 0 && named !== null && named === own) return gone();
+    if (!record && push.ops.length > 0 && own !== null && named.includes(own)) return gone();
     if (!record || record.identifier === own) return null;
     // The cookie names a session that the tab has not met: it learns of it, binds its ops to it, and pushes again.
     return answerPush(definition, record, { ...push, ops: [] }, { notes: [], acked: 0, wentBack: false }, now);

@@ -361,7 +361,7 @@ describe("before anything is read or applied", () => {
     live: SessionRecord | null,
     previous: "none" | "unknown" | "expired",
     parts: Parameters<typeof push>[0],
-    named: string | null = null,
+    named: string[] = [],
   ) => screenPush({ definition: shop, tokens }, { record: live, previous, named }, push(parts), 0);
 
   test("the identifier is checked", () => {
@@ -385,11 +385,11 @@ describe("before anything is read or applied", () => {
     const nonce = "n".repeat(43);
     const first = { identifier: null, nonce, ops: [set(1, "note", "late")] };
     const made = tokens.identifierOf(nonce);
-    expect(screen(null, "unknown", first, made)).toMatchObject({ ok: false, code: "SESSION_GONE" });
-    expect(screen(null, "expired", first, made)).toMatchObject({ ok: false, code: "SESSION_EXPIRED" });
+    expect(screen(null, "unknown", first, [made])).toMatchObject({ ok: false, code: "SESSION_GONE" });
+    expect(screen(null, "expired", first, [made])).toMatchObject({ ok: false, code: "SESSION_EXPIRED" });
     // What asks without changes makes nothing, and another session's end is no matter of this nonce.
-    expect(screen(null, "unknown", { ...first, ops: [] }, made)).toBeNull();
-    expect(screen(null, "unknown", first, "x".repeat(22))).toBeNull();
+    expect(screen(null, "unknown", { ...first, ops: [] }, [made])).toBeNull();
+    expect(screen(null, "unknown", first, ["x".repeat(22)])).toBeNull();
     expect(screen(null, "none", first)).toBeNull();
   });
 });

@@ -30,6 +30,8 @@ import type {
 export interface SyncHome extends SessionHome {
   /** Takes a tab's push along; its answer is there once the changes are committed. */
   push(push: Push): void;
+  /** Whether the request came with a cookie of this session, which may have ended. */
+  bears(identifier: string): boolean;
   /** The live stream of what changes in the session from here on; it writes nothing. */
   follow(input: ChangesInput, left: AbortSignal | undefined): AsyncIterable<TrackedEnvelope<ChangesEvent>>;
 }
@@ -192,7 +194,7 @@ export function createRouter<D extends AnyDefinition>(
       })
       .mutation(async ({ ctx, input }: { ctx: Record<string, unknown>; input: string }) => {
         const session = sessionOf(ctx);
-        if (session.identifier() === input) await session.invalidate();
+        if ((homeOf(session) as SyncHome).bears(input)) await session.invalidate();
         return { ok: true };
       }),
   };

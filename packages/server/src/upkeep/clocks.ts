@@ -1,3 +1,4 @@
+import { SessionError } from "@catnap/shared";
 import type { Settings } from "../settings.ts";
 import { expiresAt, type SessionRecord } from "../stores/store.ts";
 
@@ -25,4 +26,13 @@ export function expiryOf(clocks: Clocks, record: SessionRecord): number {
 /** Whether the next commit has to bring the resting timeout to today's. */
 export function isOutdated({ timeoutMs }: Clocks, record: SessionRecord): boolean {
   return record.timeoutMs !== timeoutMs && !hasOwnTimeout(record);
+}
+
+/** Throws `INVALID_TIMEOUT` for more seconds than a session may live. */
+export function assertTimeout(seconds: number, lifetimeMs: number): void {
+  if (seconds * 1000 <= lifetimeMs) return;
+  throw new SessionError(
+    "INVALID_TIMEOUT",
+    `A timeout of ${seconds} seconds is longer than the lifetime of a session (${lifetimeMs / 1000}): shorten it, or raise lifetime in createSessions`,
+  );
 }

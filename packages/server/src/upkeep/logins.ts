@@ -3,6 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { SessionError } from "@catnap/shared";
 import type { MaxSessions, Settings } from "../settings.ts";
 import type { SessionInfo } from "../stores/store.ts";
+import { assertSubjectText } from "../stores/subject-text.ts";
 import type { Subjects } from "./subjects.ts";
 import { contended, Turns } from "./turns.ts";
 
@@ -97,4 +98,12 @@ export class Logins {
   async #others(subject: string, own: () => string | null): Promise<SessionInfo[]> {
     return (await this.#subjects.living(subject)).filter(({ identifier }) => identifier !== own());
   }
+}
+
+/** Throws `INVALID_OPTION` for what no subject can be called. */
+export function assertSubject(subject: string): void {
+  if (typeof subject !== "string" || subject === "" || subject.length > 256) {
+    throw new SessionError("INVALID_OPTION", "login takes the subject's identifier: a string of 1 to 256 characters");
+  }
+  assertSubjectText(subject);
 }

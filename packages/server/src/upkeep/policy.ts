@@ -1,4 +1,16 @@
+import type { CookieScope } from "../identity/cookie.ts";
 import type { Settings } from "../settings.ts";
+
+/** Where a cookie is sent, and under which name. */
+export interface CookieSite {
+  readonly name: string;
+  /** Whether the name is followed by the port of the request's host. */
+  readonly portInName: boolean;
+  readonly path: string;
+  /** `null`: this host alone. */
+  readonly domain: string | null;
+  readonly partitioned: boolean;
+}
 
 /**
  * What a configuration amounts to, for an auditor: plain data, ready for `JSON.stringify`. Times are seconds, sizes
@@ -16,14 +28,16 @@ export interface SessionPolicy {
     readonly onReuse: "report" | "invalidate";
     readonly ticketsInUrls: boolean;
   };
-  readonly cookie: {
-    readonly name: string;
+  readonly cookie: CookieSite & {
     readonly httpOnly: true;
     readonly secure: boolean;
     readonly sameSite: "strict" | "lax" | "none";
-    readonly path: string;
-    /** `null`: this host alone. */
-    readonly domain: string | null;
+    /** Whether it stays when the browser is closed, in sessions that say nothing else. */
+    readonly persistent: boolean;
+    /** `null`: the browser's default. */
+    readonly priority: "low" | "medium" | "high" | null;
+    /** The scopes that are still read, and expired. */
+    readonly former: readonly CookieSite[];
   };
   readonly lifetime: { readonly idle: number; readonly absolute: number };
   readonly crossSite: { readonly guard: "refuse" | "report"; readonly origins: readonly string[] };
@@ -49,7 +63,7 @@ export interface SessionPolicy {
 /** Reads the policy off the settings that the server itself goes by. */
 export function policyOf(settings: Settings, opsPerPush: number): SessionPolicy {
   const { definition, cookie, maxSessions } = settings;
-  const { secure, sameSite, path, domain } = cookie.attributes;
+  const { httpOnly, secure, sameSite, priority = null } = cookie.attributes;
   const keysOf = (group: string) =>
     [...definition.keys.values()].filter(({ access }) => access === group).map(({ name }) => name);
   return {
@@ -62,7 +76,15 @@ export function policyOf(settings: Settings, opsPerPush: number): SessionPolicy 
       onReuse: settings.onReuse,
       ticketsInUrls: settings.tickets,
     },
-    cookie: { name: cookie.name, httpOnly: true, secure, sameSite, path, domain: domain ?? null },
+    cookie: {
+      ...siteOf(cookie),
+      httpOnly,
+      secure,
+      sameSite,
+      persistent: cookie.persistent,
+      priority,
+      former: cookie.former.map(siteOf),
+    },
     lifetime: { idle: settings.timeoutMs / 1000, absolute: settings.lifetimeMs / 1000 },
     crossSite: { guard: settings.guard, origins: [...settings.origins] },
     limits: {
@@ -76,4 +98,8 @@ export function policyOf(settings: Settings, opsPerPush: number): SessionPolicy 
     responses: { cacheControl: "no-store", clearSiteData: settings.clearSiteData },
     keys: { shared: keysOf("shared"), readonly: keysOf("readonly"), secret: keysOf("secret") },
   };
+}
+
+function siteOf({ name, hasPort, attributes: { path, domain, partitioned } }: CookieScope): CookieSite {
+  return { name, portInName: hasPort, path, domain: domain ?? null, partitioned: partitioned === true };
 }
