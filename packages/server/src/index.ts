@@ -24,4 +24,4 @@ export {
 } from "./stores/store.ts";
 export type { RouterInfo, SessionProcedure, SessionRouterRecord } from "./sync/router.ts";
 export type { SessionPolicy } from "./upkeep/policy.ts";
-export type { ListedSession, ListQuery } from "./upkeep/subjects.ts";
+export type { ListedSession, ListQuery, RevokeQuery } from "./upkeep/subjects.ts";

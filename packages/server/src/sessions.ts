@@ -6,6 +6,7 @@ import { invalid } from "./option-checks.ts";
 import { AwakeSession, type RunOptions } from "./request/awake-session.ts";
 import { Guard } from "./request/guard.ts";
 import { createMiddleware, type SessionMiddleware } from "./request/middleware.ts";
+import { openSession } from "./request/open-session.ts";
 import { RequestSession } from "./request/request-session.ts";
 import { isRedirectResponse } from "./request/transaction.ts";
 import { UnderWay } from "./request/under-way.ts";
@@ -17,7 +18,7 @@ import { AccessTimes } from "./upkeep/access-times.ts";
 import { boundBy } from "./upkeep/clocks.ts";
 import { Logins } from "./upkeep/logins.ts";
 import { policyOf, type SessionPolicy } from "./upkeep/policy.ts";
-import { type ListedSession, type ListQuery, Subjects } from "./upkeep/subjects.ts";
+import { type ListedSession, type ListQuery, type RevokeQuery, Subjects } from "./upkeep/subjects.ts";
 import { Sweeper } from "./upkeep/sweeper.ts";
 import { Turns } from "./upkeep/turns.ts";
 
@@ -61,8 +62,21 @@ export interface Sessions<D extends AnyDefinition, K extends string = "session">
   policy(): SessionPolicy;
   /** The living sessions of a subject, to show them: device, first and last use, and which one asks; no values, no tokens. */
   list(query: ListQuery): Promise<ListedSession[]>;
-  /** Ends a session by its public identifier; says whether there was one. */
-  revoke(identifier: string): Promise<boolean>;
+  /**
+   * One transaction on a living session without a request, from a job, a webhook or a support tool: hands the session to
+   * `work`, commits what it has written when it returns, and resolves to what it returned. When it throws, nothing is
+   * committed. It is no use of the session: its access time and `numTransactions` stay, and it expires no later. `invalidate`
+   * ends it, as `revoke` does. Hooks are told of a transaction whose `reason` is `open`.
+   *
+   * Throws `SESSION_GONE` when there is no such session, or it is another app's, `SESSION_EXPIRED`, and what the commit
+   * throws. `login`, `rotate` and `sessionEncode` throw `HEADERS_SENT`: what they make has to reach a browser.
+   */
+  open<R>(identifier: string, work: (session: Session<D>) => R | Promise<R>): Promise<R>;
+  /**
+   * Ends a session by its public identifier; says whether there was one. With `subject`, one of somebody else's or of nobody's
+   * is as good as none: for an identifier that a user has sent. A missing subject is an error, never everybody.
+   */
+  revoke(identifier: string, query?: RevokeQuery): Promise<boolean>;
   /** Ends all sessions of a subject but `except` (an identifier); says how many. A missing subject is an error, never everybody. */
   revokeAll(query: { subject: string; except?: string }): Promise<number>;
   /** Ends every session that there is, of everybody, for the day after a leak; says how many. Under a name of its own, so that no missing argument can ask for it. */
@@ -165,7 +179,15 @@ export function createSessions<D extends AnyDefinition, const K extends string =
     errorData: (error) => ({ session: brief(SessionError.from(error)?.toJSON() ?? null) }),
     requireFresh: (seconds) => createFreshMiddleware<D, K>(contextKey, seconds, clock),
     list: (query) => subjects.list(query),
-    revoke: (identifier) => subjects.revoke(identifier),
+    open: (identifier, work) =>
+      // The settings' class is the app's own, made for this definition.
+      openSession(
+        settings,
+        shared,
+        identifier,
+        work as unknown as Parameters<typeof openSession<Awaited<ReturnType<typeof work>>>>[3],
+      ),
+    revoke: (identifier, ...query) => subjects.revoke(identifier, ...query),
     revokeAll: (query) => subjects.revokeAll(query),
     revokeEveryone: () => subjects.revokeEveryone(),
     sweep: () => sweeper.sweep(),

@@ -20,6 +20,8 @@ export interface Exchange {
   readonly url: string | null;
   /** Who is at the other end of the connection; `null` when unknown. */
   readonly address: string | null;
+  /** There is no request, and no browser that waits for an answer. */
+  readonly unasked?: true;
   /** Why the framework refused to set the cookie. */
   readonly failure?: unknown;
   /** What the application has to put on its response; absent where it gets there without the application. */

@@ -169,9 +169,24 @@ export class Bearer {
     assertTicketUrl(url, this.#exchange.host, this.#settings.origins);
   }
 
+  /** The session was opened without a request. */
+  get isUnasked(): boolean {
+    return this.#exchange.unasked === true;
+  }
+
+  /** Throws `HEADERS_SENT` where a session was opened without a request. */
+  assertAsked(what: string): void {
+    if (!this.isUnasked) return;
+    throw new SessionError(
+      "HEADERS_SENT",
+      `${what} has to reach a browser, and sessions.open has none that waits for an answer: call ${what} in a request, by middleware or wake`,
+    );
+  }
+
   /** Throws `HEADERS_SENT` when the response cannot carry a new cookie. */
   assertCookie(what: string): void {
     if (this.canSetCookie()) return;
+    this.assertAsked(what);
     const remedy = this.#streams
       ? "a streaming response has sent its headers: route this procedure over httpLink or httpBatchLink (a splitLink decides per operation)"
       : "this place can set none, since its response has left or has no way to: do it before you answer, where a cookie can be set";

@@ -143,7 +143,7 @@ export class Fork implements SyncHome, ProvenHome {
   }
 
   async invalidate(): Promise<void> {
-    this.#view.assertCookie("invalidate");
+    this.#view.assertEnd();
     this.#wish({ invalidate: true });
     this.#ended = true;
     this.decoded.clear();
@@ -164,8 +164,8 @@ export class Fork implements SyncHome, ProvenHome {
   }
 
   rotate(): void {
-    this.#view.assertToken("rotate");
     this.#view.assertCookie("rotate");
+    this.#view.assertToken("rotate");
     this.#wish({ rotate: "asked" });
   }
 
@@ -173,8 +173,8 @@ export class Fork implements SyncHome, ProvenHome {
     assertSubject(subject);
     const bound = this.subject();
     if (bound !== null && bound !== subject) throw subjectMismatch();
-    this.#view.assertToken("login");
     this.#view.assertCookie("login");
+    this.#view.assertToken("login");
     this.#wish({ rotate: "asked", subject });
   }
 
@@ -223,6 +223,7 @@ export class Fork implements SyncHome, ProvenHome {
     if (!this.#view.tickets) {
       throw new SessionError("TICKETS_DISABLED", "sessionEncode needs createSessions({ tickets: true })");
     }
+    this.#view.assertAsked("sessionEncode");
     this.#view.assertTicketUrl(url);
     this.#view.assertToken("sessionEncode");
     const secret = mintSecret();

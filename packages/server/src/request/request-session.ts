@@ -9,7 +9,7 @@ import {
 } from "@catnap/shared";
 import type { TrackedEnvelope } from "@trpc/server";
 import type { Exchange, RequestInfo } from "../exchange/exchange.ts";
-import { exchangeOf } from "../exchange/sources.ts";
+import { noExchange } from "../exchange/no-exchange.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionRecord } from "../stores/store.ts";
 import { followChanges } from "../sync/live.ts";
@@ -103,10 +103,17 @@ export class RequestSession implements ForkOrigin {
     if (info?.type === "mutation") this.#hold.identifier = this.#hold.bearer.mintEarly();
   }
 
-  /** A session outside any request, for the `expiring` hook: it can be read, and not written to. */
+  /** A session without a request, whose record was read already. Nothing that happens to it counts as a use of it. */
+  static of(settings: Settings, shared: RequestShared, record: SessionRecord, reason: string): RequestSession {
+    const request = new RequestSession(settings, shared, noExchange, undefined, reason);
+    request.#hold.adopt(record);
+    request.#peeking = Promise.resolve();
+    return request;
+  }
+
+  /** A session for the `expiring` hook: it can be read, and not written to. */
   static over(settings: Settings, shared: RequestShared, record: SessionRecord): Fork {
-    const request = new RequestSession(settings, shared, exchangeOf({ headers: new Headers() }), undefined, "expiring");
-    request.#hold.record = record;
+    const request = RequestSession.of(settings, shared, record, "expiring");
     const fork = new Fork(request.#view, request);
     fork.close(); // what is written now would go with the session
     return fork;

@@ -5,7 +5,7 @@ import type { SessionRecord } from "../stores/store.ts";
 import { answerPush, notesTo, refusal, screenPush } from "../sync/answer.ts";
 import type { AppliedPush } from "../sync/push.ts";
 import { boundBy, expiryOf, isOutdated } from "../upkeep/clocks.ts";
-import { endSession, gone } from "../upkeep/ending.ts";
+import { endSession, gone, isLiving } from "../upkeep/ending.ts";
 import { Bearer } from "./bearer.ts";
 import type { Draft } from "./draft.ts";
 import type { Recognisers } from "./recognise.ts";
@@ -76,6 +76,12 @@ export class SessionHold {
     if (this.record && this.bearer.isOutlived(this.record)) this.idle = this.counted = true;
   }
 
+  /** Takes a record that was read for no request. */
+  adopt(record: SessionRecord): void {
+    this.record = record;
+    this.idle = this.counted = true;
+  }
+
   /**
    * Reads the session anew, for a subscription that follows it. Gives when it expires, in milliseconds from now. Throws
    * `SESSION_GONE` or `SESSION_EXPIRED` when it has ended, or its token opens it no more.
@@ -122,8 +128,8 @@ export class SessionHold {
       else this.identifier = this.#settings.tokens.mintIdentifier();
       return;
     }
-    this.ended = record === null || expiryOf(this.#settings, record) <= this.now();
-    if (record === null) throw gone();
+    this.ended = !isLiving(record) || expiryOf(this.#settings, record) <= this.now();
+    if (!isLiving(record)) throw gone();
     if (this.ended) throw new SessionError("SESSION_EXPIRED", "The session expired meanwhile: nothing was written");
     this.record = record;
   }

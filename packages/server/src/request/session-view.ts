@@ -83,7 +83,11 @@ export class SessionView {
         accessedAt: record.accessedAt,
         transactions: record.transactions + own,
         timeoutMs: timeout,
-        expiresAt: expiresAt({ endsAt, timeoutMs: timeout, accessedAt: this.startedAt }),
+        expiresAt: expiresAt({
+          endsAt,
+          timeoutMs: timeout,
+          accessedAt: this.#hold.idle ? record.accessedAt : this.startedAt,
+        }),
       };
     }
     const timeoutMs = this.draft.wishes.timeoutMs ?? this.#settings.timeoutMs;
@@ -153,6 +157,16 @@ export class SessionView {
   /** Throws when the response cannot carry a new cookie any more. */
   assertCookie(what: string): void {
     this.#hold.bearer.assertCookie(what);
+  }
+
+  /** Throws where the session may not be ended: its browser would keep a cookie that opens nothing. Without a request there is none. */
+  assertEnd(): void {
+    if (!this.#hold.bearer.isUnasked) this.assertCookie("invalidate");
+  }
+
+  /** Throws `HEADERS_SENT` where nobody has asked for anything. */
+  assertAsked(what: string): void {
+    this.#hold.bearer.assertAsked(what);
   }
 
   /** Throws `TOKEN_ROTATED` when the request's token may not do this any more. */

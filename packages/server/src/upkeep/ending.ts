@@ -1,6 +1,6 @@
 import { SessionError } from "@catnap/shared";
 import type { Settings } from "../settings.ts";
-import type { SessionInfo } from "../stores/store.ts";
+import type { SessionInfo, SessionRecord } from "../stores/store.ts";
 import type { AccessTimes } from "./access-times.ts";
 
 /** For so long a browser's first push may be late, or replayed, and begins no session anew. */
@@ -42,6 +42,11 @@ export async function wasEnded({ store, tokens }: Settings, identifier: string):
 /** A session has counted its first transaction. */
 export function isTombstone({ transactions }: Pick<SessionInfo, "transactions">): boolean {
   return transactions === 0;
+}
+
+/** Whether what a store has under a session's identifier is one. */
+export function isLiving(record: SessionRecord | null): record is SessionRecord {
+  return record !== null && !isTombstone(record);
 }
 
 /** What is thrown where a session that has ended is used. */

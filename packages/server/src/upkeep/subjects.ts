@@ -22,6 +22,11 @@ export interface ListQuery {
   readonly current?: string;
 }
 
+/** Whose session may be revoked. */
+export interface RevokeQuery {
+  readonly subject: string;
+}
+
 const pageSize = 100;
 
 /** The sessions of people, and how they are ended by their public identifiers. Those of another app in the store are not seen. */
@@ -45,11 +50,17 @@ export class Subjects {
     }));
   }
 
-  async revoke(identifier: string): Promise<boolean> {
-    if (typeof identifier !== "string" || !/^[A-Za-z0-9_-]{1,80}$/.test(identifier)) {
-      throw invalid("identifier is missing, or none: name the session to end, as list() gives it; nothing was done");
+  /** With `subject`, only a session of this subject's. Whose a session is changes once, from nobody's to somebody's. */
+  async revoke(identifier: string, query?: RevokeQuery): Promise<boolean> {
+    assertIdentifier(identifier);
+    const { store, tokens } = this.#settings;
+    if (query !== undefined) {
+      known("revoke", query, ["subject"]);
+      const subject = checked(query.subject);
+      const record = tokens.owns(identifier) ? await store.read(identifier) : null;
+      if (record?.subject !== subject) return false;
     }
-    if (!this.#settings.tokens.owns(identifier)) return false;
+    if (!tokens.owns(identifier)) return false;
     return endSession(this.#settings, this.#accessTimes, identifier);
   }
 
@@ -98,6 +109,14 @@ export class Subjects {
       cursor = page.cursor;
     } while (cursor !== undefined);
   }
+}
+
+/** Throws `INVALID_OPTION` for what is no identifier, a missing one above all. */
+export function assertIdentifier(identifier: string): void {
+  if (typeof identifier === "string" && /^[A-Za-z0-9_-]{1,80}$/.test(identifier)) return;
+  throw invalid(
+    "identifier is missing, or none: name a session, as list() or session.identifier() gives it; nothing was done",
+  );
 }
 
 function checked(subject: string): string {
