@@ -7,6 +7,7 @@ export {
   type InputOf,
   isSessionError,
   type Limits,
+  type LoginOptions,
   type Merge,
   merge,
   type NameOf,

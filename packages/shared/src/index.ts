@@ -25,6 +25,7 @@ export { revisionHeader } from "./revision-header.ts";
 export {
   forbidden,
   homeOf,
+  type LoginOptions,
   type Previous,
   type ReportHandler,
   Session,

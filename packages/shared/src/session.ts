@@ -9,6 +9,14 @@ export interface Transaction {
   readonly reason: string;
 }
 
+/** How `login` treats the session at hand. */
+export interface LoginOptions<Name extends string> {
+  /** Ends it, and begins another; default: it stays the same session, with all its values. */
+  readonly replace?: boolean;
+  /** The values that the new session takes over; only with `replace`. Default: none. */
+  readonly keep?: readonly Name[];
+}
+
 /** What `previous()` tells of the cookie that came with a request. */
 export type Previous = "none" | "unknown" | "expired";
 
@@ -50,7 +58,7 @@ export interface SessionHome {
   sleep(trans: Transaction): Promise<void>;
   save(): Promise<void>;
   rotate(): void;
-  login(subject: string): void;
+  login(subject: string, options?: LoginOptions<string>): void;
   subject(): string | null;
   authenticatedAt(): number | null;
   previous(): Previous;
@@ -282,9 +290,13 @@ export class Session<D extends AnyDefinition = AnyDefinition, S extends Side = "
     this.#home.rotate();
   }
 
-  /** Rotates and binds the session to a subject. Throws `SUBJECT_MISMATCH` when it belongs to another: invalidate first. The server's alone. */
-  login(subject: string): void {
-    this.#home.login(subject);
+  /**
+   * Rotates and binds the session to a subject. Throws `SUBJECT_MISMATCH` when it belongs to another, unless
+   * `{ replace: true }` ends it, whoever's it is, and begins the subject's, with an identifier of its own and no values but
+   * those that `keep` names. From here on this object is the new session. The server's alone.
+   */
+  login(subject: string, options?: LoginOptions<NameOf<D, S>>): void {
+    this.#home.login(subject, options);
   }
 
   /** Whom the session belongs to, or `null` when anonymous. The server's alone. */

@@ -10,7 +10,8 @@ import { wasEnded } from "../upkeep/ending.ts";
 import type { Logins } from "../upkeep/logins.ts";
 import { contended, type Turn, type Turns } from "../upkeep/turns.ts";
 import { type Circumstances, committed, planCommit } from "./commit-plan.ts";
-import type { Draft } from "./draft.ts";
+import type { Draft, Replacement } from "./draft.ts";
+import { replaceSession } from "./replace-session.ts";
 import type { SessionHold } from "./session-hold.ts";
 
 /** For so long a commit is tried again that other writers have overtaken, in milliseconds. */
@@ -51,6 +52,11 @@ export class DraftWriter {
     if (record && (differs || bearer.renews(record))) wishes.rotate ??= "renewal";
     if (bearer.confirms()) wishes.confirm = true;
     const write = (deadline: number) => this.#write(draft, deadline);
+    if (record && wishes.replace && wishes.subject !== undefined) {
+      const { replace, subject } = wishes;
+      const swap = (deadline: number) => this.#replace(draft, replace, deadline);
+      return this.#queues.logins.admit(subject, () => this.#hold.record?.identifier ?? null, swap);
+    }
     if (wishes.subject === undefined || wishes.subject === record?.subject)
       return write(performance.now() + patienceMs);
     return this.#queues.logins.admit(wishes.subject, () => this.#hold.record?.identifier ?? null, write);
@@ -82,6 +88,22 @@ export class DraftWriter {
       }
     } finally {
       turn?.end(leaves);
+    }
+  }
+
+  /** Writes a login to a new session. Those of this process that want to commit to the old one wait. */
+  async #replace(draft: Draft, replacement: Replacement, deadline: number): Promise<void> {
+    const hold = this.#hold;
+    const turn = await this.#queues.turns.take(this.#identifierFor(draft), deadline);
+    try {
+      if (hold.record && turn.left && turn.left.rev > hold.record.rev) hold.record = turn.left;
+      const circumstances = { ...this.#circumstances(), accessedAt: hold.startedAt };
+      const issue = async (record: SessionRecord) => {
+        if (!hold.bearer.issue(record)) await this.#undelivered(record.identifier, true);
+      };
+      await replaceSession({ settings: this.#settings, hold, circumstances, issue }, draft, replacement, deadline);
+    } finally {
+      turn.end();
     }
   }
 

@@ -36,6 +36,13 @@ function chain(first: Change, next: Change): Change {
   return { key: first.key, value, from: first.from, redo: redoBoth, ...(once && { once }) };
 }
 
+/** A new session that takes the place of the one at hand. */
+export interface Replacement {
+  readonly identifier: string;
+  /** The names of the values that it takes over. */
+  readonly keep: ReadonlyMap<string, Key>;
+}
+
 /** What a call wants of its session beyond values. */
 export interface Wishes {
   timeoutMs?: number;
@@ -43,6 +50,8 @@ export interface Wishes {
   persistent?: boolean;
   subject?: string;
   /** A new token: because the app asked for it, or because the old one has come of age. */
+  /** Goes with `subject`: the login is to a new session. */
+  replace?: Replacement;
   rotate?: "asked" | "renewal";
   /** The token that the request came with has arrived: those before it retire. */
   confirm?: true;
@@ -71,6 +80,8 @@ const none: ReadonlyMap<string, Change> = new Map();
 export class Draft {
   changes: ReadonlyMap<string, Change> = none;
   wishes: Wishes = {};
+  /** Which of the request's sessions the first change was made on, where a login replaces one by another. */
+  madeOn: number | null = null;
 
   put(change: Change): void {
     this.#take([change]);
@@ -85,9 +96,17 @@ export class Draft {
     if (this.wishes.push && other.wishes.push) {
       throw new SessionError("BAD_PUSH", "One request carries one push: send session.sync once per batch");
     }
+    if (other.wishes.replace) this.leave(other.wishes.replace);
     this.#take(other.changes.values());
     const tickets = [...(this.wishes.tickets ?? []), ...(other.wishes.tickets ?? [])];
     this.wishes = { ...this.wishes, ...other.wishes, ...(tickets.length > 0 ? { tickets } : {}) };
+  }
+
+  /** Drops what goes with the session that is replaced: all but changes of what is kept, its end, and the push, which wants its answer. */
+  leave({ keep }: Replacement): void {
+    const { push, invalidate } = this.wishes;
+    this.changes = new Map([...this.changes].filter(([name]) => keep.has(name)));
+    this.wishes = { ...(push && { push }), ...(invalidate && { invalidate }) };
   }
 
   /** Answers the push, which then goes no further; the rest of the draft does. */
@@ -111,9 +130,29 @@ export class Draft {
   }
 }
 
+/**
+ * What a draft does to the session that takes the old one's place, with the kept values as they are now: to one that has no
+ * record yet all of it, else only what becomes of what is kept.
+ */
+export function movedTo(record: object | null, draft: Draft, kept: ReadonlyMap<Key, string | null>): Draft {
+  const moved = new Draft();
+  const put = (key: Key, value: string | null) => moved.put({ key, value, from: null, redo: null });
+  for (const [key, current] of kept) {
+    const change = draft.changes.get(key.name);
+    put(key, change ? replay(change, current) : current);
+  }
+  for (const change of record ? [] : draft.changes.values()) {
+    if (!kept.has(change.key)) put(change.key, replay(change, null));
+  }
+  const { subject, timeoutMs, tickets } = draft.wishes;
+  if (record || subject === undefined) return moved;
+  moved.wishes = { subject, ...(timeoutMs !== undefined && { timeoutMs }), ...(tickets && { tickets }) };
+  return moved;
+}
+
 export function subjectMismatch(): SessionError {
   return new SessionError(
     "SUBJECT_MISMATCH",
-    "The session belongs to another subject: call invalidate() and log in during the next transaction",
+    "The session belongs to another subject: call login(subject, { replace: true }), which ends it and begins the subject's, with the values that keep names",
   );
 }

@@ -1,6 +1,6 @@
 import { applyOp, decode, freezeInDevelopment, type Key } from "@catnap/shared";
 import { unreadable } from "../stores/unreadable.ts";
-import { Draft } from "./draft.ts";
+import { Draft, type Replacement } from "./draft.ts";
 import type { SessionView } from "./session-view.ts";
 
 /** The values as one procedure call sees them: the request's, with what the call has changed on top. */
@@ -36,6 +36,7 @@ export class ForkValues {
   write(key: Key, encoded: string | null, once: boolean): void {
     const from = this.#encoded(key.name);
     if (from === encoded) return;
+    this.draft.madeOn ??= this.#view.generation;
     const joined = (current: string | null) =>
       applyOp(key, { seq: 0, key: key.name, value: encoded, base: 0, from }, current);
     if (once) this.draft.put({ key, value: encoded, from, redo: (current) => current, once });
@@ -48,13 +49,22 @@ export class ForkValues {
     const redo = (current: string | null) =>
       key.encode(change(current === null ? key.fallback() : this.#decode(key, current)));
     const from = this.#encoded(key.name);
+    this.draft.madeOn ??= this.#view.generation;
     this.draft.put({ key, value: redo(from), from, redo });
     this.decoded.delete(key.name);
   }
 
+  /** Drops what is not kept. */
+  leave(replace: Replacement): void {
+    this.draft.leave(replace);
+    this.decoded.clear();
+  }
+
   #encoded(name: string): string | null {
-    const change = this.draft.changes.get(name);
-    return change ? change.value : this.#view.current(name);
+    const { changes, wishes } = this.draft;
+    const change = changes.get(name);
+    if (change) return change.value;
+    return wishes.replace && !wishes.replace.keep.has(name) ? null : this.#view.current(name);
   }
 
   #decode(key: Key, encoded: string): unknown {

@@ -3,6 +3,7 @@ import {
   type ChangesEvent,
   type ChangesInput,
   type Key,
+  type LoginOptions,
   type Previous,
   type Push,
   SessionError,
@@ -17,9 +18,9 @@ import { formatToken, mintSecret } from "../identity/tokens.ts";
 import { boolean } from "../option-checks.ts";
 import type { SyncHome } from "../sync/router.ts";
 import { assertTimeout } from "../upkeep/clocks.ts";
-import { assertSubject } from "../upkeep/logins.ts";
 import { Draft, type PendingPush, subjectMismatch } from "./draft.ts";
 import { ForkValues } from "./fork-values.ts";
+import { readLogin } from "./login-options.ts";
 import type { SessionView } from "./session-view.ts";
 
 const over =
@@ -79,17 +80,17 @@ export class Fork implements SyncHome, ProvenHome {
     this.#closed ??= why;
   }
 
-  /** What the call has changed so far. */
-  get changes(): Draft["changes"] {
-    return this.#draft.changes;
+  /** What the call wants so far. */
+  get pending(): Draft {
+    return this.#draft;
   }
 
   state(): SessionState & { identifier: string } {
-    const state = this.#view.state();
-    const { timeoutMs } = this.#draft.wishes;
-    const identifier = state.identifier ?? this.#view.identify();
-    if (timeoutMs === undefined) return { ...state, identifier };
-    return { ...state, identifier, timeoutMs, expiresAt: Math.min(state.expiresAt, this.now() + timeoutMs) };
+    const { timeoutMs, replace } = this.#draft.wishes;
+    const view = this.#view.state(replace);
+    const state = { ...view, identifier: view.identifier ?? this.#view.identify() };
+    if (timeoutMs === undefined) return state;
+    return { ...state, timeoutMs, expiresAt: Math.min(state.expiresAt, this.now() + timeoutMs) };
   }
 
   now(): number {
@@ -127,6 +128,7 @@ export class Fork implements SyncHome, ProvenHome {
     this.#assertOpen();
     this.#assertLive();
     const { force: _, ...wishes } = this.#draft.wishes;
+    this.#draft.madeOn ??= this.#view.generation;
     this.#draft.wishes = dirty ? { ...wishes, force: true } : wishes;
   }
 
@@ -169,13 +171,15 @@ export class Fork implements SyncHome, ProvenHome {
     this.#wish({ rotate: "asked" });
   }
 
-  login(subject: string): void {
-    assertSubject(subject);
+  login(subject: string, options: LoginOptions<string> = {}): void {
     const bound = this.subject();
-    if (bound !== null && bound !== subject) throw subjectMismatch();
+    const replace = this.#view.replacing(readLogin(this.definition, subject, options), this.#draft);
+    if (!replace && bound !== null && bound !== subject) throw subjectMismatch();
     this.#view.assertCookie("login");
     this.#view.assertToken("login");
-    this.#wish({ rotate: "asked", subject });
+    this.#assertOpen();
+    if (replace) this.#values.leave(replace);
+    this.#wish({ rotate: "asked", subject, ...(replace && { replace }) });
   }
 
   bears(identifier: string): boolean {
@@ -220,9 +224,8 @@ export class Fork implements SyncHome, ProvenHome {
   }
 
   async ticketUrl(url: string): Promise<string> {
-    if (!this.#view.tickets) {
+    if (!this.#view.tickets)
       throw new SessionError("TICKETS_DISABLED", "sessionEncode needs createSessions({ tickets: true })");
-    }
     this.#view.assertAsked("sessionEncode");
     this.#view.assertTicketUrl(url);
     this.#view.assertToken("sessionEncode");
@@ -236,6 +239,7 @@ export class Fork implements SyncHome, ProvenHome {
   #wish(wishes: Draft["wishes"]): void {
     this.#assertOpen();
     this.#assertLive();
+    this.#draft.madeOn ??= this.#view.generation;
     Object.assign(this.#draft.wishes, wishes);
   }
 

@@ -1,3 +1,4 @@
+import { SessionError } from "@catnap/shared";
 import type { Settings } from "../settings.ts";
 import { gone } from "../upkeep/ending.ts";
 import type { Barrier } from "./barrier.ts";
@@ -22,6 +23,14 @@ export interface CommitParts {
   readonly streams: boolean;
 }
 
+/** Nothing that was made of one session's values may get into another's. */
+function replacedMeanwhile(): SessionError {
+  return new SessionError(
+    "CONFLICT",
+    "A login of the same request has put another session in the place of the one that this call worked on: nothing of the call was written; send it again",
+  );
+}
+
 /** Collects what the calls of a request have changed, and commits it once, before any of them answers. */
 export class RequestCommits {
   /** The hooks that the session's turns are told to. */
@@ -39,7 +48,10 @@ export class RequestCommits {
     if (this.#parts.hold.ended) throw gone();
     if (draft.isEmpty) return;
     this.#parts.guard.pass();
-    this.#parts.view.draft.absorb(draft);
+    const { view } = this.#parts;
+    if (draft.madeOn !== view.generation) throw replacedMeanwhile();
+    view.draft.absorb(draft);
+    if (draft.wishes.replace) view.generation++;
   }
 
   /** Commits a call's changes without waiting for other calls. */

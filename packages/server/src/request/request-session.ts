@@ -179,7 +179,7 @@ export class RequestSession implements ForkOrigin {
   /** The state that a server-rendered page starts from. */
   async snapshot(): Promise<SessionSnapshot> {
     await this.#peek();
-    return this.#view.snapshot([...this.#forks].map(({ changes }) => changes));
+    return this.#view.snapshot([...this.#forks].map(({ pending }) => pending));
   }
 
   /** Opens the session and starts a call on a fork of its own. */

@@ -5,7 +5,7 @@ import type { SessionRecord } from "../stores/store.ts";
 import { answerPush, notesTo, refusal, screenPush } from "../sync/answer.ts";
 import type { AppliedPush } from "../sync/push.ts";
 import { boundBy, expiryOf, isOutdated } from "../upkeep/clocks.ts";
-import { endSession, gone, isLiving } from "../upkeep/ending.ts";
+import { endSession, endSurely, gone, isLiving } from "../upkeep/ending.ts";
 import { Bearer } from "./bearer.ts";
 import type { Draft } from "./draft.ts";
 import type { Recognisers } from "./recognise.ts";
@@ -163,6 +163,19 @@ export class SessionHold {
     if (this.record) await endSession(this.#settings, this.#recognisers.accessTimes, this.record.identifier);
     // A cookie whose session is dead already goes, too.
     this.bearer.takeBack();
+  }
+
+  /** From here on, the request's session is another. */
+  succeed(record: SessionRecord): void {
+    this.record = record;
+    this.identifier = record.identifier;
+    this.counted = true;
+    this.idle = false;
+  }
+
+  /** Ends the session that another has taken the place of. The login stands: where the store fails, it is tried again later. */
+  retire(identifier: string): Promise<void> {
+    return endSurely(this.#settings, this.#recognisers.accessTimes, identifier);
   }
 
   /** Counts a transaction that changed nothing, in time. */

@@ -1,11 +1,12 @@
 import type { AnyDefinition, Previous, Push, SessionSnapshot, SessionState } from "@catnap/shared";
+import { invalid } from "../option-checks.ts";
 import type { Settings } from "../settings.ts";
 import { type EntryChange, expiresAt, type SessionRecord } from "../stores/store.ts";
 import { factsOf } from "../sync/answer.ts";
 import { decidedIn } from "../sync/watermarks.ts";
 import { gone } from "../upkeep/ending.ts";
 import { pushOn } from "./commit-plan.ts";
-import { Draft, replay } from "./draft.ts";
+import { Draft, type Replacement, replay } from "./draft.ts";
 import type { PushOutcome } from "./push-first.ts";
 import type { SessionHold } from "./session-hold.ts";
 
@@ -18,6 +19,8 @@ type Entries = SessionRecord["entries"] | undefined;
 export class SessionView {
   /** What calls have handed over and no commit has taken yet. */
   draft: Draft = new Draft();
+  /** Counts the sessions of this request: a login that replaces one makes it the next. */
+  generation = 0;
   /** What a push of this request will change, and the entries on which that was worked out. */
   #coming: { readonly on: Entries; readonly changes: ReadonlyMap<string, EntryChange> } | null = null;
   readonly #settings: Settings;
@@ -63,7 +66,7 @@ export class SessionView {
 
   /** The session's identifier; mints that of a session that has no record yet. */
   identify(): string {
-    return this.#hold.record?.identifier ?? this.#hold.identify();
+    return this.draft.wishes.replace?.identifier ?? this.#hold.record?.identifier ?? this.#hold.identify();
   }
 
   /** Whether the request came with a cookie of this session, which opens nothing any more. */
@@ -71,9 +74,20 @@ export class SessionView {
     return !this.#hold.record && this.#hold.bearer.named.includes(identifier);
   }
 
-  state(): SessionState {
-    const record = this.#hold.bound;
-    const own = this.#hold.counted ? 0 : 1;
+  /** The session that a login makes in the place of the one at hand; `undefined`: it replaces none, or there is none. */
+  replacing(keep: Replacement["keep"] | null, { wishes }: Draft): Replacement | undefined {
+    if (!keep || !this.#hold.record) return undefined;
+    if (wishes.replace ?? this.draft.wishes.replace)
+      throw invalid(
+        "login has replaced the session already: one transaction replaces it once, or once after each save()",
+      );
+    return { keep, identifier: this.#settings.tokens.mintIdentifier() };
+  }
+
+  /** `replace`: of the session that is to take the place of the one at hand. */
+  state(replace: Replacement | undefined = this.draft.wishes.replace): SessionState {
+    const record = replace ? null : this.#hold.bound;
+    const own = this.#hold.counted && !replace ? 0 : 1;
     if (record) {
       const { identifier, createdAt, timeoutMs, endsAt } = record;
       const timeout = this.draft.wishes.timeoutMs ?? timeoutMs;
@@ -93,7 +107,7 @@ export class SessionView {
     const timeoutMs = this.draft.wishes.timeoutMs ?? this.#settings.timeoutMs;
     const [createdAt, accessedAt] = [this.startedAt, this.startedAt];
     return {
-      identifier: this.#hold.identifier,
+      identifier: replace?.identifier ?? this.#hold.identifier,
       createdAt,
       accessedAt,
       transactions: own,
@@ -120,7 +134,9 @@ export class SessionView {
   /** The encoded value that the request holds: what calls before this one handed over, else the record's. */
   current(name: string): string | null {
     if (this.#hold.ended) throw gone();
-    const change = this.draft.changes.get(name);
+    const { changes, wishes } = this.draft;
+    const change = changes.get(name);
+    if (wishes.replace && !wishes.replace.keep.has(name)) return change ? change.value : null;
     const pushed = this.#pushed()?.get(name)?.value;
     if (pushed !== undefined) return change ? replay(change, pushed) : pushed;
     return change ? change.value : (this.#hold.record?.entries.get(name)?.value ?? null);
@@ -187,10 +203,17 @@ export class SessionView {
    * The state as a server-rendered page hands it to the browser, without secret values: the record's, and on top what calls
    * have changed that are not over yet.
    */
-  snapshot(open: Iterable<Draft["changes"]>): SessionSnapshot {
+  snapshot(open: Iterable<Draft>): SessionSnapshot {
     const values = new Map<string, { value: string | null; rev: number }>(this.#hold.record?.entries);
     let pending = false;
-    for (const changes of [this.draft.changes, ...open]) {
+    let replaced: Replacement | undefined;
+    for (const { changes, wishes } of [this.draft, ...open]) {
+      if (wishes.replace) {
+        replaced = wishes.replace;
+        for (const [name, { value }] of values)
+          if (replaced.keep.has(name)) values.set(name, { value, rev: 0 });
+          else values.delete(name);
+      }
       for (const [name, { value }] of changes) {
         // Its revision is the one that it has until the commit, so that the browser asks for what the commit makes of it.
         values.set(name, { value, rev: values.get(name)?.rev ?? 0 });
@@ -202,9 +225,9 @@ export class SessionView {
       const key = this.definition.keys.get(name);
       if (value !== null && key && key.access !== "secret") entries[name] = { value, rev };
     }
-    const record = this.#hold.bound;
+    const record = replaced ? null : this.#hold.bound;
     return {
-      identifier: record?.identifier ?? (pending ? this.identify() : null),
+      identifier: replaced?.identifier ?? record?.identifier ?? (pending ? this.identify() : null),
       rev: record?.rev ?? 0,
       entries,
       decided: record ? decidedIn(record) : {},

@@ -1,7 +1,10 @@
-import { SessionError } from "@catnap/shared";
+import { after, SessionError } from "@catnap/shared";
 import type { Settings } from "../settings.ts";
 import type { SessionInfo, SessionRecord } from "../stores/store.ts";
 import type { AccessTimes } from "./access-times.ts";
+
+/** Present in a session that a login has replaced, with the identifier of the one in its place: it opens to nobody. */
+export const replacedKey = "~replaced";
 
 /** For so long a browser's first push may be late, or replayed, and begins no session anew. */
 const tombstoneMs = 86_400_000;
@@ -19,6 +22,25 @@ export async function endSession(settings: Settings, accessTimes: AccessTimes, i
     await leaveTombstone(settings, identifier).catch((error: unknown) => report({ kind: "background", error }));
   }
   return store.delete(identifier);
+}
+
+/** An end that failed is tried again after so long, then after twice as long, and so on, so many times. */
+const [againMs, mostTries] = [1_000, 10];
+
+/** Ends a session; where the store fails, `report` is told, and it is tried again in the background. */
+export async function endSurely(
+  settings: Settings,
+  accessTimes: AccessTimes,
+  identifier: string,
+  tries = 0,
+): Promise<void> {
+  try {
+    await endSession(settings, accessTimes, identifier);
+  } catch (error) {
+    settings.report({ kind: "background", error });
+    if (tries >= mostTries) return;
+    after(againMs * 2 ** tries, () => void endSurely(settings, accessTimes, identifier, tries + 1), true);
+  }
 }
 
 async function leaveTombstone({ store, tokens, clock }: Settings, identifier: string): Promise<void> {
@@ -46,7 +68,7 @@ export function isTombstone({ transactions }: Pick<SessionInfo, "transactions">)
 
 /** Whether what a store has under a session's identifier is one. */
 export function isLiving(record: SessionRecord | null): record is SessionRecord {
-  return record !== null && !isTombstone(record);
+  return record !== null && !isTombstone(record) && !record.entries.has(replacedKey);
 }
 
 /** What is thrown where a session that has ended is used. */
