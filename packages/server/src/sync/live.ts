@@ -13,6 +13,7 @@ import { judge } from "../identity/standing.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionRecord } from "../stores/store.ts";
 import { boundBy, expiryOf } from "../upkeep/clocks.ts";
+import { replacedKey } from "../upkeep/ending.ts";
 import { answerChanges, isNewsTo, refusal } from "./answer.ts";
 import type { Streams } from "./streams.ts";
 import { readWatermarks } from "./watermarks.ts";
@@ -55,6 +56,7 @@ export async function* followChanges(
       const record = await store.read(identifier);
       const now = clock();
       if (!record) return yield lastEvent("SESSION_GONE");
+      if (record.entries.has(replacedKey)) return yield lastEvent("SESSION_REPLACED");
       const expiry = expiryOf(settings, record);
       if (expiry <= now) return yield lastEvent("SESSION_EXPIRED");
       if (judge(readCredentials(record), followed.hash, now).kind !== "current") return;
