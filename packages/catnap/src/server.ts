@@ -14,6 +14,7 @@ export {
   type MaxSessions,
   type Page,
   type Query,
+  type RevokeQuery,
   type RouterInfo,
   type RunOptions,
   type SessionEvent,

@@ -172,6 +172,17 @@ test("a procedure that ends the session ends it in the tab", async () => {
   expect(tab.expired).toMatchObject([{ code: "SESSION_GONE", unsent: [] }]);
 });
 
+test("a login to a new session shows it in the tab, with what was written just before to what is kept", async () => {
+  const { session, api, asked } = await openShop();
+  session.setValue("cart", [line]);
+  const begun = await api.relogin.mutate();
+  expect(session.toJSON().identifier).toBe(begun);
+  expect(session.value("cart")).toEqual([line]);
+  expect(session.hasValue("theme")).toBe(false);
+  expect(session.status()).toMatchObject({ state: "synced", pending: 0 });
+  expect(asked()).toEqual(["session.sync,relogin", "session.sync"]);
+});
+
 test("an answer that fails shows that the session has ended", async () => {
   const { world, session, api } = await openShop();
   await world.sessions.revoke(session.identifier() ?? "");

@@ -179,14 +179,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
     errorData: (error) => ({ session: brief(SessionError.from(error)?.toJSON() ?? null) }),
     requireFresh: (seconds) => createFreshMiddleware<D, K>(contextKey, seconds, clock),
     list: (query) => subjects.list(query),
-    open: (identifier, work) =>
-      // The settings' class is the app's own, made for this definition.
-      openSession(
-        settings,
-        shared,
-        identifier,
-        work as unknown as Parameters<typeof openSession<Awaited<ReturnType<typeof work>>>>[3],
-      ),
+    open: (identifier, work) => openSession(settings, shared, identifier, work),
     revoke: (identifier, ...query) => subjects.revoke(identifier, ...query),
     revokeAll: (query) => subjects.revokeAll(query),
     revokeEveryone: () => subjects.revokeEveryone(),

@@ -363,8 +363,8 @@ for (const [name, makeStore] of Object.entries(stores)) {
 
     test("of one session by several requests at once: one is in, and one session is left", async () => {
       const [store, other = store] = await makeStore(2);
-      const maxSessions = { perSubject: 5, whenFull: "endOldest" } as const;
-      const servers = [serve(store, { maxSessions }), serve(other)] as const;
+      const maxSessions = { perSubject: 50, whenFull: "endOldest" } as const;
+      const servers = [serve(store, { maxSessions }), serve(other, { maxSessions })] as const;
       const here = await withCart(servers[0], "ann");
       const twins = Array.from({ length: 8 }, (_, i) => servers[i % 2 === 0 ? 0 : 1].browser(here.before));
       const outcomes = await Promise.all(

@@ -5,7 +5,7 @@ import { SessionError } from "./session-error.ts";
 /** One awake … respond … sleep of a session: an HTTP request on the server, a wakeful spell of a tab in the browser. */
 export interface Transaction {
   readonly side: Side;
-  /** What woke the session: the tRPC paths or the URL's path on the server, the event's name in the browser. */
+  /** What woke the session: the tRPC paths or the URL's path on the server, or `open` for `sessions.open`; the event's name in the browser. */
   readonly reason: string;
 }
 

@@ -1,4 +1,4 @@
-import { type Session, SessionError } from "@catnap/shared";
+import { SessionError } from "@catnap/shared";
 import { invalid } from "../option-checks.ts";
 import type { Settings } from "../settings.ts";
 import { expiryOf } from "../upkeep/clocks.ts";
@@ -14,7 +14,7 @@ export async function openSession<R>(
   settings: Settings,
   shared: RequestShared,
   identifier: string,
-  work: (session: Session) => R | Promise<R>,
+  work: (session: never) => R | Promise<R>,
 ): Promise<R> {
   assertIdentifier(identifier);
   if (typeof work !== "function")
@@ -29,7 +29,8 @@ export async function openSession<R>(
     const call = await RequestSession.of(settings, shared, record, "open").begin();
     let value: R;
     try {
-      value = await work(call.session);
+      // The settings' class is the app's own, made for the definition that `work` is typed by.
+      value = await work(call.session as never);
     } catch (error) {
       await call.fail(error);
       throw error;
