@@ -22,6 +22,12 @@ export function seconds(name: string, value: number, least: number = Number.MIN_
   );
 }
 
+/** How much memory; any number will do, be it without end. */
+export function bytes(name: string, value: number): number {
+  if (typeof value === "number" && value >= 0) return value;
+  throw invalid(`${name} is ${shown(value)}: give a number of bytes, 0 or more`);
+}
+
 /** A limit. */
 export function whole(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 1) return value;

@@ -16,19 +16,6 @@ const setting = (value: string): Commit => ({ ...commit, changes: new Map([["a",
 const failure = (code: string, words: string) =>
   expect.objectContaining({ code, message: expect.stringContaining(words) });
 
-test.each(["", "Catnap", "a-b", 'a"b', "1a", "a".repeat(52), "a;b", "ž"])("refuses the schema %j", (schema) => {
-  expect(() => postgresStore(new pg.Pool(), { schema })).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
-});
-
-test.each([0, -1, Number.NaN])("refuses the timeout %s", (timeout) => {
-  expect(() => postgresStore(new pg.Pool(), { timeout })).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
-});
-
-test("refuses a pool to listen on where nobody notifies", () => {
-  const options = { listen: new pg.Pool(), notify: false };
-  expect(() => postgresStore(new pg.Pool(), options)).toThrow(failure("INVALID_OPTION", "listen needs notify"));
-});
-
 test("a database that is not there answers STORE_UNAVAILABLE", async () => {
   const store = postgresStore(new pg.Pool({ host: "127.0.0.1", port: 1 }));
   await expect(store.read("a")).rejects.toEqual(failure("STORE_UNAVAILABLE", "could not be reached"));

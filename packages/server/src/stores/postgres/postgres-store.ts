@@ -1,46 +1,17 @@
-import { SessionError } from "@catnap/shared";
 import { EntryCache, freshStamp } from "../entry-cache.ts";
 import type { SessionStore } from "../store.ts";
 import { assertSubjectText } from "../subject-text.ts";
 import { guardPool } from "./calls.ts";
 import { PostgresDatabase } from "./database.ts";
+import { checkArguments, type PostgresStoreOptions } from "./options.ts";
 import { commitParameters, findParameters, touchParameters } from "./parameters.ts";
 import type { PostgresPool } from "./pool.ts";
 import { toCount, toFlag, toOutcome, toPage, toRecord } from "./replies.ts";
 import { armour } from "./text.ts";
 import { PostgresWatch } from "./watch.ts";
 
+export type { PostgresStoreOptions } from "./options.ts";
 export type { PostgresConnection, PostgresPool, PostgresQuery } from "./pool.ts";
-
-/** Options of `postgresStore`. */
-export interface PostgresStoreOptions {
-  /** The schema that holds the store's tables and functions, `catnap` by default: lower case letters, digits and `_`. */
-  schema?: string;
-  /** How long a call may take, in seconds, before it rejects with `STORE_UNAVAILABLE`; 5 by default. */
-  timeout?: number;
-  /**
-   * Whether commits tell other processes over NOTIFY, as live updates want it; `true` by default. PostgreSQL lines up all
-   * transactions that notify at their very end: a database that commits thousands of times a second and needs no live
-   * updates does better without. The store then has no `watch`.
-   */
-  notify?: boolean;
-  /**
-   * A pool for the one connection that LISTENs for live updates, where the first has no place for it: its connections go
-   * through a pooler that hands them out by transaction, or there is only one. It must reach the same database itself;
-   * `max: 1` will do. It stays open when the store closes.
-   */
-  listen?: PostgresPool;
-  /**
-   * Whether connections keep the store's statements prepared, `true` by default. `false` for a pooler that hands each
-   * transaction to another connection and knows nothing of prepared statements; the store finds out by itself, and says so.
-   */
-  prepare?: boolean;
-  /**
-   * How much memory the entries of lately used sessions may take, in bytes; 16,777,216 by default, 0 for none. They are
-   * used only where the database says that they are still what it holds, whoever else writes to it.
-   */
-  cacheBytes?: number;
-}
 
 /** A `SessionStore` that also makes its tables. */
 export interface PostgresStore extends SessionStore {
@@ -67,10 +38,10 @@ const touchesAtOnce = 200;
  * the tables are missing or of another version, or the role may not use them; with `STORE_UNAVAILABLE` when the database
  * cannot be reached, takes no writes or takes too long. After the latter a commit may have taken effect all the same, but
  * takes none later.
- * Throws `INVALID_OPTION`.
+ * Throws `INVALID_OPTION` for what is no pool, and for an option that does not exist or has a value that it cannot have.
  */
 export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions = {}): PostgresStore {
-  checkOptions(options);
+  checkArguments(pool, options);
   const { schema: name = "catnap", timeout = 5, notify = true, prepare = true, cacheBytes = 16_777_216 } = options;
   const { listen = pool } = options;
   const timeoutMs = timeout * 1000;
@@ -154,23 +125,4 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
     };
   }
   return store;
-}
-
-function checkOptions({ schema = "catnap", timeout = 5, cacheBytes = 0, notify = true, listen }: PostgresStoreOptions) {
-  if (!/^[a-z_][a-z0-9_]{0,50}$/.test(schema)) {
-    throw new SessionError(
-      "INVALID_OPTION",
-      "postgresStore: schema must be at most 51 lower case letters, digits and _, the first no digit",
-    );
-  }
-  if (!(timeout > 0 && timeout <= 3600)) {
-    throw new SessionError(
-      "INVALID_OPTION",
-      "postgresStore: timeout must be a number of seconds above 0, at most 3600",
-    );
-  }
-  if (!(cacheBytes >= 0)) throw new SessionError("INVALID_OPTION", "postgresStore: cacheBytes must be a number from 0");
-  if (listen !== undefined && !notify) {
-    throw new SessionError("INVALID_OPTION", "postgresStore: listen needs notify: leave one of them out");
-  }
 }

@@ -18,25 +18,6 @@ const failure = (code: string, words: string) =>
   expect.objectContaining({ code, message: expect.stringContaining(words) });
 
 test.each([
-  { prefix: "a{b}" },
-  { timeout: 0 },
-  { timeout: Number.NaN },
-  { linger: -1 },
-  { wait: { replicas: 0 } },
-  { wait: { replicas: 1, timeout: 0 } },
-  { wait: { replicas: 1, timeout: 9 } },
-])("refuses the options %j", (options) => {
-  const client = { status: "ready", isCluster: false, call: async () => null, duplicate: () => null };
-  expect(() => redisStore(client, options)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
-});
-
-test("refuses what is no client that it knows", () => {
-  // What a caller without types may pass.
-  const stranger = { get: () => null } as unknown as RedisClient;
-  expect(() => redisStore(stranger)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
-});
-
-test.each([
   ["one that reads from replicas", "scaleReads", new Cluster([], { lazyConnect: true, scaleReads: "slave" })],
   ["one that prefixes keys, but not channels", "keyPrefix", new Redis({ lazyConnect: true, keyPrefix: "a:" })],
   ["a cluster's that does so", "keyPrefix", new Cluster([], { lazyConnect: true, keyPrefix: "a:" })],

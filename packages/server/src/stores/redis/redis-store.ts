@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { SessionError } from "@catnap/shared";
+import { invalid } from "../../option-checks.ts";
 import { within } from "../deadline.ts";
 import { EntryCache, freshStamp } from "../entry-cache.ts";
 import type { SessionStore, StoreKey } from "../store.ts";
@@ -12,6 +12,7 @@ import { fromBrief, parseMeta, toRecord } from "./hash.ts";
 import { leaseScript } from "./index-scripts.ts";
 import { RedisKeys, shardOf } from "./keys.ts";
 import { RedisNotices } from "./notices.ts";
+import { checkOptions, type RedisStoreOptions } from "./options.ts";
 import { tellOfEviction } from "./policy.ts";
 import { numberOf, strange, textOf } from "./replies.ts";
 import { commitScript, eraseScript, isDone, readScript, touchScript } from "./session-scripts.ts";
@@ -19,30 +20,7 @@ import { RedisWalk } from "./walk.ts";
 import { RedisWatch } from "./watch.ts";
 
 export type { IoredisClient, NodeRedisClient, RedisClient } from "./driver.ts";
-
-/** Options of `redisStore`. */
-export interface RedisStoreOptions {
-  /** What the names of all keys and channels begin with, `catnap:` by default. No braces. */
-  prefix?: string;
-  /** How long a call may take, in seconds, before it rejects with `STORE_UNAVAILABLE`; 5 by default. */
-  timeout?: number;
-  /**
-   * Commits, and the ends of sessions, answer when so many replicas have them, or reject with `STORE_UNAVAILABLE` when they
-   * have not within `timeout` seconds, 1 by default; they may then be in all the same. Without it, a failover may lose what
-   * the master has acknowledged last.
-   */
-  wait?: { replicas: number; timeout?: number };
-  /**
-   * For how long at least the server keeps a session that has expired, in seconds, 3600 by default, so that a sweep can
-   * tell of it: longer than the time between two sweeps. It may be a minute more.
-   */
-  linger?: number;
-  /**
-   * How much memory the entries of lately used sessions may take, in bytes; 16,777,216 by default, 0 for none. They are
-   * used only where the server says that they are still what it holds, whoever else writes to it.
-   */
-  cacheBytes?: number;
-}
+export type { RedisStoreOptions } from "./options.ts";
 
 /** How many touches are under way at once, at the most: what others ask for meanwhile does not wait behind thousands. */
 const atOnce = 200;
@@ -59,7 +37,7 @@ const longestLeaseMs = 1e15;
  * reject with `STORE_UNAVAILABLE` when the server cannot be reached, takes no writes or takes too long, after which a commit
  * may have taken effect all the same; with `STORE_UNUSABLE` when it refuses the client, or holds something else than a
  * session. `touch`, `find` and `sweep` pass by a session that cannot be read, with a line on the console. Throws
- * `INVALID_OPTION`.
+ * `INVALID_OPTION` for what is no client, and for an option that does not exist or has a value that it cannot have.
  */
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): SessionStore {
   checkOptions(options);
@@ -67,7 +45,9 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   const timeoutMs = timeout * 1000;
   const driver = driverOf(client, timeoutMs);
   if (wait && !driver.sendBoth) {
-    throw invalid("wait needs to know a cluster's connections, which this version of redis does not show: update it");
+    throw invalid(
+      "redisStore: wait needs to know a cluster's connections, which this version of redis does not show: update it",
+    );
   }
   const keys = new RedisKeys(prefix);
   const lingerMs = String(linger * 1000);
@@ -177,22 +157,4 @@ function wasThere(key: StoreKey, reply: unknown): boolean {
 /** Whether a read's reply is `m` and `u` of a session whose entries are known, not all of its hash, which begins with a name. */
 function isCurrent(reply: unknown): reply is [m: unknown, u: unknown] {
   return Array.isArray(reply) && reply.length === 2 && reply[0] !== "m";
-}
-
-function checkOptions({ prefix = "", timeout = 5, wait, linger = 0, cacheBytes = 0 }: RedisStoreOptions) {
-  if (/[{}]/.test(prefix)) throw invalid("prefix must not hold braces, which name the slots of a cluster");
-  if (!(timeout > 0 && timeout <= 3600)) throw invalid("timeout must be a number of seconds above 0, and at most 3600");
-  if (!(linger >= 0 && linger <= 1e9)) throw invalid("linger must be a number of seconds from 0 to 1,000,000,000");
-  if (!(cacheBytes >= 0)) throw invalid("cacheBytes must be a number from 0");
-  if (!wait) return;
-  if (!Number.isSafeInteger(wait.replicas) || wait.replicas < 1)
-    throw invalid("wait.replicas must be a whole number from 1");
-  const { timeout: patience = 1 } = wait;
-  // 0 would be for ever to the server.
-  if (!(patience >= 0.001 && patience < timeout))
-    throw invalid("wait.timeout must be a number of seconds, at least 0.001 and shorter than timeout");
-}
-
-function invalid(message: string): SessionError {
-  return new SessionError("INVALID_OPTION", `redisStore: ${message}`);
 }

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { invalid, known, oneOf, seconds, shown } from "../../option-checks.ts";
+import { bytes, invalid, known, oneOf, seconds, shown } from "../../option-checks.ts";
 import { EntryCache } from "../entry-cache.ts";
 import type { SessionStore } from "../store.ts";
 import { assertSubjectText } from "../subject-text.ts";
@@ -143,9 +143,7 @@ function settle(source: unknown, options: SqliteStoreOptions) {
   known(what, options, ["durability", "lockTimeout", "cacheBytes"]);
   const { durability, lockTimeout = 5, cacheBytes = 16_777_216 } = options;
   if (durability !== undefined) oneOf(`${what}: durability`, durability, ["process", "power"]);
-  if (!(typeof cacheBytes === "number" && cacheBytes >= 0)) {
-    throw invalid(`${what}: cacheBytes is ${shown(cacheBytes)}: give a number of bytes, 0 or more`);
-  }
+  bytes(`${what}: cacheBytes`, cacheBytes);
   return { durability, lockTimeoutMs: seconds(`${what}: lockTimeout`, lockTimeout, 0) * 1000, cacheBytes };
 }
 
