@@ -112,9 +112,8 @@ function browser(): Surroundings {
     random: Math.random,
     id: (bytes) =>
       btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(bytes))))
-        .replace(/\+/g, "-")
-        .replace(/\//g, "_")
-        .replace(/=+$/, ""),
+        .replace(/[+/]/g, (one) => (one < "/" ? "-" : "_"))
+        .replace(/=/g, ""),
     fetch: (...request) => fetch(...request),
     indexedDB: inPage ? globalThis.indexedDB : undefined,
     localStorage: inPage ? storage() : undefined,

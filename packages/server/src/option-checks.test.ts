@@ -33,10 +33,18 @@ test("options that exist pass, whatever they are, and so do none", () => {
   known("sqliteStore", { durability: undefined, cacheBytes: null }, names);
 });
 
-test.for([null, 5, "durability", true, [], () => 0])("%s is no options object", (options) => {
+test.for([
+  [null, "null"],
+  [undefined, "undefined"],
+  [5, "5"],
+  ["durability", '"durability"'],
+  [true, "true"],
+  [[], "an array"],
+  [() => 0, "a function"],
+])("%s is no options object", ([options, shown]) => {
   expect(() => known("sqliteStore", options, names)).toThrow(
     refused(
-      "sqliteStore takes its options as an object with any of durability, lockTimeout, cacheBytes: pass one, or leave it out",
+      `sqliteStore takes its options as an object with any of durability, lockTimeout, cacheBytes: pass one instead of ${shown}`,
     ),
   );
 });

@@ -60,7 +60,9 @@ export function oneOf(name: string, value: string, allowed: readonly string[]): 
  */
 export function known(what: string, options: unknown, names: readonly string[]): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw invalid(`${what} takes its options as an object with any of ${names.join(", ")}: pass one, or leave it out`);
+    throw invalid(
+      `${what} takes its options as an object with any of ${names.join(", ")}: pass one instead of ${shown(options)}`,
+    );
   }
   for (const name of Object.keys(options)) {
     if (names.includes(name)) continue;

@@ -1,6 +1,6 @@
 import { type AnyDefinition, maxOpsPerPush, Session, SessionError, type SessionErrorData } from "@catnap/shared";
 import { addHeaders } from "./exchange/caching.ts";
-import { exchangeOf, type WakeSource } from "./exchange/sources.ts";
+import { exchangeOf, infoOf, isRequest, type WakeSource } from "./exchange/sources.ts";
 import { createFreshMiddleware, type FreshMiddleware } from "./identity/fresh.ts";
 import { invalid } from "./option-checks.ts";
 import { AwakeSession, type RunOptions } from "./request/awake-session.ts";
@@ -98,7 +98,8 @@ export interface Sessions<D extends AnyDefinition, K extends string = "session">
 /**
  * Makes the server's side of a definition: sessions that awake with a request and sleep before its answer.
  *
- * Throws `INVALID_OPTION` for an option that is missing, weak, or contradicts another.
+ * Throws `INVALID_OPTION` for an option that is missing, weak, or contradicts another, and `INVALID_DEFINITION` for options of
+ * `value` that do not exist or can never work.
  */
 export function createSessions<D extends AnyDefinition, const K extends string = "session">(
   options: SessionsOptions<D, K>,
@@ -142,7 +143,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
 
   function wake(source: WakeSource): AwakeSession<D> {
     const exchange = exchangeOf(source);
-    const info = "info" in source ? source.info : undefined;
+    const info = infoOf(source);
     const reason = info ? info.calls.map(({ path }) => path).join() : pathOf(exchange.url);
     return new AwakeSession<D>(settings, shared, exchange, info, reason);
   }
@@ -154,9 +155,9 @@ export function createSessions<D extends AnyDefinition, const K extends string =
       new Guard(settings, exchange, pathOf(exchange.url)).pass();
     },
     middleware: createMiddleware<D, K>(contextKey, (candidate) => candidate instanceof AwakeSession),
-    router: ({ procedure }) => createRouter(options.definition, contextKey, procedure),
+    router: (given) => createRouter(options.definition, contextKey, given?.procedure),
     async run(request, handler, options) {
-      if (typeof request?.clone !== "function")
+      if (!isRequest(request))
         throw invalid("run takes a Request: for { req, res } of Node, Express or Fastify call wake({ req, res }).run");
       if (typeof handler !== "function")
         throw invalid("run takes a handler besides the request: run(request, (session) => new Response(…))");

@@ -1,9 +1,11 @@
 import type { AnyDefinition, Session, SessionHome, Transaction } from "@catnap/shared";
+import { assertDefinition } from "./definition-checks.ts";
 import { reportToStandardError, type SessionEvent } from "./events.ts";
 import type { CookieSettings } from "./identity/cookie.ts";
 import { type CookieOptions, settleCookie } from "./identity/cookie-options.ts";
 import { Tokens } from "./identity/tokens.ts";
 import { boolean, callable, invalid, known, list, oneOf, seconds, shown, whole } from "./option-checks.ts";
+import { assertStore } from "./stores/assert-store.ts";
 import type { SessionStore } from "./stores/store.ts";
 
 /** Functions called at the turns of a session's life, as an alternative to a subclass. They may be asynchronous. */
@@ -147,12 +149,9 @@ export function settle<D extends AnyDefinition, K extends string>(
   Base: new (home: SessionHome) => Session,
 ): Settings {
   known("createSessions", options, optionNames);
-  if (!(options.definition?.keys instanceof Map))
-    throw invalid("definition is missing: pass what defineSession returned");
+  assertDefinition(options.definition);
   const { store } = options;
-  if (typeof store?.read !== "function" || typeof store.write !== "function") {
-    throw invalid("store is missing: pass memoryStore(), sqliteStore(path) or another SessionStore");
-  }
+  assertStore(store);
   const { timeout = 3_600, lifetime = 14 * 86_400, renewal = 86_400, grace = 60 } = options;
   const { touchInterval = 60, sweepInterval = 300, maxStreams = 16, maxBatch = 100 } = options;
   for (const [name, value] of Object.entries({ timeout, lifetime, renewal })) seconds(name, value);
@@ -191,7 +190,7 @@ export function settle<D extends AnyDefinition, K extends string>(
   // The home hands every session of these settings to the app's own class; the type parameter is lost inside.
   const SessionClass = (options.session ?? Base) as new (home: SessionHome) => Session;
   if (SessionClass !== Base && !(SessionClass?.prototype instanceof Base)) {
-    throw invalid("session is no class of sessions: give one that extends the Session of catnap");
+    throw invalid("session is no class of sessions: give one that extends the Session of this copy of catnap");
   }
   return {
     definition: options.definition,

@@ -11,7 +11,7 @@ export type Access = "shared" | "readonly" | "secret";
 export interface ValueDeclaration<S extends StandardSchemaV1 = StandardSchemaV1> {
   readonly schema: S;
   /** Of the schema's own type, which `value` has checked; declared so that every declaration is one of the general kind. */
-  readonly merge: ((base: never, mine: never, theirs: never) => unknown) | undefined;
+  readonly merge?: ((base: never, mine: never, theirs: never) => unknown) | undefined;
   readonly disk?: boolean;
 }
 
@@ -32,6 +32,8 @@ export interface Limits {
 export interface Key {
   readonly name: string;
   readonly access: Access;
+  /** As the app wrote it, for the checks that only the server makes. */
+  readonly declared: unknown;
   readonly merge: Merge<unknown> | undefined;
   /** Whether a browser may keep it in IndexedDB. */
   readonly disk: boolean;
@@ -101,9 +103,10 @@ export type ValuesOf<D extends AnyDefinition, S extends Side> = { readonly [K in
  */
 export function value<S extends StandardSchemaV1>(
   schema: S,
-  options: { merge?: Merge<StandardSchemaV1.InferOutput<S>>; disk?: boolean },
+  options?: { merge?: Merge<StandardSchemaV1.InferOutput<S>>; disk?: boolean },
 ): ValueDeclaration<S> {
-  return { schema, merge: options.merge, disk: options.disk ?? true };
+  // What the options hold besides, `createSessions` refuses with the key's name.
+  return { ...options, schema };
 }
 
 /** Declares a number that starts at 0 and of which every concurrent change counts: two tabs that add 1 make 2. */
@@ -123,6 +126,10 @@ const finiteNumber: StandardSchemaV1<number | undefined, number> = {
   },
 };
 
+const accesses = ["shared", "readonly", "secret"] as const;
+const members: readonly string[] = [...accesses, "name", "limits"];
+const defaultLimits: Limits = { valueBytes: 131_072, sessionBytes: 1_048_576 };
+
 const namePattern = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 
 /**
@@ -134,7 +141,8 @@ const namePattern = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
  * session belongs to the name that it was made under.
  *
  * Throws `INVALID_DEFINITION` for a key or a name that is not 1 to 64 letters, digits, `_`, `-` starting with a letter, for
- * a key that is taken twice, for something that is no schema, and for limits that are no positive whole numbers.
+ * a key that is taken twice, for something that is no schema, for a group or a limit of another name, and for limits that
+ * are no positive whole numbers. What `value` was given is checked further by `createSessions`.
  */
 export function defineSession<
   const Shared extends Shape = Record<never, never>,
@@ -147,19 +155,22 @@ export function defineSession<
   secret?: Secret;
   limits?: Partial<Limits>;
 }): Definition<Shared, Readonly, Secret> {
-  const limits: Limits = { valueBytes: 131_072, sessionBytes: 1_048_576, ...groups.limits };
+  for (const name of Object.keys(groups ?? { nothing: 0 })) {
+    if (!members.includes(name)) throw invalid(`defineSession takes ${members.join(", ")}, not "${name}"`);
+  }
+  const limits: Limits = { ...defaultLimits, ...groups.limits };
   for (const [name, bytes] of Object.entries(limits)) {
-    if (!Number.isSafeInteger(bytes) || bytes <= 0) {
-      throw invalid(`limits.${name} is ${String(bytes)}: give a positive whole number of bytes`);
+    if (!(name in defaultLimits && Number.isSafeInteger(bytes) && bytes > 0)) {
+      throw invalid(`limits.${name} is ${bytes}: give valueBytes and sessionBytes, whole numbers above 0`);
     }
   }
   const { name: app = "catnap" } = groups;
   assertName(app);
   const keys = new Map<string, Key>();
-  for (const access of ["shared", "readonly", "secret"] as const) {
+  for (const access of accesses) {
     for (const [name, declared] of Object.entries(groups[access] ?? {})) {
       assertName(name);
-      if (keys.has(name)) throw invalid(`"${name}" is declared twice: a key is shared, readonly or secret`, name);
+      if (keys.has(name)) throw invalid(`"${name}" is declared twice: keep one`, name);
       keys.set(name, createKey(name, access, declared, limits));
     }
   }
@@ -171,15 +182,17 @@ export function defineSession<
 
 function assertName(name: string): void {
   if (namePattern.test(name)) return;
-  throw invalid(`"${name}" is no name: use 1 to 64 letters, digits, "_" or "-", starting with a letter`, name);
+  throw invalid(`"${name}" is no name: use a letter, then at most 63 letters, digits, "_" or "-"`, name);
 }
 
 function createKey(name: string, access: Access, declared: Shape[string], limits: Limits): Key {
-  const bare = "~standard" in declared;
-  const { schema, merge, disk = true } = bare ? { schema: declared, merge: undefined } : declared;
-  const ask = (schema as Partial<StandardSchemaV1> | undefined)?.["~standard"]?.validate;
+  // What a caller without types declares may be anything, and nothing at all.
+  const given = (declared ?? {}) as Partial<StandardSchemaV1 & ValueDeclaration>;
+  // A bare schema may have a `merge` of its own.
+  const { schema, merge, disk = true } = given["~standard"] ? ({} as typeof given) : given;
+  const ask = ((schema ?? given) as Partial<StandardSchemaV1>)["~standard"]?.validate;
   if (typeof ask !== "function") {
-    throw invalid(`"${name}" has no schema: give one that speaks Standard Schema, such as z.string()`, name);
+    throw invalid(`"${name}" has no schema: give one of Standard Schema, such as z.string()`, name);
   }
   const check = (input: unknown) => {
     const result = ask(input);
@@ -193,6 +206,7 @@ function createKey(name: string, access: Access, declared: Shape[string], limits
   return {
     name,
     access,
+    declared,
     // `value` has tied the merge to the schema, whose outputs are all that it is ever given.
     merge: merge as Merge<unknown> | undefined,
     disk,
@@ -223,25 +237,16 @@ function createKey(name: string, access: Access, declared: Shape[string], limits
   };
 }
 
-function rejected(name: string, access: Access, found: readonly StandardSchemaV1.Issue[]): SessionError {
+function rejected(key: string, access: Access, found: readonly StandardSchemaV1.Issue[]): SessionError {
   // A schema's own words may quote the value, so those about a secret stay unsaid.
-  if (access === "secret") {
-    return new SessionError("INVALID_VALUE", `The schema of "${name}" rejects the value`, { key: name });
-  }
-  const issues: SessionIssue[] = found.map(({ message, path }) => ({
+  const issues: SessionIssue[] = (access === "secret" ? [] : found).map(({ message, path }) => ({
     message,
-    ...(path ? { path: path.map(pathStep) } : {}),
+    ...(path && { path: path.map(pathStep) }),
   }));
-  const first = issues[0];
+  const [first] = issues;
   const where = first?.path?.length ? ` at ${first.path.join(".")}` : "";
-  return new SessionError(
-    "INVALID_VALUE",
-    `"${name}" rejects the value${where}: ${first?.message ?? "no reason given"}`,
-    {
-      key: name,
-      issues,
-    },
-  );
+  const message = `"${key}" rejects the value${where}: ${first?.message ?? "see its schema"}`;
+  return new SessionError("INVALID_VALUE", message, { key, issues: first && issues });
 }
 
 function pathStep(step: PropertyKey | StandardSchemaV1.PathSegment): string | number {

@@ -104,10 +104,7 @@ export class Session<D extends AnyDefinition = AnyDefinition, S extends Side = "
   identifier(): string {
     const { identifier } = this.#home.state();
     if (identifier !== null) return identifier;
-    throw new SessionError(
-      "NO_SUCH_VALUE",
-      "The session has no identifier before its first commit: write a value first",
-    );
+    throw new SessionError("NO_SUCH_VALUE", "The session has no identifier yet: write a value first");
   }
 
   /**
@@ -228,7 +225,7 @@ export class Session<D extends AnyDefinition = AnyDefinition, S extends Side = "
     if (!Number.isFinite(seconds) || seconds < 0) {
       throw new SessionError(
         "INVALID_TIMEOUT",
-        `A timeout of ${seconds} seconds cannot be: give a finite number from 0 on`,
+        `A timeout is a finite number of seconds from 0 on, not the ${typeof seconds} ${seconds}`,
       );
     }
     this.#home.setTimeout(seconds);

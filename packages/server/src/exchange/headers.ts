@@ -10,5 +10,6 @@ export function headerIn(headers: HeadersLike, name: string): string | null {
   const record = headers as Readonly<Record<string, string | readonly string[] | undefined>>;
   const key = Object.hasOwn(record, name) ? name : Object.keys(record).find((each) => each.toLowerCase() === name);
   const value = key === undefined ? undefined : record[key];
-  return typeof value === "string" ? value : value === undefined ? null : value.join(name === "cookie" ? "; " : ", ");
+  if (Array.isArray(value)) return value.join(name === "cookie" ? "; " : ", ");
+  return typeof value === "string" ? value : null;
 }

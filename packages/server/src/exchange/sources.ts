@@ -1,5 +1,5 @@
-import { invalid } from "../option-checks.ts";
-import type { Exchange } from "./exchange.ts";
+import { callable, invalid, shown } from "../option-checks.ts";
+import type { Exchange, RequestInfo } from "./exchange.ts";
 import { type FastifySource, type NodeSource, ofFastify, ofNode } from "./node.ts";
 import { ofSocket, type SocketSource } from "./socket.ts";
 import { type FetchSource, type LambdaSource, ofFetch, ofLambda, ofPlain, ofRequest, type PlainSource } from "./web.ts";
@@ -15,28 +15,62 @@ export type WakeSource = Request | FetchSource | NodeSource | FastifySource | So
 
 /** Knows the place by the shape of what it hands over. Throws `INVALID_OPTION` where it does not. */
 export function exchangeOf(source: WakeSource): Exchange {
-  if (typeof source !== "object" || source === null) throw unknownSource();
+  if (!isObject(source)) throw unknown(shown(source));
   if ("event" in source && isObject(source.event)) return ofLambda(source);
-  if ("resHeaders" in source && "req" in source && isObject(source.req?.headers)) return ofFetch(source);
+  if ("resHeaders" in source && "req" in source && isObject(source.req?.headers)) {
+    if (typeof source.resHeaders?.append !== "function") throw invalid("wake: resHeaders is no Headers: pass one");
+    return ofFetch(source);
+  }
   if ("req" in source && "res" in source && isObject(source.res)) {
     const { res } = source;
-    if (!isObject(source.req?.headers)) throw unknownSource();
+    if (!isObject(source.req?.headers)) throw unknown("its req, which has no headers");
     // Told apart by what each has and the others lack; the union's members overlap for TypeScript.
     if ("raw" in res && "header" in res && typeof res.header === "function") return ofFastify(source as FastifySource);
     if ("writeHead" in res) return ofNode(source as NodeSource);
     if ("readyState" in res && "send" in res && typeof res.send === "function") return ofSocket(source as SocketSource);
   }
-  if ("clone" in source && typeof source.clone === "function" && "url" in source) return ofRequest(source);
+  if (isRequest(source)) return ofRequest(source);
+  if ("then" in source) throw unknown("a promise: await it first");
   // A request of Node's alone has headers, too, but its answer leaves without the session's cookie.
-  const isRequestAlone = "rawHeaders" in source || "raw" in source;
-  if (!isRequestAlone && "headers" in source && isObject(source.headers)) return ofPlain(source as PlainSource);
-  throw unknownSource();
+  if ("rawHeaders" in source || "raw" in source) throw unknown("a request without its response");
+  // A `Response` has headers, too, and they are not those of a request.
+  if ("headers" in source && isObject(source.headers) && !("status" in source)) {
+    checkPlain(source as PlainSource);
+    return ofPlain(source as PlainSource);
+  }
+  throw unknown("this object");
 }
 
-const isObject = (value: unknown) => typeof value === "object" && value !== null;
+/** Whether it is a `Request`, of whichever realm. */
+export function isRequest(source: unknown): source is Request {
+  if (!isObject(source)) return false;
+  // Nothing is known of it but that it is an object.
+  const { clone, url, method } = source as Partial<Request>;
+  return typeof clone === "function" && typeof url === "string" && typeof method === "string";
+}
 
-function unknownSource() {
+/** What tRPC says of its request, where it is tRPC's. */
+export function infoOf(source: WakeSource): RequestInfo | undefined {
+  const info = "info" in source ? source.info : undefined;
+  if (info === undefined || Array.isArray(info?.calls)) return info;
+  throw invalid(`wake: info is ${shown(info)}: pass what tRPC hands to createContext, or leave it out`);
+}
+
+function checkPlain({ headers, url, method, setCookie, setHeader }: PlainSource): void {
+  if ("then" in headers) throw invalid("wake: headers is a promise: await it, as in { headers: await headers() }");
+  for (const [name, text] of Object.entries({ url, method })) {
+    if (text !== undefined && typeof text !== "string")
+      throw invalid(`wake: ${name} is ${shown(text)}: pass it as text`);
+  }
+  const setting = "(name, value, attributes) => jar.set(name, value, attributes)";
+  if (setCookie !== undefined) callable("wake: setCookie", setCookie, setting);
+  if (setHeader !== undefined) callable("wake: setHeader", setHeader, "(name, value) => headers.set(name, value)");
+}
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+
+function unknown(what: string) {
   return invalid(
-    "wake does not know this request: pass a Request, { req, res } of Node, Express or Fastify, what tRPC hands to createContext, or { headers, setCookie }",
+    `wake does not know ${what}: pass a Request, { req, res } of Node, Express or Fastify, what tRPC hands to createContext, or { headers, setCookie }`,
   );
 }

@@ -26,7 +26,7 @@ export interface PlainSource {
 /** The event of a Lambda function, of either version, as tRPC's adapter hands it over. */
 export interface LambdaSource {
   readonly event: {
-    readonly headers?: HeadersLike;
+    readonly headers?: HeadersLike | null;
     /** Version 2 has the cookies here, and not among the headers. */
     readonly cookies?: readonly string[] | undefined;
     readonly rawPath?: string;
@@ -59,7 +59,9 @@ export function ofRequest(req: Request): Exchange {
 }
 
 export function ofLambda({ event }: LambdaSource): Exchange {
-  const { headers = {}, cookies, requestContext } = event;
+  const { cookies, requestContext } = event;
+  // The console's own test events have `null` here.
+  const headers = event.headers ?? {};
   const collected = new Headers();
   const query = event.rawQueryString ? `?${event.rawQueryString}` : "";
   return {

@@ -1,6 +1,6 @@
 import { type AnyDefinition, homeOf, Session, SessionError, type SessionHome } from "@catnap/shared";
 import type { TRPCMiddlewareBuilder } from "@trpc/server";
-import { invalid } from "../option-checks.ts";
+import { seconds as checkSeconds } from "../option-checks.ts";
 import { toTRPCError } from "../trpc-error.ts";
 
 /** The type of `requireFresh`'s middleware: it asks for the `Session` that `sessions.middleware` has left, and changes nothing. */
@@ -23,11 +23,9 @@ export function createFreshMiddleware<D extends AnyDefinition, K extends string>
   seconds: number,
   clock: () => number,
 ): FreshMiddleware<D, K> {
-  if (!Number.isFinite(seconds) || seconds <= 0) {
-    throw invalid(`requireFresh takes a finite number of seconds above 0, not ${seconds}`);
-  }
-  const middleware = async ({ ctx, next }: { ctx: Record<string, unknown>; next(): Promise<unknown> }) => {
-    const session = ctx[contextKey];
+  checkSeconds("requireFresh", seconds);
+  const middleware = async ({ ctx, next }: { ctx: Record<string, unknown> | undefined; next(): Promise<unknown> }) => {
+    const session = ctx?.[contextKey];
     if (!(session instanceof Session)) {
       throw toTRPCError(
         new SessionError(

@@ -1,4 +1,5 @@
 import { SessionError } from "@catnap/shared";
+import { invalid, shown } from "../option-checks.ts";
 import { parseToken, type Token } from "./tokens.ts";
 
 const parameter = "_SID_";
@@ -15,8 +16,9 @@ export function withTicket(url: string, ticket: string): string {
  * session.
  */
 export function assertTicketUrl(url: string, host: string | null, origins: ReadonlySet<string>): void {
+  if (typeof url !== "string") throw invalid(`sessionEncode takes a URL as text, not ${shown(url)}: pass url.href`);
   const base = "http://host.invalid";
-  const target = typeof url === "string" && URL.canParse(url, base) ? new URL(url, base) : null;
+  const target = URL.canParse(url, base) ? new URL(url, base) : null;
   const isOwn = target?.host === new URL(base).host || (host !== null && target?.host === host);
   if (target && (target.protocol === "http:" || target.protocol === "https:")) {
     if (isOwn || origins.has(target.origin)) return;

@@ -1,7 +1,8 @@
 import { type AnyDefinition, after, type Session, type SessionSnapshot } from "@catnap/shared";
 import type { Exchange, RequestInfo } from "../exchange/exchange.ts";
-import { invalid } from "../option-checks.ts";
+import { callable, invalid, known } from "../option-checks.ts";
 import type { Settings } from "../settings.ts";
+import { refuseMethodsOfSession } from "./not-a-session.ts";
 import { RequestSession, type RequestShared } from "./request-session.ts";
 import { isRedirectResponse, transact } from "./transaction.ts";
 
@@ -24,6 +25,10 @@ const readMs = 1_000;
  * the `Session` in its place; anywhere else it is worked on by `run`, read by `read`, and handed to a page by `snapshot`.
  */
 export class AwakeSession<D extends AnyDefinition = AnyDefinition> {
+  static {
+    refuseMethodsOfSession(AwakeSession.prototype);
+  }
+
   /** Types only: whose sessions these are. */
   declare readonly "~definition"?: D;
   readonly #settings: Settings;
@@ -54,9 +59,12 @@ export class AwakeSession<D extends AnyDefinition = AnyDefinition> {
    * Throws `CROSS_SITE` before `work` is called when a page of another site made the browser send a request that may change
    * something, and what the commit throws, such as `CONFLICT` or `STORE_UNAVAILABLE`.
    */
-  async run<R>(work: (session: Session<D>) => R | Promise<R>, { isRedirect }: RunOptions = {}): Promise<R> {
+  async run<R>(work: (session: Session<D>) => R | Promise<R>, options: RunOptions = {}): Promise<R> {
     if (typeof work !== "function")
       throw invalid("run takes a function that works on the session: run((session) => …)");
+    known("run", options, ["isRedirect"]);
+    const { isRedirect } = options;
+    if (isRedirect !== undefined) callable("run: isRedirect", isRedirect, "isRedirect of your router");
     const { method, hold } = this.#exchange;
     if (method !== null && !safeMethods.has(method)) this.#request.guard();
     const call = await this.#request.begin();

@@ -1,4 +1,5 @@
 import { applyOp, decode, freezeInDevelopment, type Key } from "@catnap/shared";
+import { callable } from "../option-checks.ts";
 import { unreadable } from "../stores/unreadable.ts";
 import { Draft, type Replacement } from "./draft.ts";
 import type { SessionView } from "./session-view.ts";
@@ -46,6 +47,7 @@ export class ForkValues {
 
   /** Changes a value by a function of it, which runs again when the commit meets another value. */
   update(key: Key, change: (current: unknown) => unknown): void {
+    callable(`The second argument of update("${key.name}")`, change, "(current) => …");
     const redo = (current: string | null) =>
       key.encode(change(current === null ? key.fallback() : this.#decode(key, current)));
     const from = this.#encoded(key.name);

@@ -9,7 +9,7 @@ import {
   type Key,
   type NameOf,
   type Push,
-  type Session,
+  Session,
   SessionError,
   type SessionHome,
   type SyncFailure,
@@ -25,6 +25,7 @@ import type {
   TRPCSubscriptionProcedure,
   TrackedEnvelope,
 } from "@trpc/server";
+import { invalid, shown } from "../option-checks.ts";
 
 /** A session's home on the server, which takes what a browser sends and follows what it wants to hear. */
 export interface SyncHome extends SessionHome {
@@ -125,8 +126,15 @@ export function createRouter<D extends AnyDefinition>(
   contextKey: string,
   procedure: unknown,
 ): SessionRouterRecord<D> {
+  assertBuilder(procedure);
   const builder = procedure as Builder;
-  const sessionOf = (ctx: Record<string, unknown>) => ctx[contextKey] as Session<AnyDefinition>;
+  const sessionOf = (ctx: Record<string, unknown> | undefined) => {
+    const session = ctx?.[contextKey];
+    if (session instanceof Session) return session;
+    throw invalid(
+      `ctx.${contextKey} is no session: pass sessions.router({ procedure: t.procedure.use(sessions.middleware) })`,
+    );
+  };
   const record = {
     values: builder.query(({ ctx }) =>
       Object.fromEntries([...sessionOf(ctx)].filter(([name]) => definition.keys.get(name)?.access !== "secret")),
@@ -201,6 +209,15 @@ export function createRouter<D extends AnyDefinition>(
   pushes.add(record.sync as WeakKey); // a procedure is a function
   // Built through the app's builder, whose types are not ours to name; the tests call every procedure through a typed client.
   return record as unknown as SessionRouterRecord<D>;
+}
+
+function assertBuilder(procedure: unknown): void {
+  const methods = (procedure ?? {}) as Record<string, unknown>;
+  const missing = ["input", "query", "mutation", "subscription"].some((name) => typeof methods[name] !== "function");
+  if (!missing) return;
+  throw invalid(
+    `sessions.router: procedure is ${shown(procedure)} that no procedure can be built on: pass { procedure: t.procedure.use(sessions.middleware) }`,
+  );
 }
 
 function asObject(raw: unknown): Record<string, unknown> {

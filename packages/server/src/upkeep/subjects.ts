@@ -1,5 +1,5 @@
 import { deviceIn, deviceKey } from "../identity/device.ts";
-import { invalid, known } from "../option-checks.ts";
+import { invalid, known, shown } from "../option-checks.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionInfo } from "../stores/store.ts";
 import { assertSubjectText } from "../stores/subject-text.ts";
@@ -43,6 +43,7 @@ export class Subjects {
   async list(query: ListQuery): Promise<ListedSession[]> {
     known("list", query, ["subject", "current"]);
     const { subject, current } = query;
+    checkIdentifier("current", current);
     return (await this.living(subject)).map(({ entries = new Map(), ...info }) => ({
       ...info,
       device: deviceIn(info.identifier, entries.get(deviceKey)),
@@ -68,6 +69,7 @@ export class Subjects {
   async revokeAll(query: { subject: string; except?: string }): Promise<number> {
     known("revokeAll", query, ["subject", "except"]);
     const { subject, except } = query;
+    checkIdentifier("except", except);
     let ended = 0;
     for (;;) {
       const left: SessionInfo[] = [];
@@ -113,10 +115,20 @@ export class Subjects {
 
 /** Throws `INVALID_OPTION` for what is no identifier, a missing one above all. */
 export function assertIdentifier(identifier: string): void {
-  if (typeof identifier === "string" && /^[A-Za-z0-9_-]{1,80}$/.test(identifier)) return;
+  if (isIdentifier(identifier)) return;
   throw invalid(
     "identifier is missing, or none: name a session, as list() or session.identifier() gives it; nothing was done",
   );
+}
+
+function isIdentifier(text: unknown): boolean {
+  return typeof text === "string" && /^[A-Za-z0-9_-]{1,80}$/.test(text);
+}
+
+/** Of what names no session, the caller's own would be ended with the others. */
+function checkIdentifier(name: string, identifier: unknown): void {
+  if (identifier === undefined || isIdentifier(identifier)) return;
+  throw invalid(`${name} is ${shown(identifier)}: pass what session.identifier() gives; nothing was done`);
 }
 
 function checked(subject: string): string {
