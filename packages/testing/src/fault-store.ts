@@ -1,5 +1,6 @@
 import type { SessionStore } from "@catnap/server";
 import { SessionError } from "@catnap/shared";
+import { assertStore, invalid } from "./checks.ts";
 
 /** A call to a store, before it happens. */
 export interface StoreCall {
@@ -22,8 +23,12 @@ export type Fault =
 /**
  * Wraps a store so that `decide` settles each call's fate; `undefined` lets it pass. Nothing in here is random, so a test
  * that fails can be run again. Without an `error` of its own a fault is a `STORE_UNAVAILABLE`. `watch` is passed through.
+ * Throws `INVALID_OPTION` for what is no store or no function, and a call does so for a fault that is none.
  */
 export function faultStore(store: SessionStore, decide: (call: StoreCall) => Fault | undefined): SessionStore {
+  assertStore("faultStore: the first argument", store);
+  if (typeof decide !== "function")
+    throw invalid("faultStore: the second argument is no function: give one that decides");
   let calls = 0;
 
   async function through<T>(method: StoreCall["method"], args: readonly unknown[], call: () => Promise<T>): Promise<T> {
@@ -46,6 +51,8 @@ export function faultStore(store: SessionStore, decide: (call: StoreCall) => Fau
         await call();
         await fault.until;
         throw fault.error ?? unreachable(method);
+      default:
+        throw invalid(`faultStore: the fault of this ${method} is none: give a kind of pass, fail-… or delay-…`);
     }
   }
 

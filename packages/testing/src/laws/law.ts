@@ -1,5 +1,6 @@
 import { strict as assert } from "node:assert";
 import type { Commit, EntryChange, Query, SessionInfo, SessionRecord, SessionStore, WriteResult } from "@catnap/server";
+import { assertStore, invalid } from "../checks.ts";
 
 /** A store to be held to the laws. */
 export interface StoreUnderTest {
@@ -24,12 +25,20 @@ export interface StoreLaw {
   check(makeStore: MakeStore): Promise<LawOutcome>;
 }
 
+/** A store for one law. Throws `INVALID_OPTION` where `makeStore` gives none. */
+export async function made(makeStore: MakeStore): Promise<StoreUnderTest> {
+  if (typeof makeStore !== "function") throw invalid("check takes a function: check(async () => ({ store }))");
+  const under = await makeStore();
+  assertStore("The store of check's function", under?.store);
+  return under;
+}
+
 /** A law of every store. */
 export function law(name: string, check: (store: SessionStore) => Promise<void>): StoreLaw {
   return {
     name,
     async check(makeStore) {
-      const { store, cleanup } = await makeStore();
+      const { store, cleanup } = await made(makeStore);
       try {
         await check(store);
         return { kind: "kept" };
@@ -45,7 +54,7 @@ export function lawOfTwo(name: string, check: (one: SessionStore, two: SessionSt
   return {
     name: `over two handles, ${name}`,
     async check(makeStore) {
-      const { store, reopen, cleanup } = await makeStore();
+      const { store, reopen, cleanup } = await made(makeStore);
       try {
         if (reopen === undefined) return { kind: "skipped", reason: "the store offers no second handle on its data" };
         const other = await reopen();
@@ -67,7 +76,7 @@ export function lawOfWatching(name: string, check: (store: Required<SessionStore
   return {
     name,
     async check(makeStore) {
-      const { store, cleanup } = await makeStore();
+      const { store, cleanup } = await made(makeStore);
       try {
         if (store.watch === undefined) return { kind: "skipped", reason: "the store has no watch" };
         // The line above saw that the one optional method is there.

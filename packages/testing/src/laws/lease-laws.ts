@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import type { SessionStore } from "@catnap/server";
-import type { StoreLaw } from "./law.ts";
+import { made, type StoreLaw } from "./law.ts";
 
 type Leasing = SessionStore & Required<Pick<SessionStore, "lease">>;
 
@@ -9,7 +9,7 @@ function lawOfLease(name: string, check: (one: Leasing, two: Leasing) => Promise
   return {
     name: `over two handles, ${name}`,
     async check(makeStore) {
-      const { store, reopen, cleanup } = await makeStore();
+      const { store, reopen, cleanup } = await made(makeStore);
       try {
         if (store.lease === undefined) return { kind: "skipped", reason: "the store has no lease" };
         if (reopen === undefined) return { kind: "skipped", reason: "the store offers no second handle on its data" };
