@@ -1,4 +1,4 @@
-// The arrows between the layers: react → client → shared ← server, testing → all of them, catnap → all,
+// The arrows between the layers: react → client → shared ← server ← adapters, testing → all of them, catnap → all,
 // and nobody → catnap but apps, e2e and bench. Type-only imports count.
 // Tests stand beside their source, but may reach further than it, though never to the built package.
 
@@ -6,7 +6,7 @@ const tests = "\\.test(-d)?\\.tsx?$|^packages/[^/]+/test/";
 
 /** What `layer` may not import: every private layer but the `allowed` ones. */
 function arrow(/** @type {string} */ layer, /** @type {string[]} */ ...allowed) {
-  const forbidden = ["shared", "server", "client", "react", "testing"].filter(
+  const forbidden = ["shared", "server", "client", "react", "adapters", "testing"].filter(
     (other) => other !== layer && !allowed.includes(other),
   );
   return {
@@ -41,6 +41,7 @@ const rooms = {
   "definition-checks.ts": "definition-checks\\.ts$",
   "events.ts": "events\\.ts$",
   "trpc-error.ts": "trpc-error\\.ts$",
+  "http-status.ts": "http-status\\.ts$",
 };
 
 /**
@@ -77,10 +78,12 @@ export default {
     arrow("server", "shared"),
     arrow("client", "shared"),
     arrow("react", "client", "shared"),
+    arrow("adapters", "server", "shared"),
     room("option-checks.ts"),
     room("definition-checks.ts", "option-checks.ts"),
     room("events.ts"),
-    room("trpc-error.ts"),
+    room("http-status.ts"),
+    room("trpc-error.ts", "http-status.ts"),
     room("stores", "option-checks.ts"),
     room("stores/memory", "stores", "option-checks.ts"),
     room("stores/sqlite", "stores", "option-checks.ts"),
@@ -97,7 +100,17 @@ export default {
     ),
     room(
       "sessions.ts",
-      ...["request", "exchange", "sync", "upkeep", "settings.ts", "identity", "stores", "option-checks.ts"],
+      ...[
+        "request",
+        "exchange",
+        "sync",
+        "upkeep",
+        "settings.ts",
+        "identity",
+        "stores",
+        "option-checks.ts",
+        "http-status.ts",
+      ],
     ),
     room(
       "index.ts",
@@ -119,7 +132,9 @@ export default {
       comment: "Apps, e2e and bench see what a user sees: catnap, not its layers.",
       severity: "error",
       from: { path: "^(apps|e2e|bench)/" },
-      to: { path: "^(packages/(?!catnap/)|packages/catnap/src/|@catnap/(shared|server|client|react|testing))" },
+      to: {
+        path: "^(packages/(?!catnap/)|packages/catnap/src/|@catnap/(shared|server|client|react|adapters|testing))",
+      },
     },
     {
       name: "zod-in-schema-only",
@@ -171,7 +186,7 @@ export default {
       comment: "An import that leads nowhere.",
       severity: "error",
       from: { path: "^packages/" },
-      to: { couldNotResolve: true, pathNot: "^node:" },
+      to: { couldNotResolve: true, pathNot: "^node:|^next/" },
     },
   ],
   options: {

@@ -1,9 +1,10 @@
 import { defineConfig } from "tsdown";
 
 export default defineConfig({
-  entry: ["index", "server", "client", "react", "sqlite", "postgres", "redis", "testing", "playwright"].map(
-    (name) => `src/${name}.ts`,
-  ),
+  entry: [
+    ...["index", "server", "client", "react", "express", "fastify", "hono", "next"],
+    ...["sqlite", "postgres", "redis", "testing", "playwright"],
+  ].map((name) => `src/${name}.ts`),
   format: "esm",
   platform: "neutral",
   target: "es2023",
@@ -15,6 +16,6 @@ export default defineConfig({
     // The private layers, which are not published, go into the bundle; so do the few types of Standard Schema.
     alwaysBundle: [/^@catnap\//],
     onlyBundle: [/^@catnap\//, "@standard-schema/spec"],
-    neverBundle: [/^node:/],
+    neverBundle: [/^node:/, /^next\//],
   },
 });

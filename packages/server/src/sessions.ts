@@ -1,6 +1,7 @@
 import { type AnyDefinition, maxOpsPerPush, Session, SessionError, type SessionErrorData } from "@catnap/shared";
 import { addHeaders } from "./exchange/caching.ts";
 import { exchangeOf, infoOf, isRequest, type WakeSource } from "./exchange/sources.ts";
+import { answerByStatus } from "./http-status.ts";
 import { createFreshMiddleware, type FreshMiddleware } from "./identity/fresh.ts";
 import { invalid } from "./option-checks.ts";
 import { AwakeSession, type RunOptions } from "./request/awake-session.ts";
@@ -104,6 +105,7 @@ export interface Sessions<D extends AnyDefinition, K extends string = "session">
 export function createSessions<D extends AnyDefinition, const K extends string = "session">(
   options: SessionsOptions<D, K>,
 ): Sessions<D, K> {
+  answerByStatus();
   const settings = settle(options, Session);
   const { store, report, clock } = settings;
   const accessTimes = new AccessTimes(store, settings.touchIntervalMs, (error) =>

@@ -84,6 +84,10 @@ export class SessionError extends Error {
   readonly code: SessionErrorCode;
   readonly key?: string;
   readonly issues?: readonly SessionIssue[];
+  /** The HTTP status that fits. On a server alone: a browser would load a table for it, and has tRPC's `data.httpStatus`. */
+  declare readonly status?: number;
+  /** What the answer says besides, on a server: `Retry-After` where another try may help. */
+  declare readonly headers?: Readonly<Record<string, string>>;
 
   constructor(
     code: SessionErrorCode,

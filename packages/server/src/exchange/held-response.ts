@@ -9,6 +9,7 @@ type Send = (...args: unknown[]) => unknown;
 
 interface Waiting {
   readonly sender: Sender;
+  readonly send: Send;
   readonly args: readonly unknown[];
 }
 
@@ -33,7 +34,7 @@ export class HeldResponse implements HeldAnswer {
         const send = response[sender].bind(response) as Send;
         const held = (...args: unknown[]) => {
           if (this.#open) return send(...args);
-          this.#hold({ sender, args });
+          this.#hold({ sender, send, args });
           resolve();
           return sender === "write" ? false : response;
         };
@@ -60,8 +61,10 @@ export class HeldResponse implements HeldAnswer {
     if (this.#open) return;
     this.#letGo();
     let taken: unknown = false;
-    // By the response's own methods again, which others may have wrapped meanwhile.
-    for (const { sender, args } of this.#waiting) taken = (this.#response[sender] as Send)(...args);
+    // What others have wrapped around these meanwhile has seen it already: compressed twice is broken. The head is sent as the
+    // response now has it, since the session's headers are put in on that way.
+    for (const { sender, send, args } of this.#waiting)
+      taken = sender === "writeHead" ? (this.#response.writeHead as Send)(...args) : send(...args);
     this.#waiting = [];
     // Whoever was told to wait with the next part goes on.
     if (taken === true) this.#response.emit("drain");

@@ -15,6 +15,12 @@ export interface RunOptions {
   readonly isRedirect?: (thrown: unknown) => boolean;
 }
 
+/** How a transaction around a whole application is run. */
+export interface AroundOptions extends RunOptions {
+  /** `false`: the answer is not held back, since the framework tells when it is about to leave. */
+  readonly holds?: boolean;
+}
+
 const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** For so long the application may take until it reads `headers`, in milliseconds. */
@@ -65,10 +71,22 @@ export class AwakeSession<D extends AnyDefinition = AnyDefinition> {
     known("run", options, ["isRedirect"]);
     const { isRedirect } = options;
     if (isRedirect !== undefined) callable("run: isRedirect", isRedirect, "isRedirect of your router");
-    const { method, hold } = this.#exchange;
+    const { method } = this.#exchange;
     if (method !== null && !safeMethods.has(method)) this.#request.guard();
+    return this.around(work, options);
+  }
+
+  /**
+   * `run` for a middleware around a whole application, much of which may have nothing to do with the session: what a page of
+   * another site asks for is refused when it is about to change the session, and not before.
+   */
+  async around<R>(
+    work: (session: Session<D>) => R | Promise<R>,
+    { isRedirect, holds = true }: AroundOptions = {},
+  ): Promise<R> {
+    const { hold } = this.#exchange;
     const call = await this.#request.begin();
-    const held = this.#exchange.canSetCookie() ? hold?.() : undefined;
+    const held = holds && this.#exchange.canSetCookie() ? hold?.() : undefined;
     // The settings' class is the app's own, made for this definition.
     const typed = work as unknown as (session: Session) => R | Promise<R>;
     try {

@@ -1,0 +1,1 @@
+export { type ExpressMiddleware, expressSession } from "@catnap/adapters/express";

@@ -1,0 +1,1 @@
+export { type FastifySessionOptions, fastifySession } from "@catnap/adapters/fastify";

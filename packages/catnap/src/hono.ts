@@ -1,0 +1,1 @@
+export { honoSession, type SessionVariables } from "@catnap/adapters/hono";

@@ -1,0 +1,1 @@
+export { createNextSessions, type NextHeaders, type NextSessions } from "@catnap/adapters/next";
