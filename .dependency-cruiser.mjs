@@ -41,6 +41,7 @@ const rooms = {
   "definition-checks.ts": "definition-checks\\.ts$",
   "events.ts": "events\\.ts$",
   "trpc-error.ts": "trpc-error\\.ts$",
+  "once.ts": "once\\.ts$",
   "http-status.ts": "http-status\\.ts$",
 };
 
@@ -82,6 +83,7 @@ export default {
     room("option-checks.ts"),
     room("definition-checks.ts", "option-checks.ts"),
     room("events.ts"),
+    room("once.ts", "option-checks.ts"),
     room("http-status.ts"),
     room("trpc-error.ts", "http-status.ts"),
     room("stores", "option-checks.ts"),
@@ -114,7 +116,18 @@ export default {
     ),
     room(
       "index.ts",
-      ...["sessions.ts", "request", "exchange", "sync", "upkeep", "settings.ts", "identity", "stores", "events.ts"],
+      ...[
+        "sessions.ts",
+        "request",
+        "exchange",
+        "sync",
+        "upkeep",
+        "settings.ts",
+        "identity",
+        "stores",
+        "events.ts",
+        "once.ts",
+      ],
     ),
     wayIn("memory"),
     wayIn("sqlite"),

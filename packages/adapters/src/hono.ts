@@ -2,6 +2,7 @@ import type { Sessions } from "@catnap/server";
 import { addHeaders } from "@catnap/server/caching";
 import { type AnyDefinition, type Session, SessionError } from "@catnap/shared";
 import type { MiddlewareHandler } from "hono";
+import { answerOf } from "./answer.ts";
 
 /** What `honoSession` puts into a context: `new Hono<{ Variables: SessionVariables<typeof shop> }>()`. */
 export interface SessionVariables<D extends AnyDefinition> {
@@ -45,7 +46,7 @@ function answerInHono(): void {
   Object.defineProperty(SessionError.prototype, "getResponse", {
     configurable: true,
     value(this: SessionError) {
-      return new Response(this.message, { status: this.status ?? 500, headers: this.headers ?? {} });
+      return answerOf(this);
     },
   });
 }

@@ -1,6 +1,7 @@
 import type { AwakeSession, CookieAttributes, Sessions } from "@catnap/server";
 import { addHeaders } from "@catnap/server/caching";
-import type { AnyDefinition, Session, SessionSnapshot } from "@catnap/shared";
+import { type AnyDefinition, type Session, SessionError, type SessionSnapshot } from "@catnap/shared";
+import { answerOf } from "./answer.ts";
 
 /** The sessions of an app of Next's: what `createNextSessions` gives. */
 export interface NextSessions<D extends AnyDefinition> {
@@ -14,7 +15,8 @@ export interface NextSessions<D extends AnyDefinition> {
    * A server action or a route handler with a session before its arguments: one transaction, committed when it returns or
    * redirects, dropped when it throws (`notFound()` throws) or answers with 500 or more.
    *
-   * Throws `CROSS_SITE` before it is called when a page of another site has sent the request and may not.
+   * What the session refuses is thrown, and is the answer of a route handler, with its `status`: `STORE_UNAVAILABLE` is a 503
+   * with `Retry-After`. `CROSS_SITE` comes before `work` is called.
    */
   withSession<A extends unknown[], R>(
     work: (session: Session<D>, ...args: A) => R | Promise<R>,
@@ -71,10 +73,18 @@ export function createNextSessions<D extends AnyDefinition>(
       return async (...args) => {
         const [first] = args;
         const headers = new Headers();
-        const awake = await awaken({ request: first instanceof Request ? first : null, headers });
-        const result = await awake.run((session) => work(session, ...args), { isRedirect });
-        // What `work` returns is a response where Next expects one.
-        return result instanceof Response ? (addHeaders(result, headers) as typeof result) : result;
+        const request = first instanceof Request ? first : null;
+        const awake = await awaken({ request, headers });
+        try {
+          const result = await awake.run((session) => work(session, ...args), { isRedirect });
+          // What `work` returns is a response where Next expects one.
+          return result instanceof Response ? (addHeaders(result, headers) as typeof result) : result;
+        } catch (thrown) {
+          // Next answers whatever a route handler throws with 500. A response is what it expects of one.
+          const refusal = request && SessionError.from(thrown);
+          if (refusal && refusal.status !== 500) return answerOf(refusal) as never;
+          throw thrown;
+        }
       };
     },
     snapshot: async () => (await awaken()).snapshot(),

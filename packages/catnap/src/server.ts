@@ -12,6 +12,7 @@ export {
   type ListedSession,
   type ListQuery,
   type MaxSessions,
+  once,
   type Page,
   type Query,
   type RevokeQuery,

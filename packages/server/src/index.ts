@@ -3,6 +3,7 @@ export type { WakeSource } from "./exchange/sources.ts";
 export type { CookieAttributes } from "./identity/cookie.ts";
 export type { CookieOptions, FormerCookie } from "./identity/cookie-options.ts";
 export type { FreshMiddleware } from "./identity/fresh.ts";
+export { once } from "./once.ts";
 export type { AwakeSession, RunOptions } from "./request/awake-session.ts";
 export type { SessionMiddleware } from "./request/middleware.ts";
 export { createSessions, type Sessions } from "./sessions.ts";
