@@ -54,11 +54,25 @@ for (const baseURL of [
   });
 }
 
+test.describe("in development over plain HTTP", () => {
+  const own = createSessions({ definition, store: memoryStore(), origins: ["http://localhost:4321"] });
+  const ownTest = sessionTest({ sessions: own });
+  ownTest.use({ baseURL: "http://localhost:4321" });
+  ownTest.afterAll(() => own.close());
+  ownTest("the cookie is the one of the server's port", async ({ session, context }) => {
+    await session.seed({ cart: ["tea"] });
+    expect(await context.cookies()).toMatchObject([{ name: "catnap-4321", secure: false }]);
+    expect(await session.value("cart")).toEqual(["tea"]);
+  });
+});
+
 const [host, path, sameSite] = ["www.shop.test", "/", "Lax"];
 for (const { cookie, kept } of [
   { cookie: { path: "/shop" }, kept: { domain: host, path: "/shop", sameSite } },
   { cookie: { domain: "shop.test" }, kept: { domain: ".shop.test", path, sameSite } },
   { cookie: { sameSite: "strict" }, kept: { domain: host, path, sameSite: "Strict" } },
+  { cookie: { sameSite: "none", partitioned: true }, kept: { domain: host, path, sameSite: "None" } },
+  { cookie: { persistent: false, priority: "high" }, kept: { domain: host, path, sameSite, expires: -1 } },
 ] as const) {
   test.describe(JSON.stringify(cookie), () => {
     const own = createSessions({ definition, store: memoryStore(), cookie });

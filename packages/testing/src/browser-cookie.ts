@@ -18,6 +18,8 @@ export async function takeCookie(context: BrowserContext, baseURL: string, heade
   const maxAge = attributes.get("max-age");
   if (maxAge === "0") return context.clearCookies({ name, domain, path });
   const secure = attributes.has("secure");
+  // Chromium keeps a page's own partition apart from that of its frames in other sites' pages, which Playwright takes by default.
+  const partition = attributes.has("partitioned") && { partitionKey: origin, _crHasCrossSiteAncestor: false };
   await context.addCookies([
     {
       name,
@@ -29,6 +31,7 @@ export async function takeCookie(context: BrowserContext, baseURL: string, heade
       httpOnly: attributes.has("httponly"),
       sameSite: sameSites[attributes.get("samesite")?.toLowerCase() ?? "lax"] ?? "Lax",
       expires: maxAge === undefined ? -1 : Date.now() / 1000 + Number(maxAge),
+      ...partition,
     },
   ]);
   const kept = await sentTo(context, baseURL);
