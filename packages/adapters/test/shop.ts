@@ -4,7 +4,7 @@ import { counter, defineSession, SessionError } from "@catnap/shared";
 import { afterEach } from "vitest";
 import { z } from "zod";
 
-export const shop = defineSession({
+const shop = defineSession({
   shared: { note: z.string(), visits: counter() },
   readonly: { user: z.object({ name: z.string() }) },
 });
