@@ -2,7 +2,7 @@ import type { CookieScope } from "../identity/cookie.ts";
 import type { Settings } from "../settings.ts";
 
 /** Where a cookie is sent, and under which name. */
-export interface CookieSite {
+interface CookieSite {
   readonly name: string;
   /** Whether the name is followed by the port of the request's host. */
   readonly portInName: boolean;
