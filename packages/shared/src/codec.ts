@@ -137,7 +137,7 @@ function isScalarObject(value: object): boolean {
 function refuse(what: string, key: string | undefined, cause?: unknown): SessionError {
   return new SessionError(
     "INVALID_VALUE",
-    `${subject(key)} is or holds ${what}: a session carries plain data (JSON, Date, Map, Set, BigInt)`,
+    `${subject(key)} is or holds ${what}: use plain data (JSON, Date, Map, Set, BigInt)`,
     { key, cause },
   );
 }
@@ -147,4 +147,4 @@ function tooMany(key: string | undefined): SessionError {
   return new SessionError("LIMIT_EXCEEDED", message, { key });
 }
 
-const subject = (key: string | undefined) => (key === undefined ? "The value" : `The value of "${key}"`);
+const subject = (key: string | undefined) => (key === undefined ? "The value" : `"${key}"`);

@@ -222,7 +222,7 @@ function createKey(name: string, access: Access, declared: Shape[string], limits
       if (encoded.length * 3 > limits.valueBytes && byteLength(encoded) > limits.valueBytes) {
         throw new SessionError(
           "LIMIT_EXCEEDED",
-          `The value of "${name}" takes ${byteLength(encoded)} bytes, more than limits.valueBytes (${limits.valueBytes}): split it, or raise the limit in defineSession`,
+          `"${name}" takes ${byteLength(encoded)} bytes, more than limits.valueBytes (${limits.valueBytes}): split it, or raise the limit in defineSession`,
           { key: name },
         );
       }

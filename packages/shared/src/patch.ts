@@ -38,7 +38,7 @@ export function mergeValues(key: Key, base: unknown, mine: unknown, theirs: unkn
   try {
     return key.merge?.(base, mine, theirs);
   } catch (cause) {
-    throw new SessionError("INVALID_VALUE", `The merge of "${key.name}" throws: mend it, or what it is declared for`, {
+    throw new SessionError("INVALID_VALUE", `The merge of "${key.name}" throws: mend it`, {
       key: key.name,
       cause,
     });

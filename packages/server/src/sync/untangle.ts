@@ -17,7 +17,7 @@ export function untangle(encoded: string, key: string, room: number): unknown {
   try {
     value = encoded.startsWith(mark) ? revive(encoded.slice(mark.length)) : JSON.parse(encoded);
   } catch (cause) {
-    throw new SessionError("INVALID_VALUE", `The value of "${key}" is not text that Catnap encoded`, { key, cause });
+    throw new SessionError("INVALID_VALUE", `"${key}" is not text that Catnap encoded`, { key, cause });
   }
   // JSON has any depth: a recursive schema would exhaust the stack.
   assertPlain(value, key, room);
