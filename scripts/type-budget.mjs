@@ -24,7 +24,7 @@ const app = (shared) => `
 import { defineSession } from "@catnap/shared";
 import { createTRPCClient, httpLink } from "@trpc/client";
 import { initTRPC } from "@trpc/server";
-import { createSessions, type WakeOptions } from "../../src/index.ts";
+import { createSessions, type WakeSource } from "../../src/index.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
 import { shape } from "./shape.ts";
 const shop = defineSession({ shared: ${shared} });
@@ -40,7 +40,7 @@ void [${used
   .filter((_, i) => i % 4 === 0)
   .map((name) => `client.session.setValue.mutate({ key: "${name}", value: "x" })`)
   .join(", ")}];
-export const context = (options: WakeOptions) => ({ session: sessions.wake(options) });
+export const context = (source: WakeSource) => ({ session: sessions.wake(source) });
 `;
 const few = `{ ${used.map((name) => `${name}: shape.${name}`).join(", ")} }`;
 
