@@ -1,6 +1,7 @@
 export {
   type Access,
   type AnyDefinition,
+  type Counter,
   counter,
   type Definition,
   defineSession,
@@ -13,6 +14,8 @@ export {
   type NameOf,
   type Note,
   type Previous,
+  type ReadonlyKey,
+  type Refused,
   type ReportHandler,
   Session,
   SessionError,

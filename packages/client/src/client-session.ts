@@ -1,17 +1,44 @@
 import {
   type AnyDefinition,
+  BaseSession,
   decode,
   freezeInDevelopment,
   type NameOf,
-  Session,
+  type Session,
+  SessionError,
   type SessionSnapshot,
   type ValueOf,
 } from "@catnap/shared";
 import type { Replica } from "./replica.ts";
 import type { Status, Tab } from "./tab.ts";
 
+/** The methods that the server's session alone has. */
+const serverOnly = [
+  "setTimeout",
+  "setPersistent",
+  "rotate",
+  "login",
+  "subject",
+  "authenticatedAt",
+  "previous",
+  "sessionEncode",
+] satisfies (keyof Session)[];
+
 /** A session held by a browser tab: reads are synchronous, writes optimistic, and what is dirty goes home at sleep. Made by `createSessionClient`. */
-export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Session<D, "browser"> {
+export class ClientSession<D extends AnyDefinition = AnyDefinition> extends BaseSession<D, "browser"> {
+  static {
+    // Who calls these without types is told, too.
+    const methods = ClientSession.prototype as unknown as Record<string, () => never>;
+    for (const name of serverOnly) {
+      methods[name] = () => {
+        throw new SessionError(
+          "SERVER_ONLY",
+          `${name} exists on the server alone: call a procedure of the server instead`,
+        );
+      };
+    }
+  }
+
   readonly #tab: Tab;
   readonly #replica: Replica;
   readonly #listeners: Set<() => void>;

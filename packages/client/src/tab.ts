@@ -1,12 +1,11 @@
 import {
   type AnyDefinition,
   after,
+  type BaseHome,
   decode,
   type Key,
   noteName,
-  SessionError,
   type SessionErrorCode,
-  type SessionHome,
   type SessionState,
 } from "@catnap/shared";
 import type { StorageState } from "./disk.ts";
@@ -74,7 +73,7 @@ export interface TabParts {
 }
 
 /** The browser's home of a session: the tab's memory, its outbox, and the way to the server. */
-export class Tab implements SessionHome {
+export class Tab implements BaseHome {
   readonly side = "browser";
   readonly definition: AnyDefinition;
   readonly decoded: ReadonlyMap<string, unknown>;
@@ -206,15 +205,6 @@ export class Tab implements SessionHome {
     this.#sync.forced = dirty;
     if (dirty) this.#sync.idle(this.#parts.idleMs);
   }
-
-  readonly setTimeout = (): never => serverOnly("setTimeout");
-  readonly setPersistent = (): never => serverOnly("setPersistent");
-  readonly rotate = (): never => serverOnly("rotate");
-  readonly login = (): never => serverOnly("login");
-  readonly subject = (): never => serverOnly("subject");
-  readonly authenticatedAt = (): never => serverOnly("authenticatedAt");
-  readonly previous = (): never => serverOnly("previous");
-  readonly ticketUrl = async (): Promise<never> => serverOnly("sessionEncode");
 
   /** Shows what the disk holds, then asks the server for news. Resolves also when the server cannot be reached: the status tells. */
   async awake(): Promise<void> {
@@ -359,8 +349,4 @@ function decoded(encoded: string | null | undefined, key: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function serverOnly(method: string): never {
-  throw new SessionError("SERVER_ONLY", `${method} exists on the server alone: call a procedure of the server instead`);
 }

@@ -18,8 +18,6 @@ export interface ValueDeclaration<S extends StandardSchemaV1 = StandardSchemaV1>
 /** Keys and their schemas, bare or declared with `value` or `counter`. */
 export type Shape = Readonly<Record<string, StandardSchemaV1 | ValueDeclaration>>;
 
-type SchemaOf<T> = T extends StandardSchemaV1 ? T : T extends ValueDeclaration<infer S> ? S : never;
-
 /** How large a session may grow, in bytes of its encoded values (UTF-8). */
 export interface Limits {
   /** One value; default 131,072. */
@@ -66,36 +64,6 @@ export interface Definition<
 // biome-ignore lint/suspicious/noExplicitAny: see the line above
 export type AnyDefinition = Definition<any, any, any>;
 
-type Types<D extends AnyDefinition> = NonNullable<D["~types"]>;
-type Groups<D extends AnyDefinition> = Types<D>["shared"] & Types<D>["readonly"] & Types<D>["secret"];
-
-/** The side that a session is held on. */
-export type Side = "server" | "browser";
-
-/** The names that a side may read. */
-export type NameOf<D extends AnyDefinition, S extends Side> = (
-  | keyof Types<D>["shared"]
-  | keyof Types<D>["readonly"]
-  | (S extends "server" ? keyof Types<D>["secret"] : never)
-) &
-  string;
-
-/** The names that a side may write. */
-export type WritableNameOf<D extends AnyDefinition, S extends Side> = (
-  | keyof Types<D>["shared"]
-  | (S extends "server" ? keyof Types<D>["readonly"] | keyof Types<D>["secret"] : never)
-) &
-  string;
-
-/** What reading a key gives: the schema's output. */
-export type ValueOf<D extends AnyDefinition, K extends string> = StandardSchemaV1.InferOutput<SchemaOf<Groups<D>[K]>>;
-
-/** What writing a key takes: the schema's input. */
-export type InputOf<D extends AnyDefinition, K extends string> = StandardSchemaV1.InferInput<SchemaOf<Groups<D>[K]>>;
-
-/** All values that a side may read, each absent until set. */
-export type ValuesOf<D extends AnyDefinition, S extends Side> = { readonly [K in NameOf<D, S>]?: ValueOf<D, K> };
-
 /**
  * Declares a value with options. `merge` joins concurrent changes instead of letting the last one win. `disk: false` keeps
  * it out of the browser's IndexedDB, for what shared computers should not remember: it is in memory alone, so a change that
@@ -109,8 +77,11 @@ export function value<S extends StandardSchemaV1>(
   return { ...options, schema };
 }
 
+/** What `counter` gives. An interface, so that the declarations of an app can name it. */
+export interface Counter extends ValueDeclaration<StandardSchemaV1<number | undefined, number>> {}
+
 /** Declares a number that starts at 0 and of which every concurrent change counts: two tabs that add 1 make 2. */
-export function counter(): ValueDeclaration<StandardSchemaV1<number | undefined, number>> {
+export function counter(): Counter {
   return { schema: finiteNumber, merge: (base, mine, theirs) => theirs + (mine - (base ?? 0)) };
 }
 

@@ -1,39 +1,35 @@
+export { BaseSession, forbidden, homeOf, type ReportHandler, transaction } from "./base-session.ts";
 export { checksum, differ } from "./checksum.ts";
 export { assertPlain, byteLength, decode, encode, mark } from "./codec.ts";
 export {
   type Access,
   type AnyDefinition,
+  type Counter,
   counter,
   type Definition,
   defineSession,
-  type InputOf,
   type Key,
   type Limits,
-  type NameOf,
   type Shape,
-  type Side,
   type ValueDeclaration,
-  type ValueOf,
-  type ValuesOf,
   value,
-  type WritableNameOf,
 } from "./definition.ts";
 export { freezeInDevelopment } from "./freeze.ts";
+export type { BaseHome, LoginOptions, Previous, SessionHome, SessionState, Transaction } from "./home.ts";
 export { type Merge, merge } from "./merge.ts";
+export type {
+  InputOf,
+  NameOf,
+  ReadonlyKey,
+  Refused,
+  Side,
+  ValueOf,
+  ValuesOf,
+  WritableNameOf,
+} from "./names.ts";
 export { applyOp, mergeValues, type Op } from "./patch.ts";
 export { revisionHeader } from "./revision-header.ts";
-export {
-  forbidden,
-  homeOf,
-  type LoginOptions,
-  type Previous,
-  type ReportHandler,
-  Session,
-  type SessionHome,
-  type SessionState,
-  type Transaction,
-  transaction,
-} from "./session.ts";
+export { Session } from "./session.ts";
 export {
   isSessionError,
   SessionError,

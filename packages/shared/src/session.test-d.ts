@@ -1,6 +1,16 @@
 import { expectTypeOf } from "vitest";
 import { z } from "zod";
-import { counter, defineSession, merge, type Session, value } from "./index.ts";
+import {
+  type AnyDefinition,
+  type BaseSession,
+  counter,
+  defineSession,
+  type InputOf,
+  merge,
+  type Session,
+  value,
+  type WritableNameOf,
+} from "./index.ts";
 
 const shop = defineSession({
   shared: {
@@ -17,7 +27,7 @@ const shop = defineSession({
 });
 
 declare const server: Session<typeof shop>;
-declare const browser: Session<typeof shop, "browser">;
+declare const browser: BaseSession<typeof shop, "browser">;
 
 expectTypeOf(server.value("theme")).toEqualTypeOf<"light" | "dark">();
 expectTypeOf(browser.value("tags")).toEqualTypeOf<Set<string>>();
@@ -50,3 +60,22 @@ value(z.number(), { merge: merge.union });
 value(z.array(z.object({ id: z.string() })), { merge: merge.byId("sku") });
 // @ts-expect-error no schema
 defineSession({ shared: { a: "string" } });
+// @ts-expect-error a secret key, in the browser
+browser.setValue("csrfSeed", "x");
+
+// Helpers that are generic over the key, or over the whole definition, need no assertion.
+const _write = <K extends WritableNameOf<typeof shop, "browser">>(name: K, next: InputOf<typeof shop, K>) => {
+  browser.setValue(name, next);
+  browser.update(name, () => next);
+  browser.delValue(name);
+};
+const _clear = <D extends AnyDefinition>(session: Session<D>, name: WritableNameOf<D, "server">) => {
+  if (session.hasValue(name)) session.delValue(name);
+};
+expectTypeOf<WritableNameOf<typeof shop, "browser">>().toEqualTypeOf<
+  "theme" | "cart" | "tags" | "latest" | "profile" | "own" | "visits"
+>();
+
+// What the server's session alone has.
+expectTypeOf(server).toHaveProperty("login");
+expectTypeOf(browser).not.toHaveProperty("login");
