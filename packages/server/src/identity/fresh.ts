@@ -1,11 +1,12 @@
 import { type AnyDefinition, homeOf, Session, SessionError, type SessionHome } from "@catnap/shared";
-import type { TRPCMiddlewareBuilder } from "@trpc/server";
+import type { TRPCMiddlewareFunction } from "@trpc/server";
 import { seconds as checkSeconds } from "../option-checks.ts";
 import { toTRPCError } from "../trpc-error.ts";
 
 /** The type of `requireFresh`'s middleware: it asks for the `Session` that `sessions.middleware` has left, and changes nothing. */
-export type FreshMiddleware<D extends AnyDefinition, K extends string> = TRPCMiddlewareBuilder<
+export type FreshMiddleware<D extends AnyDefinition, K extends string> = TRPCMiddlewareFunction<
   { [P in K]: Session<D> },
+  object,
   object,
   object,
   unknown
@@ -39,8 +40,8 @@ export function createFreshMiddleware<D extends AnyDefinition, K extends string>
     if (at === null || at + seconds * 1000 <= clock()) throw toTRPCError(notFresh(seconds));
     return next();
   };
-  // tRPC takes a list of functions for a middleware; see createMiddleware.
-  return { _middlewares: [middleware] } as unknown as FreshMiddleware<D, K>;
+  // tRPC marks what `next` gives with a type of its own, which is handed on untouched.
+  return middleware as unknown as FreshMiddleware<D, K>;
 }
 
 function notFresh(seconds: number): SessionError {

@@ -70,6 +70,23 @@ if (failure instanceof TRPCClientError) expectTypeOf(failure).not.toBeNever();
 // @ts-expect-error its context holds no Session
 sessions.router({ procedure: t.procedure });
 
+// The middleware is refused where the context has no session of this definition; the text is among scripts/consumer/errors.
+// @ts-expect-error a context without a session
+initTRPC.context<{ user: string }>().create().procedure.use(sessions.middleware);
+// @ts-expect-error a context of nothing
+initTRPC.create().procedure.use(sessions.middleware);
+// @ts-expect-error another library's session
+initTRPC.context<{ session: { other: true } }>().create().procedure.use(sessions.middleware);
+const forum = createSessions({ definition: defineSession({ shared: { draft: z.string() } }), store: memoryStore() });
+const ofForum = initTRPC.context<{ session: ReturnType<typeof forum.wake> }>().create();
+// @ts-expect-error another definition's session
+ofForum.procedure.use(sessions.middleware);
+// @ts-expect-error requireFresh comes after the middleware
+t.procedure.use(sessions.requireFresh(300));
+procedure.use(sessions.requireFresh(300)).mutation(({ ctx }) => {
+  expectTypeOf(ctx.session).toEqualTypeOf<Session<typeof shop>>();
+});
+
 // Another context key, another context.
 const named = createSessions({ definition: shop, store: memoryStore(), contextKey: "sess" });
 const t2 = initTRPC.context<{ sess: ReturnType<typeof named.wake>; session: { other: true } }>().create();
