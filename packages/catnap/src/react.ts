@@ -1,9 +1,14 @@
+export type { ClientSession, Status } from "@catnap/client";
 export {
+  createSessionHooks,
   type Register,
   type Registered,
+  type SessionBindings,
   SessionProvider,
+  type SessionProviderProps,
   type SessionValue,
   useSession,
   useSessionStatus,
   useSessionValue,
 } from "@catnap/react";
+export type { AnyDefinition } from "@catnap/shared";

@@ -6,7 +6,7 @@ import { hydrateRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 import { afterEach, expect, test, vi } from "vitest";
 import { z } from "zod";
-import { SessionProvider, useSession, useSessionStatus, useSessionValue } from "./index.ts";
+import { createSessionHooks, SessionProvider, useSession, useSessionStatus, useSessionValue } from "./index.ts";
 
 const shop = defineSession({
   shared: {
@@ -165,6 +165,44 @@ test("without a provider it says what is missing", () => {
   }
   expect(() => render(<Lost />)).toThrow("SessionProvider");
   quiet.mockRestore();
+});
+
+test("two definitions have a provider and hooks each, in one tree", () => {
+  const forum = defineSession({ name: "forum", shared: { draft: z.string().default("none") } });
+  const hooks = createSessionHooks<typeof forum>();
+  const client = createClient();
+  const second = createSessionClient({
+    definition: forum,
+    trpc: nothing,
+    url: "/forum/session",
+    name: "forum",
+    surroundings: { indexedDB: undefined, localStorage: undefined, channel: undefined, page: undefined },
+  });
+  function Draft() {
+    const [draft, setDraft] = hooks.useSessionValue("draft");
+    draft satisfies string;
+    // @ts-expect-error a name of the other definition
+    "theme" satisfies Parameters<typeof hooks.useSessionValue>[0];
+    const { pending } = hooks.useSessionStatus();
+    return (
+      <button type="button" onClick={() => setDraft((now) => `${now}!`)}>
+        {`${draft} ${pending}`}
+      </button>
+    );
+  }
+  render(
+    <SessionProvider client={client}>
+      <hooks.SessionProvider client={second}>
+        <Theme />
+        <Draft />
+      </hooks.SessionProvider>
+    </SessionProvider>,
+  );
+  act(() => buttons()[1]!.click());
+  expect(buttons().map(({ textContent }) => textContent)).toEqual(["light", "none! 1"]);
+  expect(second.value("draft")).toBe("none!");
+  client.close();
+  second.close();
 });
 
 test("types follow the registered definition", () => {

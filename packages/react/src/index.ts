@@ -1,3 +1,3 @@
-export { type SessionValue, useSessionStatus, useSessionValue } from "./hooks.ts";
-export { SessionProvider, useSession } from "./provider.tsx";
+export { createSessionHooks, type SessionBindings, type SessionProviderProps, type SessionValue } from "./hooks.tsx";
 export type { Register, Registered } from "./register.ts";
+export { SessionProvider, useSession, useSessionStatus, useSessionValue } from "./registered.ts";

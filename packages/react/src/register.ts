@@ -8,6 +8,8 @@ import type { AnyDefinition } from "@catnap/shared";
  *   interface Register { definition: typeof shop }
  * }
  * ```
+ *
+ * A program with two definitions makes hooks for each with `createSessionHooks`.
  */
 // biome-ignore lint/suspicious/noEmptyInterface: apps add the property
 export interface Register {}
