@@ -1,3 +1,4 @@
+export type { SessionStore } from "@catnap/server";
 export {
   type IoredisClient,
   type NodeRedisClient,

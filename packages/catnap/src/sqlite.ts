@@ -1,1 +1,2 @@
+export type { SessionStore } from "@catnap/server";
 export { type SqliteDatabase, type SqliteStoreOptions, sqliteStore } from "@catnap/server/sqlite";

@@ -1,0 +1,3 @@
+import { createSessionClient } from "catnap/client";
+
+export const create = createSessionClient;

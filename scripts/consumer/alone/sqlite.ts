@@ -1,0 +1,3 @@
+import { sqliteStore } from "catnap/sqlite";
+
+export const store = sqliteStore("sessions.db");

@@ -1,0 +1,17 @@
+import { createTRPCClient, httpBatchLink } from "@trpc/client";
+import { createSessionClient, sessionLink } from "catnap/client";
+import superjson from "superjson";
+import type { AppRouter } from "../api/server.js";
+import { forum, shop } from "../api/session.js";
+
+export const trpc = createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: "/trpc", transformer: superjson })] });
+const http = { trpc: trpc.session, url: "/trpc/session", transformer: superjson };
+export const session = createSessionClient({ definition: shop, ...http });
+export const second = createSessionClient({ definition: forum, ...http, name: "forum" });
+
+export const link = sessionLink<AppRouter>(session);
+export const status = () => session.status();
+export const everything = () => session.values();
+export const entries = () => [...session];
+export const devices = () => trpc.session.info.query();
+export const { setValue, update, delValue, peek } = session;
