@@ -6,7 +6,7 @@ import { invalid } from "../option-checks.ts";
  * answers each of the `Session`'s methods by throwing `INVALID_OPTION`. TypeScript knows of none of them.
  */
 export function refuseMethodsOfSession(prototype: object): void {
-  for (const name of Reflect.ownKeys(Session.prototype)) {
+  for (const name of methodsOf(Session.prototype)) {
     // A context that is logged may hold an awake session as well.
     if (name in prototype || name === "toJSON") continue;
     const value = () => {
@@ -16,4 +16,11 @@ export function refuseMethodsOfSession(prototype: object): void {
     };
     Object.defineProperty(prototype, name, { value });
   }
+}
+
+/** The methods of a class, and of those that it extends. */
+function methodsOf(prototype: object): (string | symbol)[] {
+  const parent: object | null = Object.getPrototypeOf(prototype);
+  const inherited = parent === null || parent === Object.prototype ? [] : methodsOf(parent);
+  return [...Reflect.ownKeys(prototype), ...inherited];
 }
