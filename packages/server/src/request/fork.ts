@@ -19,19 +19,13 @@ import { boolean } from "../option-checks.ts";
 import type { SyncHome } from "../sync/router.ts";
 import { assertTimeout } from "../upkeep/clocks.ts";
 import { Draft, type PendingPush, subjectMismatch } from "./draft.ts";
+import type { ForkOrigin } from "./fork-origin.ts";
 import { ForkValues } from "./fork-values.ts";
 import { readLogin } from "./login-options.ts";
 import type { SessionView } from "./session-view.ts";
 
 const over =
   "The transaction is over, and what is written now would not be kept: write before the procedure or handler returns, and await what it starts";
-
-/** What a fork needs of the request that it belongs to, besides the view that it starts from. */
-export interface ForkOrigin {
-  /** Takes a call's changes over and commits them. */
-  commit(draft: Draft): Promise<void>;
-  follow(input: ChangesInput, left: AbortSignal | undefined): AsyncIterable<TrackedEnvelope<ChangesEvent>>;
-}
 
 /**
  * The session as one procedure call holds it: the request's, with this call's own changes on top. Nobody else sees them
