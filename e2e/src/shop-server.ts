@@ -86,7 +86,9 @@ export class ShopServer {
 
   /** What the server holds for the browser with these cookies, asked from here, without any page. */
   async held(from: BrowserContext | string): Promise<Record<string, unknown>> {
-    const cookie = typeof from === "string" ? from : await this.cookie(from);
+    const sent = typeof from === "string" ? from : await this.cookie(from);
+    // On plain HTTP the cookie's name has the port, which for a page behind `wire` is that of the wire.
+    const cookie = sent.replace(/^(\w+)-\d+=/, `$1-${this.#port}=`);
     const response = await fetch(`${this.url}/trpc/session.values`, { headers: { cookie } });
     const { result } = (await response.json()) as { result: { data: { json: Record<string, unknown> } } };
     return result.data.json;
