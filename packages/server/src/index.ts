@@ -5,7 +5,8 @@ export type { CookieOptions, FormerCookie } from "./identity/cookie-options.ts";
 export type { FreshMiddleware } from "./identity/fresh.ts";
 export { once } from "./once.ts";
 export type { AwakeSession, RunOptions } from "./request/awake-session.ts";
-export { createSessions, type SessionMiddleware, type Sessions } from "./sessions.ts";
+export type { SessionMiddleware } from "./request/middleware.ts";
+export { createSessions, type Sessions } from "./sessions.ts";
 export type { MaxSessions, SessionHooks, SessionsOptions, Visitor } from "./settings.ts";
 export {
   type Commit,

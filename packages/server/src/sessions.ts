@@ -1,5 +1,4 @@
 import { type AnyDefinition, maxOpsPerPush, Session, SessionError, type SessionErrorData } from "@catnap/shared";
-import type { TRPCMiddlewareFunction } from "@trpc/server";
 import { addHeaders } from "./exchange/caching.ts";
 import { exchangeOf, infoOf, isRequest, type WakeSource } from "./exchange/sources.ts";
 import { answerByStatus } from "./http-status.ts";
@@ -7,7 +6,7 @@ import { createFreshMiddleware, type FreshMiddleware } from "./identity/fresh.ts
 import { invalid } from "./option-checks.ts";
 import { AwakeSession, type RunOptions } from "./request/awake-session.ts";
 import { Guard } from "./request/guard.ts";
-import { createMiddleware } from "./request/middleware.ts";
+import { createMiddleware, type SessionMiddleware } from "./request/middleware.ts";
 import { openSession } from "./request/open-session.ts";
 import { RequestSession } from "./request/request-session.ts";
 import { isRedirectResponse } from "./request/transaction.ts";
@@ -23,19 +22,6 @@ import { policyOf, type SessionPolicy } from "./upkeep/policy.ts";
 import { type ListedSession, type ListQuery, type RevokeQuery, Subjects } from "./upkeep/subjects.ts";
 import { Sweeper } from "./upkeep/sweeper.ts";
 import { Turns } from "./upkeep/turns.ts";
-
-/**
- * The type of `sessions.middleware`: it finds in the context what `wake` gave, and leaves a `Session` in its place. It does
- * not compile where the context has no such member. (tRPC compares less of a middleware builder than of a function: a
- * builder that replaces a member of the context is taken for a context without it.)
- */
-export type SessionMiddleware<D extends AnyDefinition, K extends string> = TRPCMiddlewareFunction<
-  { [P in K]: AwakeSession<D> },
-  object,
-  object,
-  { [P in K]: Session<D> },
-  unknown
->;
 
 /** The server's side of a definition: what `createSessions` returns. */
 export interface Sessions<D extends AnyDefinition, K extends string = "session"> {
@@ -133,9 +119,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
   const shared = { accessTimes, streams, subjects, logins, turns, underWay };
   const sweeper = new Sweeper(settings, accessTimes, expiring, () => underWay.enter());
   const contextKey = settings.contextKey as K;
-  const builder = createMiddleware<D, K>(contextKey, (candidate) => candidate instanceof AwakeSession);
-  // The builder holds one function, which is this middleware.
-  const middleware = builder._middlewares[0] as unknown as SessionMiddleware<D, K>;
+  const middleware = createMiddleware<D, K>(contextKey, (candidate) => candidate instanceof AwakeSession);
 
   let closing: Promise<void> | undefined;
 

@@ -8,6 +8,7 @@ import { observable } from "@trpc/server/observable";
 import { EventSource } from "eventsource";
 import { afterEach, describe, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
+import { faultStore } from "../../testing/src/fault-store.ts";
 import { createSessions, type WakeSource } from "../src/index.ts";
 import { memoryStore } from "../src/stores/memory/memory-store.ts";
 import { shop } from "./app.ts";
@@ -50,6 +51,18 @@ async function start(options: Partial<Parameters<typeof createSessions<typeof sh
     silent: procedure.subscription(async function* () {
       yield "begun";
       await new Promise(() => undefined);
+    }),
+    /** Writes as it ends, after a look at something else. */
+    leaving: procedure.subscription(async function* ({ ctx }) {
+      try {
+        for (;;) {
+          yield "begun";
+          await pause(20);
+        }
+      } finally {
+        await pause(20);
+        ctx.session.setValue("note", "left");
+      }
     }),
     observed: procedure.subscription(() => observable<string>((emit) => emit.next("begun"))),
   });
@@ -110,7 +123,7 @@ async function start(options: Partial<Parameters<typeof createSessions<typeof sh
   return { sessions, reports, visitor, socket, sse };
 }
 
-type Api = Pick<ReturnType<Awaited<ReturnType<typeof start>>["sse"]>, "notes" | "silent" | "observed">;
+type Api = Pick<ReturnType<Awaited<ReturnType<typeof start>>["sse"]>, "notes" | "silent" | "observed" | "leaving">;
 
 /** What a subscription has told, and the code of the error that it ended with. */
 function follow(api: Api, which: keyof Api) {
@@ -122,7 +135,7 @@ function follow(api: Api, which: keyof Api) {
     },
   });
   cleanups.push(() => subscription.unsubscribe());
-  return told;
+  return Object.assign(told, { leave: () => subscription.unsubscribe() });
 }
 
 const identifierOf = ({ cookie }: { cookie: string }) => cookie.split("=")[1]?.split(".")[0] ?? "";
@@ -187,6 +200,37 @@ describe.each(["socket", "sse"] as const)("a subscription of the application's o
     const codes = () => [notes.code, silent.code, observed.code];
     await expect.poll(codes, { timeout: 3_000 }).toEqual(["SESSION_GONE", "SESSION_GONE", "SESSION_GONE"]);
   });
+});
+
+test.each(["socket", "sse"] as const)(
+  "what a subscription writes as its reader leaves is committed, over %s",
+  async (way) => {
+    const { visitor, socket, sse, sessions } = await start();
+    const { jar } = await visitor();
+    const leaving = follow(way === "socket" ? socket(jar).api : sse(jar), "leaving");
+    await expect.poll(() => leaving.data.length).toBeGreaterThan(0);
+    leaving.leave();
+    const note = () => sessions.wake({ headers: { cookie: jar.cookie } }).read((session) => session.value("note"));
+    await expect.poll(note).toBe("left");
+  },
+);
+
+test("a subscription goes on while the store cannot be reached, and ends when it can and the session has ended", async () => {
+  const outage = { is: false };
+  const { watch: _, ...inner } = memoryStore();
+  const store = faultStore(inner, ({ method }) =>
+    outage.is && method === "read" ? { kind: "fail-before" } : undefined,
+  );
+  const { sessions, visitor, socket } = await start({ store });
+  const { jar } = await visitor();
+  const silent = follow(socket(jar).api, "silent");
+  await expect.poll(() => silent.data).toEqual(["begun"]);
+  outage.is = true;
+  await pause(6_000);
+  expect(silent.code).toBeUndefined();
+  outage.is = false;
+  await sessions.revoke(identifierOf(jar));
+  await expect.poll(() => silent.code, { timeout: 8_000 }).toBe("SESSION_GONE");
 });
 
 test("a subscription over a store that tells nothing ends within seconds, too", async () => {

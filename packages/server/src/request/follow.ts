@@ -1,20 +1,22 @@
-import { after, type Cancel } from "@catnap/shared";
+import { after, type Cancel, isSessionError } from "@catnap/shared";
 
 /** How often a session is looked at whose store says nothing by itself, and how often one whose store does, in milliseconds. */
 const lookMs = 5_000;
 const watchedLookMs = 30_000;
 
-/** A session as what an application's subscription goes on for as long as it lives. */
+/** The session that a subscription of the application's follows. */
 export interface Living {
   /** Calls back when the session may have changed; absent where the store cannot tell, or there is no session. */
   watch?(listener: () => void): () => void;
   /** Looks at the session. Gives when it expires, in milliseconds from now; throws when it has ended. */
   look(): Promise<number>;
+  /** Is told of an error that no reader is left to be told of. */
+  report(error: unknown): void;
 }
 
 /**
- * What a subscription yields, for as long as its session lives: what it reads is looked at anew whenever it has changed,
- * and when the session has ended, so does the subscription, by what `look` throws.
+ * Gives what a subscription yields, for as long as its session lives. The session is read anew whenever it has changed. When it
+ * has ended, this throws what `look` throws. While the store cannot be reached the subscription goes on.
  */
 export async function* following(items: AsyncIterable<unknown>, living: Living): AsyncGenerator<unknown> {
   const iterator = items[Symbol.asyncIterator]();
@@ -27,8 +29,11 @@ export async function* following(items: AsyncIterable<unknown>, living: Living):
     }
   } finally {
     watch.stop();
-    // Where it waits for something that never comes it would never end.
-    void Promise.resolve(iterator.return?.()).catch(() => undefined);
+    const end = Promise.resolve(iterator.return?.());
+    // What the subscription writes as its reader leaves is still committed. Of a session that has ended nothing is, and a
+    // subscription that waits for what never comes would never end.
+    if (watch.hasEnded) end.catch((error: unknown) => living.report(error));
+    else await end;
   }
 }
 
@@ -46,6 +51,10 @@ class Watch {
     this.#living = living;
     this.#unwatch = living.watch?.(() => void this.#look());
     this.#cancel = after(0, () => void this.#look(), true);
+  }
+
+  get hasEnded(): boolean {
+    return this.#failure !== undefined;
   }
 
   /** Gives what comes, or throws when the session ends before it does. */
@@ -70,15 +79,21 @@ class Watch {
     this.#cancel?.();
     try {
       const leftMs = await this.#living.look();
-      const most = this.#unwatch ? watchedLookMs : lookMs;
-      if (!this.#stopped) this.#cancel = after(Math.min(leftMs, most), () => void this.#look(), true);
+      this.#lookIn(Math.min(leftMs, this.#unwatch ? watchedLookMs : lookMs));
     } catch (error) {
-      this.#failure = { error };
-      this.#fail?.(error);
-      this.stop();
+      if (isSessionError(error, "STORE_UNAVAILABLE")) this.#lookIn(lookMs);
+      else {
+        this.#failure = { error };
+        this.#fail?.(error);
+        this.stop();
+      }
     } finally {
       this.#looking = false;
       if (this.#again) void this.#look();
     }
+  }
+
+  #lookIn(ms: number): void {
+    if (!this.#stopped) this.#cancel = after(ms, () => void this.#look(), true);
   }
 }

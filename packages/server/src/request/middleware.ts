@@ -1,5 +1,5 @@
 import { type AnyDefinition, Session, SessionError } from "@catnap/shared";
-import { TRPCError, type TRPCMiddlewareBuilder } from "@trpc/server";
+import { TRPCError, type TRPCMiddlewareFunction } from "@trpc/server";
 import { isObservable, observableToAsyncIterable } from "@trpc/server/observable";
 import { toTRPCError } from "../trpc-error.ts";
 import type { AwakeSession } from "./awake-session.ts";
@@ -33,9 +33,14 @@ async function* lasting(items: AsyncIterable<unknown>, call: Call): AsyncGenerat
   }
 }
 
-/** The middleware's type: it finds an `AwakeSession` in the context and leaves a `Session` in its place. */
-export type SessionMiddleware<D extends AnyDefinition, K extends string> = TRPCMiddlewareBuilder<
+/**
+ * The type of `sessions.middleware`: it finds in the context what `wake` gave, and leaves a `Session` in its place. It does
+ * not compile where the context has no such member. (tRPC compares less of a middleware builder than of a function: a
+ * builder that replaces a member of the context is taken for a context without it.)
+ */
+export type SessionMiddleware<D extends AnyDefinition, K extends string> = TRPCMiddlewareFunction<
   { [P in K]: AwakeSession<D> },
+  object,
   object,
   { [P in K]: Session<D> },
   unknown
@@ -105,6 +110,6 @@ export function createMiddleware<D extends AnyDefinition, K extends string>(
       throw toTRPCError(error);
     }
   };
-  // tRPC takes a list of functions for a middleware; the builder's other method composes middlewares and is never called on ours.
-  return { _middlewares: [middleware] } as unknown as SessionMiddleware<D, K>;
+  // tRPC marks what `next` gives with a type of its own, which is handed on untouched.
+  return middleware as unknown as SessionMiddleware<D, K>;
 }

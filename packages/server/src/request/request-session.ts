@@ -220,6 +220,7 @@ export class RequestSession implements ForkOrigin {
         fork.decoded.clear();
         return leftMs;
       },
+      report: (error) => this.#settings.report({ kind: "background", error }),
     };
   }
 

@@ -2,12 +2,10 @@ import type { Session } from "@catnap/shared";
 import type { HeldAnswer } from "../exchange/exchange.ts";
 import type { Call } from "./call.ts";
 
-/** What a function came to that works on a session. */
-type Outcome<R> =
-  | { readonly kind: "returned"; readonly value: R }
-  | { readonly kind: "threw"; readonly error: unknown }
-  /** It has begun to answer, and goes on. */
-  | { readonly kind: "answered"; readonly end: Promise<Outcome<R>> };
+/** How a function has ended that works on a session. */
+type End<R> = { readonly kind: "returned"; readonly value: R } | { readonly kind: "threw"; readonly error: unknown };
+/** What ends its transaction: its end, or that it has begun to answer, and goes on. */
+type Outcome<R> = End<R> | { readonly kind: "answered"; readonly end: Promise<End<R>> };
 
 /** Tells of something thrown that it is a redirect. */
 export type IsRedirect = (thrown: unknown) => boolean;
@@ -35,11 +33,11 @@ export async function transact<R>(
   if (outcome.kind === "threw" && !isRedirect(outcome.error)) held?.discard();
   else held?.release();
   const last = outcome.kind === "answered" ? await outcome.end : outcome;
-  if (last.kind === "returned") return last.value;
-  throw last.kind === "threw" ? last.error : undefined;
+  if (last.kind === "threw") throw last.error;
+  return last.value;
 }
 
-async function settle<R>(work: () => R | Promise<R>): Promise<Outcome<R>> {
+async function settle<R>(work: () => R | Promise<R>): Promise<End<R>> {
   try {
     return { kind: "returned", value: await work() };
   } catch (error) {
@@ -48,7 +46,7 @@ async function settle<R>(work: () => R | Promise<R>): Promise<Outcome<R>> {
 }
 
 /** The transaction ends with the answer at the latest; a handler whose last act it was may still end, or fail, with it. */
-async function answered<R>(held: HeldAnswer, end: Promise<Outcome<R>>): Promise<Outcome<R>> {
+async function answered<R>(held: HeldAnswer, end: Promise<End<R>>): Promise<Outcome<R>> {
   await held.answered;
   const soon = new Promise<null>((resolve) => setImmediate(resolve, null));
   return (await Promise.race([end, soon])) ?? { kind: "answered", end };
