@@ -1,5 +1,5 @@
 import type { Sessions } from "@catnap/server";
-import { addHeaders } from "@catnap/server/caching";
+import { addHeaders } from "@catnap/server/fetch-api";
 import { type AnyDefinition, type Session, SessionError } from "@catnap/shared";
 import type { MiddlewareHandler } from "hono";
 import { answerOf } from "./answer.ts";

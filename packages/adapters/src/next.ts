@@ -1,5 +1,5 @@
 import type { AwakeSession, CookieAttributes, Sessions } from "@catnap/server";
-import { addHeaders } from "@catnap/server/caching";
+import { addHeaders, isRequest, isResponse } from "@catnap/server/fetch-api";
 import { type AnyDefinition, type Session, SessionError, type SessionSnapshot } from "@catnap/shared";
 import { answerOf } from "./answer.ts";
 
@@ -73,12 +73,12 @@ export function createNextSessions<D extends AnyDefinition>(
       return async (...args) => {
         const [first] = args;
         const headers = new Headers();
-        const request = first instanceof Request ? first : null;
+        const request = isRequest(first) ? first : null;
         const awake = await awaken({ request, headers });
         try {
           const result = await awake.run((session) => work(session, ...args), { isRedirect });
           // What `work` returns is a response where Next expects one.
-          return result instanceof Response ? (addHeaders(result, headers) as typeof result) : result;
+          return isResponse(result) ? (addHeaders(result, headers) as typeof result) : result;
         } catch (thrown) {
           // Next answers whatever a route handler throws with 500. A response is what it expects of one.
           const refusal = request && SessionError.from(thrown);

@@ -1,6 +1,6 @@
 import { type AnyDefinition, maxOpsPerPush, Session, SessionError, type SessionErrorData } from "@catnap/shared";
-import { addHeaders } from "./exchange/caching.ts";
-import { exchangeOf, infoOf, isRequest, type WakeSource } from "./exchange/sources.ts";
+import { addHeaders, isRequest, isResponse } from "./exchange/fetch-api.ts";
+import { exchangeOf, infoOf, type WakeSource } from "./exchange/sources.ts";
 import { answerByStatus } from "./http-status.ts";
 import { createFreshMiddleware, type FreshMiddleware } from "./identity/fresh.ts";
 import { invalid } from "./option-checks.ts";
@@ -168,7 +168,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
       try {
         const response = await awake.run(async (session) => {
           const answer = await handler(session);
-          if (answer instanceof Response) return answer;
+          if (isResponse(answer)) return answer;
           throw invalid(
             "run's handler has returned no Response: return one, or call wake(request).run for other values",
           );
@@ -213,7 +213,7 @@ function stillUnderWay(count: number): SessionError {
   );
 }
 
-/** Where a request went, without its query. */
+/** Where a request went, without its query; parsing the whole URL would cost more than reading the cookie. */
 function pathOf(url: string | null): string {
-  return url !== null && URL.canParse(url, "http://host") ? new URL(url, "http://host").pathname : "request";
+  return (url !== null && /^(?:[a-z][a-z\d+.-]*:\/\/[^/?#]*)?(\/[^?#]*)/i.exec(url)?.[1]) || "request";
 }

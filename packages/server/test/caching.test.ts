@@ -89,6 +89,31 @@ test("responses of run are private; the app may choose how, not whether", async 
   expect(await answer({ "cache-control": "public, max-age=60", vary: "*" })).toEqual(["no-store", "*"]);
 });
 
+test("one response of the app's, without a body, gives no visitor's cookie to anybody else", async () => {
+  const { sessions } = createApp();
+  const accepted = new Response(null, { status: 202, headers: { "content-type": "text/plain" } });
+  const visit = () =>
+    sessions.run(new Request("https://shop.test/"), (session) => {
+      session.setValue("theme", "dark");
+      return accepted;
+    });
+  const cookies = [await visit(), await visit(), accepted].map(({ headers }) => headers.getSetCookie().length);
+  expect(cookies).toEqual([1, 1, 0]);
+});
+
+test("a response that cannot be changed, as those of fetch, leaves with the session's cookie all the same", async () => {
+  const { sessions } = createApp();
+  const fetched = () => fetch("data:text/plain,fetched");
+  const response = await sessions.run(new Request("https://shop.test/"), async (session) => {
+    session.setValue("theme", "dark");
+    return fetched();
+  });
+  expect(await response.text()).toBe("fetched");
+  expect(response.headers.getSetCookie()).toHaveLength(1);
+  const read = await sessions.run(new Request("https://shop.test/"), fetched);
+  expect([await read.text(), read.headers.get("cache-control")]).toEqual(["fetched", "no-store"]);
+});
+
 test("wake without a response of its own sets both through setHeader", async () => {
   const { sessions } = createApp();
   const headers = new Headers();

@@ -273,6 +273,24 @@ describe("run on a Request", () => {
     expect((await store.find({ limit: 10 })).items).toEqual([]);
   });
 
+  test("knows a Response of another class, where a server has put a lighter one in the place of the global one", async () => {
+    const { sessions, store } = start();
+    const [failed, moved] = [new Response("failed", { status: 500 }), Response.redirect("https://shop.example/")];
+    vi.stubGlobal("Response", class extends Response {});
+    cleanups.push(() => vi.unstubAllGlobals());
+    const response = await sessions.run(request(), (session) => {
+      session.setValue("note", "lost");
+      return failed;
+    });
+    const running = sessions.run(request(), (session) => {
+      session.login("ann");
+      throw moved;
+    });
+    const redirect = await running.catch((error: unknown) => error as Response);
+    expect([response.status, redirect.status, cookieOf(redirect)]).toEqual([500, 302, expect.stringMatching(/^sid=/)]);
+    expect((await store.find({ limit: 10 })).items).toEqual([expect.objectContaining({ subject: "ann" })]);
+  });
+
   test("a handler that returns no Response is told so, and changes nothing", async () => {
     const { sessions, store } = start();
     const running = sessions.run(request(), ((session: { setValue(key: "note", value: string): void }) =>

@@ -1,5 +1,6 @@
 import { callable, invalid, shown } from "../option-checks.ts";
 import type { Exchange, RequestInfo } from "./exchange.ts";
+import { isRequest } from "./fetch-api.ts";
 import { type FastifySource, type NodeSource, ofFastify, ofNode } from "./node.ts";
 import { ofSocket, type SocketSource } from "./socket.ts";
 import { type FetchSource, type LambdaSource, ofFetch, ofLambda, ofPlain, ofRequest, type PlainSource } from "./web.ts";
@@ -39,14 +40,6 @@ export function exchangeOf(source: WakeSource): Exchange {
     return ofPlain(source as PlainSource);
   }
   throw unknown("this object");
-}
-
-/** Whether it is a `Request`, of whichever realm. */
-export function isRequest(source: unknown): source is Request {
-  if (!isObject(source)) return false;
-  // Nothing is known of it but that it is an object.
-  const { clone, url, method } = source as Partial<Request>;
-  return typeof clone === "function" && typeof url === "string" && typeof method === "string";
 }
 
 /** What tRPC says of its request, where it is tRPC's. */

@@ -45,7 +45,9 @@ export function ofFetch({ req, resHeaders }: Omit<FetchSource, "info">): Exchang
   return {
     method: req.method?.toUpperCase() ?? null,
     header: (name) => req.headers.get(name),
-    host: req.headers.get("host") ?? hostOf(req.url),
+    get host() {
+      return req.headers.get("host") ?? hostOf(req.url);
+    },
     url: req.url,
     address: null,
     ...into(resHeaders),
@@ -55,7 +57,7 @@ export function ofFetch({ req, resHeaders }: Omit<FetchSource, "info">): Exchang
 /** What the session wants of the response is collected, for the application to put on it. */
 export function ofRequest(req: Request): Exchange {
   const headers = new Headers();
-  return { ...ofFetch({ req, resHeaders: headers }), headers };
+  return Object.assign(ofFetch({ req, resHeaders: headers }), { headers });
 }
 
 export function ofLambda({ event }: LambdaSource): Exchange {

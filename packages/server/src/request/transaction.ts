@@ -1,5 +1,6 @@
 import type { Session } from "@catnap/shared";
 import type { HeldAnswer } from "../exchange/exchange.ts";
+import { isResponse } from "../exchange/fetch-api.ts";
 import type { Call } from "./call.ts";
 
 /** How a function has ended that works on a session. */
@@ -54,11 +55,11 @@ async function answered<R>(held: HeldAnswer, end: Promise<End<R>>): Promise<Outc
 
 function succeeded<R>(outcome: Outcome<R>, held: HeldAnswer | undefined, isRedirect: IsRedirect): boolean {
   if (outcome.kind === "threw") return isRedirect(outcome.error);
-  if (outcome.kind === "returned" && outcome.value instanceof Response && outcome.value.status >= 500) return false;
+  if (outcome.kind === "returned" && isResponse(outcome.value) && outcome.value.status >= 500) return false;
   return held === undefined || held.status < 500;
 }
 
 /** A thrown `Response` below 400, as routers throw their redirects. */
 export function isRedirectResponse(thrown: unknown): thrown is Response {
-  return thrown instanceof Response && thrown.status < 400;
+  return isResponse(thrown) && thrown.status < 400;
 }
