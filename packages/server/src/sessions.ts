@@ -108,8 +108,11 @@ export function createSessions<D extends AnyDefinition, const K extends string =
   answerByStatus();
   const settings = settle(options, Session);
   const { store, report, clock } = settings;
-  const accessTimes = new AccessTimes(store, settings.touchIntervalMs, (error) =>
-    report({ kind: "background", error }),
+  const accessTimes = new AccessTimes(
+    store,
+    settings.touchIntervalMs,
+    (error) => report({ kind: "background", error }),
+    settings.waitUntil,
   );
   const streams = new Streams(settings.maxStreams);
   const subjects = new Subjects(settings, accessTimes);

@@ -59,6 +59,11 @@ export interface SessionsOptions<D extends AnyDefinition, K extends string = "se
    * timeout. 0 writes each at once.
    */
   readonly touchInterval?: number;
+  /**
+   * Keeps a platform that stops after the answer running until a promise has settled, as `waitUntil` of Workers and Vercel
+   * and `after` of Next do: an access that has to be written at once is then written after the answer.
+   */
+  readonly waitUntil?: (work: Promise<unknown>) => void;
   /** How often expired sessions are swept; default 300; 0: never, the app calls `sweep()`. */
   readonly sweepInterval?: number;
   /** How many live streams one session may have at a server; default 16. A browser needs one. */
@@ -114,6 +119,7 @@ export interface Settings {
   readonly onReuse: "report" | "invalidate";
   readonly maxSessions: MaxSessions | undefined;
   readonly touchIntervalMs: number;
+  readonly waitUntil: ((work: Promise<unknown>) => void) | undefined;
   readonly sweepIntervalMs: number;
   readonly maxStreams: number;
   readonly maxBatch: number;
@@ -138,7 +144,7 @@ export interface Settings {
 
 const optionNames: readonly (keyof SessionsOptions<AnyDefinition>)[] = [
   ...(["definition", "store", "timeout", "lifetime", "renewal", "grace", "onReuse", "maxSessions"] as const),
-  ...(["touchInterval", "sweepInterval", "maxStreams", "maxBatch", "admit"] as const),
+  ...(["touchInterval", "waitUntil", "sweepInterval", "maxStreams", "maxBatch", "admit"] as const),
   ...(["origins", "guard", "navigation", "clearSiteData"] as const),
   ...(["cookie", "contextKey", "tickets", "hooks", "session", "report", "clock"] as const),
 ];
@@ -172,7 +178,7 @@ export function settle<D extends AnyDefinition, K extends string>(
   boolean("tickets", tickets);
   if (typeof contextKey !== "string" || contextKey === "")
     throw invalid(`contextKey is ${shown(contextKey)}: name the property of your tRPC context`);
-  const { maxSessions, hooks, admit, report = reportToStandardError, clock = Date.now } = options;
+  const { maxSessions, hooks, admit, waitUntil, report = reportToStandardError, clock = Date.now } = options;
   if (maxSessions !== undefined) {
     known("maxSessions", maxSessions, ["perSubject", "whenFull"]);
     oneOf("maxSessions.whenFull", maxSessions.whenFull, ["reject", "endOldest"]);
@@ -184,6 +190,7 @@ export function settle<D extends AnyDefinition, K extends string>(
       if (hook !== undefined) callable(`hooks.${name}`, hook, "(session) => …");
   }
   if (admit !== undefined) callable("admit", admit, "({ address }) => limiter.allows(address)");
+  if (waitUntil !== undefined) callable("waitUntil", waitUntil, "the waitUntil of your platform");
   callable("report", report, "(event) => logger.warn(event)");
   callable("clock", clock, "Date.now");
   const origins = checkOrigins(options.origins ?? []);
@@ -201,6 +208,7 @@ export function settle<D extends AnyDefinition, K extends string>(
     graceMs: grace * 1000,
     onReuse,
     maxSessions,
+    waitUntil,
     touchIntervalMs: Math.min(touchInterval, timeout / 10) * 1000,
     sweepIntervalMs: sweepInterval * 1000,
     maxStreams,

@@ -90,6 +90,39 @@ describe("a session in use", () => {
     }
   });
 
+  test("answers before its access is written where the platform's waitUntil sees to that, and waits where it throws", async () => {
+    const inner = memoryStore();
+    const slow = gate();
+    const store = faultStore(inner, ({ method }) =>
+      method === "touch" ? { kind: "delay-before", until: slow.opened } : undefined,
+    );
+    const prolonged: Promise<unknown>[] = [];
+    let isOutside = false;
+    const waitUntil = (work: Promise<unknown>) => {
+      if (isOutside) throw new Error("outside of a request");
+      prolonged.push(work);
+    };
+    const { visitor, clock, reports } = start({ store, waitUntil });
+    const { visit } = visitor();
+    const identifier = await visit((session) => {
+      session.setValue("note", "n");
+      return session.identifier();
+    });
+    const readLater = () => {
+      clock.advance(300);
+      return visit((session) => session.value("note"));
+    };
+    expect(await readLater()).toBe("n");
+    expect([prolonged.length, (await inner.read(identifier))?.accessedAt]).toEqual([1, clock.now - 300_000]);
+    slow.open();
+    await Promise.all(prolonged);
+    expect((await inner.read(identifier))?.accessedAt).toBe(clock.now);
+    isOutside = true;
+    await readLater();
+    expect((await inner.read(identifier))?.accessedAt).toBe(clock.now);
+    expect(reports).toMatchObject([{ kind: "background", error: { message: "outside of a request" } }]);
+  });
+
   test("is read although its access cannot be written, which is reported and written later", async () => {
     const inner = memoryStore();
     let down = true;

@@ -18,16 +18,23 @@ export class AccessTimes {
   readonly #store: SessionStore;
   readonly #intervalMs: number;
   readonly #report: (error: unknown) => void;
+  readonly #waitUntil: ((work: Promise<unknown>) => void) | undefined;
   #waiting = new Map<string, Waiting>();
   readonly #underWay = new Set<string>();
   #cancel: Cancel | null = null;
   #dueAt = Number.POSITIVE_INFINITY;
 
-  /** `report` is told of writes that failed; they are tried again. */
-  constructor(store: SessionStore, intervalMs: number, report: (error: unknown) => void) {
+  /** `report` is told of writes that failed; they are tried again. `waitUntil` takes those that no answer has to wait for. */
+  constructor(
+    store: SessionStore,
+    intervalMs: number,
+    report: (error: unknown) => void,
+    waitUntil?: (work: Promise<unknown>) => void,
+  ) {
     this.#store = store;
     this.#intervalMs = intervalMs;
     this.#report = report;
+    this.#waitUntil = waitUntil;
   }
 
   /** Notes an access. Returns a promise when it has to be written at once; it never rejects, since no request fails for it. */
@@ -36,10 +43,22 @@ export class AccessTimes {
     const restingAt = this.#waiting.get(key)?.restingAt ?? record.accessedAt;
     const delayMs = Math.min(this.#intervalMs, timeoutMs / 10);
     this.#keep({ key, accessedAt, transactions: 1, restingAt });
-    if (accessedAt - restingAt >= delayMs && !this.#underWay.has(key)) return this.#write(key);
+    if (accessedAt - restingAt >= delayMs && !this.#underWay.has(key)) return this.#whileAnswered(this.#write(key));
     // Where timers run, groups are written before anybody has to write alone.
     this.#schedule(delayMs / 2);
     return undefined;
+  }
+
+  #whileAnswered(writing: Promise<void>): Promise<void> | undefined {
+    if (!this.#waitUntil) return writing;
+    try {
+      this.#waitUntil(writing);
+      return undefined;
+    } catch (error) {
+      // Some platforms have no request to prolong here. The answer waits, as without it.
+      this.#report(error);
+      return writing;
+    }
   }
 
   /** The record as it will be once what waits here is written. */
