@@ -21,5 +21,5 @@ export async function logIn(username: string, password: string): Promise<string 
 
 export async function logOut(): Promise<void> {
   await auth.signOut();
-  await session.awake(); // it has ended
+  await session.invalidate(); // in every tab at once, and on the server if better-auth's session was gone already
 }
