@@ -42,6 +42,9 @@ export function exchangeOf(source: WakeSource): Exchange {
   throw unknown("this object");
 }
 
+/** The object that is the place's request: the same one in every source of one request, where the place has one. */
+export const requestIn = (source: WakeSource): object => ("req" in source ? source.req : source);
+
 /** What tRPC says of its request, where it is tRPC's. */
 export function infoOf(source: WakeSource): RequestInfo | undefined {
   const info = "info" in source ? source.info : undefined;
