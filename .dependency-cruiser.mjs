@@ -63,6 +63,34 @@ function room(name, ...allowed) {
   };
 }
 
+// The rooms of the client go one way: link → tab → sync → storage → replica. `page.ts` stands alone.
+
+const client = "^packages/client/src/";
+const clientRooms = {
+  replica: "replica/",
+  storage: "storage/",
+  sync: "sync/",
+  link: "link/",
+  "page.ts": "page\\.ts$",
+  "tab.ts": "tab\\.ts$",
+  "session.ts": "session\\.ts$",
+};
+
+/**
+ * What a room of the client may import of it: itself and the `allowed` ones.
+ * @param {keyof typeof clientRooms} name
+ * @param {(keyof typeof clientRooms)[]} allowed
+ */
+function clientRoom(name, ...allowed) {
+  return {
+    name: `client-room-${name}`,
+    comment: `Of the client, ${name} may import ${allowed.join(", ") || "nothing"} besides itself.`,
+    severity: "error",
+    from: { path: client + clientRooms[name], pathNot: tests },
+    to: { path: client, pathNot: [name, ...allowed].map((each) => client + clientRooms[each]) },
+  };
+}
+
 /** A store's room has one way in, the file that makes the store. */
 function wayIn(/** @type {"memory" | "sqlite" | "postgres" | "redis"} */ store) {
   const inside = `${server}stores/${store}/`;
@@ -145,6 +173,13 @@ export default {
         "once.ts",
       ],
     ),
+    clientRoom("page.ts"),
+    clientRoom("replica"),
+    clientRoom("storage", "replica"),
+    clientRoom("sync", "storage", "replica"),
+    clientRoom("tab.ts", "sync", "storage", "replica"),
+    clientRoom("session.ts", "tab.ts", "replica"),
+    clientRoom("link", "session.ts", "tab.ts", "sync", "replica"),
     wayIn("memory"),
     wayIn("sqlite"),
     wayIn("postgres"),

@@ -6,7 +6,7 @@ export interface OutboxRow {
   readonly op: { readonly seq: number; readonly key: string };
 }
 
-/** The rows of all outboxes of this page's origin, and of the tails that ended pages have left. The page need not run the app. */
+/** The rows of all outboxes of this page's origin, and of the journals that ended pages have left. The page need not run the app. */
 export function outboxOnDisk(page: Page): Promise<OutboxRow[]> {
   return page.evaluate(async () => {
     const settled = <T>(request: IDBRequest<T>) =>
@@ -18,7 +18,7 @@ export function outboxOnDisk(page: Page): Promise<OutboxRow[]> {
     const store = database.transaction("catnap").objectStore("catnap");
     const rows = await settled<OutboxRow[]>(store.getAll(IDBKeyRange.bound("op:", "op;")));
     database.close();
-    const tail = JSON.parse(localStorage.getItem("catnap:catnap:tail") || "[]") as [string, OutboxRow][];
-    return [...rows, ...tail.map(([, row]) => row)];
+    const journal = JSON.parse(localStorage.getItem("catnap:catnap:journal") || "[]") as [string, OutboxRow][];
+    return [...rows, ...journal.map(([, row]) => row)];
   });
 }

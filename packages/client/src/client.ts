@@ -1,15 +1,15 @@
 import type { AnyDefinition, SessionSnapshot } from "@catnap/shared";
-import { ClientSession } from "./client-session.ts";
-import { Disk } from "./disk.ts";
-import { type Page, watchPage } from "./lifecycle.ts";
-import { Marks } from "./marks.ts";
-import { call } from "./memory.ts";
-import { Post, type SessionProcedures, type Transformer } from "./post.ts";
-import { Replica } from "./replica.ts";
-import { Shelf } from "./shelf.ts";
+import { type Page, watchPage } from "./page.ts";
+import { call } from "./replica/memory.ts";
+import { Replica } from "./replica/replica.ts";
+import { ClientSession } from "./session.ts";
+import { Database } from "./storage/database.ts";
+import { Journal } from "./storage/journal.ts";
+import { Marks } from "./storage/marks.ts";
+import { Table } from "./storage/table.ts";
+import type { Channel } from "./sync/siblings.ts";
+import { type SessionProcedures, type Transformer, Transport } from "./sync/transport.ts";
 import { type Conflict, type Expired, Tab } from "./tab.ts";
-import type { Channel } from "./tabs.ts";
-import { Tail } from "./tail.ts";
 
 /** What a client uses of its browser. Each is replaceable, for tests and for browsers that lack it. */
 export interface Surroundings {
@@ -77,17 +77,17 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
   const stop = new AbortController();
   const marks = new Marks(localStorage, name);
   // The disk reports to the tab, which is made after it.
-  const disk = new Disk(indexedDB, name, () => tab.pulse());
-  const shelf = new Shelf(disk, marks, new Tail(localStorage, name), definition, id, options.migrate);
-  const replica = new Replica(definition, shelf.proposal(), id, now, options.migrate);
+  const table = new Table(indexedDB, name, () => tab.pulse());
+  const database = new Database(table, marks, new Journal(localStorage, name), definition, id, options.migrate);
+  const replica = new Replica(definition, database.proposal(), id, now, options.migrate);
   const tab: Tab = new Tab({
     definition,
     replica,
     marks,
-    shelf,
+    database,
     now,
     random,
-    post: new Post(trpc, url, transformer, rest.fetch),
+    transport: new Transport(trpc, url, transformer, rest.fetch),
     idleMs: idle * 1000,
     visible: () => page?.document.visibilityState !== "hidden",
     openChannel: () => channel?.(`catnap:${name}`),

@@ -8,19 +8,19 @@ import {
   type SessionErrorCode,
   type SessionState,
 } from "@catnap/shared";
-import type { StorageState } from "./disk.ts";
-import { Keeper } from "./keeper.ts";
-import { Live, type LiveParts } from "./live.ts";
-import type { Marks } from "./marks.ts";
-import { call } from "./memory.ts";
-import type { Told } from "./news.ts";
-import { type OpRow, rowName } from "./outbox.ts";
-import type { Post } from "./post.ts";
-import type { Replica } from "./replica.ts";
-import { type Shelf, snapshotRows } from "./shelf.ts";
-import { Sync } from "./sync.ts";
-import { type Channel, Tabs } from "./tabs.ts";
-import { Wiper } from "./wiper.ts";
+import type { Told } from "./replica/delta.ts";
+import { call } from "./replica/memory.ts";
+import type { Replica } from "./replica/replica.ts";
+import { type OpRow, rowName } from "./replica/rows.ts";
+import { type Database, snapshotRows } from "./storage/database.ts";
+import type { Marks } from "./storage/marks.ts";
+import { Persister } from "./storage/persister.ts";
+import type { StorageState } from "./storage/table.ts";
+import { Wiper } from "./storage/wiper.ts";
+import { Live, type LiveParts } from "./sync/live.ts";
+import { type Channel, Siblings } from "./sync/siblings.ts";
+import { Sync } from "./sync/sync.ts";
+import type { Transport } from "./sync/transport.ts";
 
 /** What a tab's session is doing, and whether its changes are safe. A new object only when something differs. */
 export interface Status {
@@ -57,9 +57,9 @@ export interface Conflict {
 export interface TabParts {
   readonly definition: AnyDefinition;
   readonly replica: Replica;
-  readonly post: Post;
+  readonly transport: Transport;
   readonly marks: Marks;
-  readonly shelf: Shelf;
+  readonly database: Database;
   readonly idleMs: number;
   readonly now: () => number;
   readonly random: () => number;
@@ -79,8 +79,8 @@ export class Tab implements BaseHome {
   readonly decoded: ReadonlyMap<string, unknown>;
   readonly #parts: TabParts;
   readonly #replica: Replica;
-  readonly #keeper: Keeper;
-  readonly #tabs: Tabs;
+  readonly #persister: Persister;
+  readonly #siblings: Siblings;
   readonly #sync: Sync;
   readonly #wiper: Wiper;
   readonly #live: Live | undefined;
@@ -90,45 +90,45 @@ export class Tab implements BaseHome {
   #leaving = false;
 
   constructor(parts: TabParts) {
-    const { replica, shelf } = parts;
+    const { replica, database } = parts;
     this.#parts = parts;
     this.#replica = replica;
     this.definition = parts.definition;
     this.decoded = replica.memory.decoded;
-    this.#status = { state: "asleep", pending: 0, storage: shelf.storage };
+    this.#status = { state: "asleep", pending: 0, storage: database.storage };
     this.#wiper = new Wiper(parts, {
-      wiped: (wipe) => this.#tabs.tell({ kind: "wipe", ...wipe }),
+      wiped: (wipe) => this.#siblings.tell({ kind: "wipe", ...wipe }),
       abandon: (nonce) => this.#sync.abandon(nonce),
       forget: (nonce) => this.#forget(nonce),
     });
     const pulse = () => this.pulse();
     const notes = (told: readonly Told[]) => this.#tell(told);
-    this.#tabs = new Tabs(replica, parts.openChannel, {
+    this.#siblings = new Siblings(replica, parts.openChannel, {
       behind: () => this.#sync.catchUp(),
       wiped: (wipe) => this.#wiper.heard(wipe),
       changed: () => {
-        this.#keeper.save();
+        this.#persister.save();
         if (this.#awake && replica.pending > 0) this.#sync.wonder();
         this.pulse();
       },
     });
-    this.#keeper = new Keeper(replica, shelf, {
-      frozen: (ops) => this.#tabs.tell({ kind: "op", ops }),
+    this.#persister = new Persister(replica, database, {
+      frozen: (ops) => this.#siblings.tell({ kind: "op", ops }),
       found: () => {
         // Who has changes under way tells them anew.
-        if (replica.doubted.size > 0) this.#tabs.tell({ kind: "hello" });
+        if (replica.doubted.size > 0) this.#siblings.tell({ kind: "hello" });
         this.#sync.idle(0);
       },
       renamed: () => {
         // What siblings told before was a stranger's, and what the stream tells is.
-        this.#tabs.tell({ kind: "hello" });
+        this.#siblings.tell({ kind: "hello" });
         this.#live?.follow(null);
       },
       notes,
       pulse,
     });
     this.#sync = new Sync(
-      { ...parts, keeper: this.#keeper, tabs: this.#tabs },
+      { ...parts, persister: this.#persister, siblings: this.#siblings },
       {
         notes,
         pulse,
@@ -154,7 +154,7 @@ export class Tab implements BaseHome {
   }
 
   /** What `sessionLink` needs of the tab's parts. */
-  get linked(): Pick<TabParts, "replica" | "post"> & { readonly sync: Sync } {
+  get linked(): Pick<TabParts, "replica" | "transport"> & { readonly sync: Sync } {
     return { ...this.#parts, sync: this.#sync };
   }
 
@@ -182,7 +182,7 @@ export class Tab implements BaseHome {
     // What was only put away meanwhile is to be deleted all the same.
     if (before === encoded && memory.get(key.name) === encoded) return;
     outbox.write(key, encoded, this.#replica.writerOf(key));
-    if (this.#keeper.soon()) {
+    if (this.#persister.soon()) {
       if (this.#leaving) queueMicrotask(() => this.depart(false));
       else this.#sync.idle(this.#parts.idleMs);
     }
@@ -212,9 +212,9 @@ export class Tab implements BaseHome {
     this.#awake = true;
     this.#leaving = false;
     this.#sync.refresh();
-    this.#tabs.open();
-    this.#keeper.refresh();
-    await this.#keeper.load();
+    this.#siblings.open();
+    this.#persister.refresh();
+    await this.#persister.load();
     await this.#sync.round().catch(() => undefined);
   }
 
@@ -248,30 +248,30 @@ export class Tab implements BaseHome {
     after(0, () => {
       this.#leaving = false;
     });
-    this.#keeper.depart();
+    this.#persister.depart();
     this.#sync.sendLast();
     // A page in the back/forward cache is thrown out of it by the first message to its channel.
-    if (leaving) this.#tabs.close();
+    if (leaving) this.#siblings.close();
     this.pulse();
   }
 
   close(): void {
     this.#awake = false;
     this.#live?.follow(null);
-    this.#keeper.close();
+    this.#persister.close();
     this.#sync.close();
-    this.#tabs.close();
-    this.#parts.shelf.close();
+    this.#siblings.close();
+    this.#parts.database.close();
   }
 
   /** Works out the status, and tells when it changed. */
   pulse(): void {
     // Siblings tell those of their own session alone what they wait for.
-    if (this.#wiper.meet()) this.#tabs.tell({ kind: "hello" });
+    if (this.#wiper.meet()) this.#siblings.tell({ kind: "hello" });
     // A hidden page may be awake, to send what waits; but it costs no connection.
     this.#live?.follow(this.#awake && this.#parts.visible() ? this.#replica.identifier : null);
     const { pending } = this.#replica;
-    const { storage } = this.#parts.shelf;
+    const { storage } = this.#parts.database;
     let state: Status["state"] = this.#awake ? "synced" : "asleep";
     if (pending > 0) state = "dirty";
     if (this.#sync.failures > 0) state = "offline";
@@ -299,13 +299,13 @@ export class Tab implements BaseHome {
     const unsent = this.#replica.unsent();
     if (code === "SESSION_EXPIRED") {
       // The ops stay on disk, for the case that this very session comes back; its values do not.
-      this.#keeper.save("changes", snapshotRows);
+      this.#persister.save("changes", snapshotRows);
       if (identifier !== null) this.#parts.marks.add("parked", identifier);
       this.#forget(profile.nonce, this.now());
     } else if (identifier === null) {
       // It was met by what this tab alone had sent: siblings may be in another by now.
       for (const name of [writer, diskless]) outbox.acknowledge(name, outbox.clock);
-      this.#keeper.save();
+      this.#persister.save();
       this.#wiper.leave(this.#wiper.nonceAfter(profile.nonce));
     } else this.#wiper.wipe(identifier);
     call(() => this.#parts.onExpired?.({ code, unsent }));
@@ -317,7 +317,7 @@ export class Tab implements BaseHome {
     const rows = strangers.filter((row) => row.identifier !== identifier);
     if (rows.length === 0) return;
     this.#replica.strangers = [];
-    this.#keeper.save(
+    this.#persister.save(
       "changes",
       rows.map(({ writer, op }) => rowName({ ...op, writer })),
     );
@@ -336,7 +336,7 @@ export class Tab implements BaseHome {
 
   #forget(nonce: string, expiresAt?: number): void {
     this.#replica.reset(nonce, expiresAt);
-    this.#keeper.forget();
+    this.#persister.forget();
     this.#sync.forced = false;
     this.pulse();
   }

@@ -1,5 +1,5 @@
 import type { ChangesEvent } from "@catnap/shared";
-import type { ChangesListener } from "../../src/post.ts";
+import type { ChangesListener } from "../../src/sync/transport.ts";
 import type { Message, Tab } from "./device.ts";
 
 /** Follows the session on the server, until it ends or the signal ends it. */

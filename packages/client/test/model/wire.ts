@@ -1,6 +1,6 @@
 import { type Answer, type ChangesInput, noteName, type Push } from "@catnap/shared";
 import type { SessionProcedures } from "../../src/index.ts";
-import type { ChangesListener } from "../../src/post.ts";
+import type { ChangesListener } from "../../src/sync/transport.ts";
 import { type Device, identityOf, type Message, type Tab } from "./device.ts";
 import type { SimulatedServer } from "./server.ts";
 import { SimulatedStream } from "./stream.ts";

@@ -1,0 +1,23 @@
+import type { Note, SessionState } from "@catnap/shared";
+import type { BaseEntry } from "./memory.ts";
+
+/** What a session knows of itself, in absolute times. */
+export type Facts = Omit<SessionState, "identifier">;
+
+/** What is new of the server's state, from an answer or from the sibling tab that got it. */
+export interface Delta {
+  /** The revision that the entries are the difference to. */
+  readonly since: number;
+  readonly rev: number;
+  readonly entries: readonly (readonly [string, BaseEntry])[];
+  readonly reset: boolean;
+  /** Whose answer it is, and up to which of its ops. */
+  readonly writer: string;
+  readonly acked: number;
+  /** The same for all writers that the server told of. */
+  readonly decided: Readonly<Record<string, number>>;
+  readonly facts: Facts | null;
+}
+
+/** A note for the app. `mine` is what the change had set, encoded; `null`: nothing, `undefined`: that is not known. */
+export type Told = Omit<Note, "was"> & { readonly mine: string | null | undefined };

@@ -1,0 +1,226 @@
+import {
+  type AnyDefinition,
+  applyOp,
+  decode,
+  freezeInDevelopment,
+  isSessionError,
+  type Key,
+  type Op,
+} from "@catnap/shared";
+
+import { fitted, type Migrate } from "./migrate.ts";
+
+/** An op together with the tab that made it. */
+export interface Pending extends Op {
+  readonly writer: string;
+}
+
+/** What the server holds of a key, as far as this tab knows; `null`: deleted. */
+export interface BaseEntry {
+  readonly value: string | null;
+  readonly rev: number;
+}
+
+/**
+ * What the tab shows: the server's entries with all unacknowledged ops on top, in the order in which the server will
+ * decide them. Changes are gathered; `settle` then works out the touched keys and tells their subscribers, so that
+ * nobody sees a state between.
+ */
+export class Memory {
+  readonly base: Map<string, BaseEntry> = new Map();
+  readonly decoded: Map<string, unknown> = new Map();
+  readonly #definition: AnyDefinition;
+  readonly #visible = new Map<string, string>();
+  readonly #ops = new Map<string, Pending[]>();
+  readonly #touched = new Set<string>();
+  #count = 0;
+  readonly #subscribers = new Map<string | null, Set<() => void>>();
+
+  readonly #migrate: Migrate | undefined;
+  /** By key, a value and what this page shows in its place. */
+  readonly #shown = new Map<string, { readonly encoded: string; readonly shown: string | null }>();
+
+  constructor(definition: AnyDefinition, migrate?: Migrate) {
+    this.#definition = definition;
+    this.#migrate = migrate;
+  }
+
+  /** The encoded value as shown, `null` when absent. */
+  get(name: string): string | null {
+    return this.#visible.get(name) ?? null;
+  }
+
+  /** The decoded value as shown; the same object until it changes. */
+  read(key: Key): unknown {
+    const { name } = key;
+    const hit = this.decoded.get(name);
+    const encoded = this.#visible.get(name);
+    if (hit !== undefined || encoded === undefined) return hit;
+    const shown = this.shown(key, encoded);
+    if (shown === null) return undefined;
+    const value = freezeInDevelopment(decode(shown, name));
+    this.decoded.set(name, value);
+    return value;
+  }
+
+  /**
+   * A value as this page shows it: one that today's schema does not take, since the server or a sibling is of another
+   * version of the app, is migrated, or as good as absent.
+   */
+  shown(key: Key, encoded: string): string | null {
+    const known = this.#shown.get(key.name);
+    if (known?.encoded === encoded) return known.shown;
+    let shown: string | null = null;
+    try {
+      shown = fitted(key, encoded, this.#migrate);
+    } catch (error) {
+      // The schema's refusal is what this is for; the app should hear what its own `migrate` throws.
+      if (!isSessionError(error)) call(() => raise(error));
+    }
+    this.#shown.set(key.name, { encoded, shown });
+    return shown;
+  }
+
+  /** The tab itself has made this value of the key: it fits. */
+  trust(name: string, encoded: string): void {
+    this.#shown.set(name, { encoded, shown: encoded });
+  }
+
+  names(): string[] {
+    return [...this.#visible.keys()];
+  }
+
+  /** The unacknowledged ops of a key, in order. */
+  ops(name: string): readonly Pending[] {
+    return this.#ops.get(name) ?? [];
+  }
+
+  /** Whether it is among the unacknowledged ops. */
+  has({ key, writer, seq }: Pending): boolean {
+    return this.ops(key).some((op) => op.writer === writer && op.seq === seq);
+  }
+
+  /** How many ops are unacknowledged. */
+  pending(): number {
+    return this.#count;
+  }
+
+  all(): Pending[] {
+    return [...this.#ops.values()].flat();
+  }
+
+  /** The key, unless the definition has none of this name that the browser may see. */
+  key(name: string): Key | undefined {
+    const key = this.#definition.keys.get(name);
+    return key?.access === "secret" ? undefined : key;
+  }
+
+  /** Adds an op; one of a key without a merge takes the place of its writer's earlier ones. Adding twice is adding once. */
+  add(op: Pending): void {
+    const key = this.key(op.key);
+    if (!key) return;
+    const others = this.ops(op.key).filter(
+      ({ writer, seq }) => writer !== op.writer || (key.merge ? seq !== op.seq : seq > op.seq),
+    );
+    // Equal seqs of two writers need an order that all tabs agree on.
+    const ops = [...others, op].sort((a, b) => a.seq - b.seq || (a.writer < b.writer ? -1 : 1));
+    this.#count += ops.length - this.ops(op.key).length;
+    this.#ops.set(op.key, ops);
+    this.#touched.add(op.key);
+  }
+
+  /** Forgets the ops for which `test` holds, of one key or of all, and gives them. */
+  remove(test: (op: Pending) => boolean, names: Iterable<string> = this.#ops.keys()): Pending[] {
+    const removed: Pending[] = [];
+    for (const name of names) {
+      const ops = this.ops(name);
+      const gone = ops.filter(test);
+      if (gone.length === 0) continue;
+      removed.push(...gone);
+      this.#count -= gone.length;
+      this.#ops.set(
+        name,
+        ops.filter((op) => !gone.includes(op)),
+      );
+      this.#touched.add(name);
+    }
+    return removed;
+  }
+
+  /** Takes the server's entry unless the one at hand is newer. */
+  setBase(name: string, entry: BaseEntry): void {
+    if (!this.key(name) || entry.rev < (this.base.get(name)?.rev ?? 0)) return;
+    this.base.set(name, entry);
+    this.#touched.add(name);
+  }
+
+  /** The server's values as this tab knows them. */
+  *values(): Iterable<readonly [string, string]> {
+    for (const [name, { value }] of this.base) if (value !== null) yield [name, value];
+  }
+
+  clearBase(): void {
+    for (const name of this.base.keys()) this.#touched.add(name);
+    this.base.clear();
+    this.#shown.clear();
+  }
+
+  /** Works out what changed and tells each subscriber once. */
+  settle(): void {
+    const notify = new Set<() => void>();
+    for (const name of this.#touched) {
+      const encoded = this.#work(name);
+      if (encoded === this.get(name)) continue;
+      if (encoded === null) this.#visible.delete(name);
+      else this.#visible.set(name, encoded);
+      this.decoded.delete(name);
+      for (const listeners of [this.#subscribers.get(name), this.#subscribers.get(null)]) {
+        for (const listener of listeners ?? []) notify.add(listener);
+      }
+    }
+    this.#touched.clear();
+    for (const listener of notify) call(listener);
+  }
+
+  /** Calls `listener` when the key's value changes, or any key's for `null`. */
+  subscribe(name: string | null, listener: () => void): () => void {
+    const listeners = this.#subscribers.get(name) ?? new Set();
+    this.#subscribers.set(name, listeners);
+    // A function of its own: the same listener may subscribe twice, and each takes back only its own.
+    const own = () => listener();
+    listeners.add(own);
+    return () => void listeners.delete(own);
+  }
+
+  #work(name: string): string | null {
+    let value = this.base.get(name)?.value ?? null;
+    const key = this.key(name);
+    const ops = key ? this.ops(name) : [];
+    // No merge should be shown what is no value of today's; the server does the same.
+    if (key?.merge && ops.length > 0 && value !== null) value = this.shown(key, value);
+    for (const op of ops) {
+      try {
+        value = applyOp(key as Key, op, value);
+      } catch (error) {
+        // The schema rejects what the merge made of it: so will the server, which then tells in a note.
+        void error;
+      }
+    }
+    return value;
+  }
+}
+
+function raise(error: unknown): never {
+  throw error;
+}
+
+/** Calls an app's function; what it throws is reported as uncaught and does not stop the caller. */
+export function call(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}

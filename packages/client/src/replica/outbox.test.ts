@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import { shop } from "../../test/world.ts";
+import { Memory } from "./memory.ts";
+import { Outbox } from "./outbox.ts";
+
+test("an op that may still be given another number is not written to disk under its first", () => {
+  const memory = new Memory(shop);
+  const outbox = new Outbox(memory);
+  const [op] = write(outbox, "visits", "1");
+  expect(outbox.takeUnsaved().fresh).toEqual([]);
+  outbox.clock = 7;
+  outbox.renumber();
+  expect([...outbox.own.keys()]).toEqual([8]);
+  outbox.freeze(outbox.own.values());
+  expect(outbox.takeUnsaved().fresh).toEqual([{ ...op, seq: 8 }]);
+});
+
+function write(outbox: Outbox, name: string, encoded: string) {
+  const key = shop.keys.get(name);
+  if (key) outbox.write(key, encoded, "me");
+  return [...outbox.own.values()];
+}
+
+test("an op that is decided is not brought back by a row or a message that comes late", () => {
+  const memory = new Memory(shop);
+  const outbox = new Outbox(memory);
+  const op = { seq: 5, key: "note", value: '"x"', base: 0 };
+  outbox.hear({ ...op, writer: "sibling" });
+  memory.settle();
+  expect(memory.get("note")).toBe('"x"');
+  outbox.acknowledge("sibling", 5);
+  outbox.hear({ ...op, writer: "sibling" });
+  outbox.adopt([{ identifier: null, profile: "p", writer: "sibling", op }], "p");
+  memory.settle();
+  expect(memory.get("note")).toBeNull();
+  expect(outbox.others.size).toBe(0);
+  expect(outbox.clock).toBe(5);
+});

@@ -1,0 +1,378 @@
+import {
+  type AnyDefinition,
+  checksum,
+  decode,
+  type Key,
+  maxOpsPerPush,
+  type Op,
+  type Push,
+  protocol,
+  type SessionFacts,
+  type SessionSnapshot,
+  type SyncSuccess,
+} from "@catnap/shared";
+import type { Delta, Facts } from "./delta.ts";
+import { type BaseEntry, Memory, type Pending } from "./memory.ts";
+import type { Migrate } from "./migrate.ts";
+import { Outbox } from "./outbox.ts";
+import { type CacheRow, type OpRow, type ProfileRow, type Rows, rowName } from "./rows.ts";
+
+/** Of so many notes a push says that they were heard; fewer wait on the server. */
+const maxHeard = 16;
+/** Of so many writers of this browser the server keeps the watermarks, though they seem dead. */
+const remembered = 8;
+
+/** What the tab knows of one session, without any I/O: the server's entries, the ops on top, and whose they are. */
+export class Replica {
+  readonly memory: Memory;
+  readonly outbox: Outbox;
+  identifier: string | null = null;
+  rev = 0;
+  facts: Facts;
+  profile: ProfileRow;
+  writer: string;
+  /** Other page loads whose ops are all acknowledged and that will never push again. */
+  readonly retired: Set<string> = new Set();
+  /** Names of notes that the app was told of, and the server may still keep. */
+  readonly heard: Set<string> = new Set();
+  /** Whether a push with ops has left: from then on the server may know profile and seqs, and they stay. */
+  spoke = false;
+  /** When the first one has left under the nonce at hand, which may have begun a session since. */
+  begunAt: number = Number.POSITIVE_INFINITY;
+  /** Rows of another session that the disk holds: they go out only if that one comes back. */
+  strangers: readonly OpRow[] = [];
+  /** The values of the session are put away, not its revision: nothing older may be taken for news. */
+  #hidden = false;
+  /** Pushes that asked for everything since then. */
+  readonly #whole = new WeakSet<Push>();
+  /** The page was rendered without a session: one that the disk holds is shown only when the server names it. */
+  #blank = false;
+  /** The writer's highest acknowledged seq. */
+  #acked = 0;
+  /** Siblings' ops of which the disk knows nothing; one that is told anew is another object, and not among them. */
+  readonly #doubted = new Set<Pending>();
+  /** How far each writer's ops are part of the entries, as the server told last. */
+  #decided: Delta["decided"] = {};
+  readonly #definition: AnyDefinition;
+  readonly #id: (bytes: number) => string;
+  readonly #now: () => number;
+
+  constructor(
+    definition: AnyDefinition,
+    profile: ProfileRow,
+    id: (bytes: number) => string,
+    now: () => number,
+    migrate?: Migrate,
+  ) {
+    this.#definition = definition;
+    this.#id = id;
+    this.#now = now;
+    this.memory = new Memory(definition, migrate);
+    this.outbox = new Outbox(this.memory);
+    this.profile = profile;
+    this.writer = id(8);
+    this.facts = this.#unknown();
+  }
+
+  /**
+   * The name under which the same page load makes changes that touch no disk: who finds rows of `writer` there has all that
+   * came before them, and passes nothing over.
+   */
+  get diskless(): string {
+    return `${this.writer}_`;
+  }
+
+  writerOf(key: Key): string {
+    return key.disk ? this.writer : this.diskless;
+  }
+
+  /** Whether this page load makes changes under that name. */
+  isMine(writer: string): boolean {
+    return writer === this.writer || writer === this.diskless;
+  }
+
+  /** The revision that this tab can be told the difference to. */
+  get since(): number {
+    return this.#hidden ? 0 : this.rev;
+  }
+
+  get begun(): boolean {
+    return this.begunAt < Number.POSITIVE_INFINITY;
+  }
+
+  /** What goes home from here on begins another session than what has left. */
+  renew(nonce: string): void {
+    this.profile = { ...this.profile, nonce };
+    this.begunAt = Number.POSITIVE_INFINITY;
+  }
+
+  /** Takes the state that the server rendered into the page, unless the tab knows better. */
+  hydrate(snapshot: SessionSnapshot): void {
+    const { identifier, rev, facts } = snapshot;
+    if (this.identifier === null && !this.spoke) {
+      this.identifier = identifier;
+      this.#blank = identifier === null;
+    }
+    if (identifier === null || identifier !== this.identifier || rev <= this.rev) return;
+    const entries = Object.entries(snapshot.entries);
+    const { decided } = snapshot;
+    this.apply({ ...nothing, rev, entries, decided, reset: true, facts: facts && toFacts(facts, this.#now()) });
+  }
+
+  /**
+   * Takes in what the disk holds: the cache unless the tab is ahead of it, and the ops of other page loads. Gives the
+   * unusable rows that are this session's to drop.
+   */
+  merge({ cache, ops, unusable }: Omit<Rows, "profile">, before: ReadonlySet<Pending>): Rows["unusable"] {
+    const { memory, outbox } = this;
+    if (this.identifier === null && !this.#blank && cache?.identifier) this.adopt(cache.identifier);
+    outbox.clock = Math.max(outbox.clock, cache?.clock ?? 0);
+    // Of the session at hand, unless its time seems to be over.
+    const own =
+      cache?.identifier === this.identifier && (cache.facts?.expiresAt ?? Number.POSITIVE_INFINITY) > this.#now()
+        ? cache
+        : undefined;
+    // One of which something is missing counts as the oldest.
+    const newer = own && (own.rev > this.rev || (own.rev === this.rev && this.since === 0));
+    // Ops whose effect is in what is shown, though their rows are still there.
+    if (own && (newer || own.rev > 0)) this.#decide(own.decided);
+    for (const name of own?.heard ?? []) this.heard.add(name);
+    outbox.recount(new Set(ops.filter(({ writer }) => writer === this.writer).map(({ op }) => op.seq)));
+    this.#find(ops);
+    // Known before, and not on disk: on their way there, or decided while this tab did not listen.
+    for (const op of memory.all()) if (!this.isMine(op.writer) && before.has(op)) this.#doubted.add(op);
+    outbox.renumber();
+    if (newer) this.apply({ ...nothing, ...own, reset: true });
+    this.memory.settle();
+    return unusable.filter((row) => this.#isOurs(row));
+  }
+
+  /** Takes over what pages have left, where the disk cannot tell what else there is. */
+  find(rows: readonly OpRow[]): void {
+    this.#find(rows);
+    this.outbox.renumber();
+    this.memory.settle();
+  }
+
+  #find(rows: readonly OpRow[]): void {
+    this.strangers = rows.filter(({ identifier }) => identifier !== null && identifier !== this.identifier);
+    this.outbox.adopt(
+      rows.filter((row) => this.#isOurs(row)),
+      this.profile.profile,
+    );
+  }
+
+  #isOurs({ identifier, writer }: OpRow): boolean {
+    return !this.isMine(writer) && (identifier === null || identifier === this.identifier);
+  }
+
+  /** How many changes of this browser the server has not acknowledged. */
+  get pending(): number {
+    return this.memory.pending() + this.outbox.unseen(this.profile.profile).length;
+  }
+
+  get doubted(): ReadonlySet<Pending> {
+    return this.#doubted;
+  }
+
+  /** The server was asked after these were doubted: what no sibling has told anew was decided before. */
+  dropDoubted(asked: ReadonlySet<Pending>): void {
+    const gone = this.memory.remove((op) => asked.has(op));
+    for (const op of asked) this.#doubted.delete(op);
+    if (gone.length > 0) this.memory.settle();
+  }
+
+  /** The record of the snapshot, without the definition's fingerprint. */
+  cache(): Omit<CacheRow, "fingerprint"> {
+    const { identifier, rev, facts, memory, outbox } = this;
+    return {
+      identifier,
+      rev,
+      facts,
+      clock: outbox.clock,
+      decided: this.#decided,
+      heard: this.#heardLately(),
+      entries: [...memory.base],
+    };
+  }
+
+  /**
+   * Is of this profile from here on, and begins under this nonce; but not while it shows what others know, or sends, under
+   * the one at hand. After its data were cleared a browser has another profile, to which the tab belongs as a new writer.
+   */
+  belong(profile: ProfileRow): void {
+    const pending = this.memory.all();
+    if (pending.some((op) => !this.isMine(op.writer) || this.outbox.isFrozen(op))) return;
+    if (!this.spoke) this.profile = profile;
+    else if (profile.profile !== this.profile.profile && pending.length === 0) {
+      this.profile = { ...this.profile, profile: profile.profile };
+      this.#become();
+    }
+  }
+
+  /** An op's row, bound to the session as of now. */
+  row({ writer, ...op }: Pending): readonly [string, OpRow] {
+    const profile = this.outbox.others.get(writer)?.profile ?? this.profile.profile;
+    return [rowName({ ...op, writer }), { identifier: this.identifier, profile, writer, op }];
+  }
+
+  /** The push of a writer's ops, as many of the oldest as one may carry. Freezes them. */
+  push(profile: string, writer: string, pending: readonly Pending[]): Push {
+    const own = writer === this.writer;
+    const sent = pending.slice(0, maxOpsPerPush);
+    // Of a tab that only seemed dead, frozen perhaps, the server should know what it has done when it comes back.
+    const surplus = Math.max(0, Object.keys(this.#decided).length - remembered);
+    const retire = [...this.retired].slice(0, surplus);
+    this.outbox.freeze(sent);
+    this.spoke ||= sent.length > 0;
+    if (sent.length > 0 && !this.begun) this.begunAt = this.#now();
+    const push: Push = {
+      protocol,
+      identifier: this.identifier,
+      profile,
+      writer,
+      ops: sent.map(({ writer: _, ...op }) => op),
+      upTo: sent.at(-1)?.seq ?? 0,
+      since: this.since,
+      acked: own ? this.#acked : 0,
+      ...(sent.length === 0 && this.since > 0 ? { checksum: checksum(this.#definition, this.memory.values()) } : {}),
+      ...(this.heard.size > 0 && profile === this.profile.profile ? { heard: this.#heardLately() } : {}),
+      ...(own && retire.length > 0 ? { retire } : {}),
+      ...(this.identifier === null ? { nonce: this.profile.nonce } : {}),
+    };
+    if (this.#hidden) this.#whole.add(push);
+    return push;
+  }
+
+  /** Whether a push is one of this session, as it is now. */
+  isOwn({ identifier, nonce }: Push): boolean {
+    return identifier === this.identifier && (nonce === undefined || nonce === this.profile.nonce);
+  }
+
+  /** What an answer to `push` tells, with the values that it left out since the push carried them. */
+  delta(push: Push, answer: SyncSuccess): Delta {
+    const carried = new Map(push.ops.map(({ key, value }) => [key, value]));
+    const entries: [string, BaseEntry][] = Object.entries(answer.entries).map(([name, { value, rev }]) => [
+      name,
+      { value: value ?? carried.get(name) ?? null, rev },
+    ]);
+    for (const [name, rev] of Object.entries(answer.deleted)) entries.push([name, { value: null, rev }]);
+    return {
+      since: push.since,
+      rev: answer.rev,
+      entries,
+      reset: answer.reset === true,
+      writer: push.writer,
+      acked: answer.acked,
+      decided: answer.decided,
+      facts: answer.facts && toFacts(answer.facts, this.#now()),
+    };
+  }
+
+  /** Whether a delta is the difference to a state that this tab does not have: it is behind, or has put it away. */
+  lacks({ since, reset }: Delta): boolean {
+    return since > this.since && !reset;
+  }
+
+  /**
+   * Takes a delta in, in one step: entries, acknowledged ops, then each subscriber once. One older than what is known is
+   * ignored; but not the answer to a push that asked for everything, since the values were put away: a server that has
+   * gone back in time knows no more. Says whether what was known before is gone.
+   */
+  apply(delta: Delta, asked?: Push): boolean {
+    const anew = delta.reset || (this.#hidden && asked !== undefined && this.#whole.has(asked));
+    // What was decided by an older revision is part of every newer one.
+    this.#decide({ [delta.writer]: delta.acked, ...delta.decided });
+    if (delta.rev >= this.rev || anew) this.#advance(delta, anew);
+    this.memory.settle();
+    return anew;
+  }
+
+  #heardLately(): string[] {
+    return [...this.heard].slice(-maxHeard);
+  }
+
+  #decide(decided: Delta["decided"]): void {
+    for (const [writer, seq] of Object.entries(decided)) this.outbox.acknowledge(writer, seq);
+  }
+
+  #advance(delta: Delta, anew: boolean): void {
+    if (anew) this.memory.clearBase();
+    for (const [name, entry] of delta.entries) this.memory.setBase(name, entry);
+    // A server that went back in time knows less than we were told: then that is what it knows.
+    if (delta.writer === this.writer) this.#acked = anew ? delta.acked : Math.max(this.#acked, delta.acked);
+    this.rev = delta.rev;
+    this.#hidden = false;
+    if (anew || delta.writer !== "") this.#decided = delta.decided;
+    this.facts = delta.facts ?? this.facts;
+  }
+
+  /** From no session to one: ops made without belong to it from here on, and their rows are written anew. */
+  adopt(identifier: string): void {
+    this.identifier = identifier;
+    this.#blank = this.#hidden = false;
+    this.rev = 0;
+    this.outbox.saved.clear();
+  }
+
+  /** Shows nothing of a session whose time seems to be over, but what this browser has not sent, until the server has been asked. */
+  hideExpired(): void {
+    if (this.identifier === null || this.facts.expiresAt > this.#now()) return;
+    this.#hidden = true;
+    this.memory.clearBase();
+    this.memory.settle();
+  }
+
+  /** Forgets the session and becomes another writer, under another nonce. The ops are gone from memory, not from disk. */
+  reset(nonce: string, expiresAt: number = Number.POSITIVE_INFINITY): void {
+    this.identifier = null;
+    this.#blank = this.#hidden = false;
+    this.renew(nonce);
+    this.#become();
+    this.rev = 0;
+    this.#decided = {};
+    this.facts = { ...this.#unknown(), expiresAt };
+    this.heard.clear();
+    this.memory.clearBase();
+    this.outbox.clear();
+    this.memory.settle();
+  }
+
+  /** The latest unacknowledged change of each key, decoded. */
+  unsent(
+    ops: readonly Op[] = [...this.outbox.unseen(this.profile.profile), ...this.memory.all()],
+  ): { key: string; value: unknown }[] {
+    const latest = new Map<string, Op>();
+    for (const op of ops) latest.set(op.key, op);
+    return [...latest.values()].map(({ key, value }) => ({
+      key,
+      value: value === null ? undefined : decode(value, key),
+    }));
+  }
+
+  /** Another writer, of which the server knows nothing. */
+  #become(): void {
+    this.writer = this.#id(8);
+    this.spoke = false;
+    this.#acked = 0;
+    this.retired.clear();
+  }
+
+  #unknown(): Facts {
+    const now = this.#now();
+    return { createdAt: now, accessedAt: now, transactions: 0, timeoutMs: 0, expiresAt: Number.POSITIVE_INFINITY };
+  }
+}
+
+const nothing: Delta = { since: 0, rev: 0, entries: [], reset: false, writer: "", acked: 0, decided: {}, facts: null };
+
+/** Ages, counted back from the answer by the server's clock, as times of this browser's. */
+function toFacts(facts: SessionFacts, now: number): Facts {
+  return {
+    createdAt: now - facts.createdAgo * 1000,
+    accessedAt: now - facts.accessedAgo * 1000,
+    transactions: facts.transactions,
+    timeoutMs: facts.timeout * 1000,
+    expiresAt: now + facts.expiresIn * 1000,
+  };
+}

@@ -1,0 +1,129 @@
+import {
+  type AnyDefinition,
+  BaseSession,
+  decode,
+  freezeInDevelopment,
+  type NameOf,
+  type Session,
+  SessionError,
+  type SessionSnapshot,
+  type ValueOf,
+} from "@catnap/shared";
+import type { Replica } from "./replica/replica.ts";
+import type { Status, Tab } from "./tab.ts";
+
+/** The methods that the server's session alone has. */
+const serverOnly = [
+  "setTimeout",
+  "setPersistent",
+  "rotate",
+  "login",
+  "subject",
+  "authenticatedAt",
+  "previous",
+  "sessionEncode",
+] satisfies (keyof Session)[];
+
+/** A session held by a browser tab: reads are synchronous, writes optimistic, and what is dirty goes home at sleep. Made by `createSessionClient`. */
+export class ClientSession<D extends AnyDefinition = AnyDefinition> extends BaseSession<D, "browser"> {
+  static {
+    // Who calls these without types is told, too.
+    const methods = ClientSession.prototype as unknown as Record<string, () => never>;
+    for (const name of serverOnly) {
+      methods[name] = () => {
+        throw new SessionError("SERVER_ONLY", `${name} is the server's alone: call a procedure of the server instead`);
+      };
+    }
+  }
+
+  readonly #tab: Tab;
+  readonly #replica: Replica;
+  readonly #listeners: Set<() => void>;
+  readonly #fallbacks = new Map<string, unknown>();
+  readonly #initial = new Map<string, unknown>();
+  readonly #stop: AbortController;
+  /** Makes a session as this one was made, which shows the given state: for one request's rendering on a server. */
+  readonly showing: (snapshot: SessionSnapshot) => ClientSession<D>;
+
+  constructor(
+    tab: Tab,
+    replica: Replica,
+    listeners: Set<() => void>,
+    stop: AbortController,
+    showing: (snapshot: SessionSnapshot) => ClientSession<D>,
+  ) {
+    super(tab);
+    this.#tab = tab;
+    this.#replica = replica;
+    this.#listeners = listeners;
+    this.#stop = stop;
+    this.showing = showing;
+  }
+
+  /**
+   * Calls `listener` after the value changed, whoever changed it; `null` stands for any value. At most once for each
+   * write of this tab, and once for all that an answer or a sibling tab brings. Gives the function that ends it.
+   */
+  subscribe(name: NameOf<D, "browser"> | null, listener: () => void): () => void {
+    return this.#replica.memory.subscribe(name, listener);
+  }
+
+  /** What the session is doing and whether changes wait; the same object until something differs. */
+  status(): Status {
+    return this.#tab.status();
+  }
+
+  /** Calls `listener` after the status changed. Gives the function that ends it. */
+  subscribeStatus(listener: () => void): () => void {
+    const own = () => listener();
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
+  }
+
+  /**
+   * Takes the state that the server rendered into the page. An older one than the tab has is ignored. On a server, where
+   * requests share a session that stands in a module, it would show one visitor's state to the next: `showing` is for there.
+   */
+  hydrate(snapshot: SessionSnapshot): void {
+    const { memory } = this.#replica;
+    for (const [name, { value }] of Object.entries(snapshot.entries)) {
+      const key = memory.key(name);
+      const shown = key && memory.shown(key, value);
+      if (shown != null) this.#initial.set(name, freezeInDevelopment(decode(shown, name)));
+    }
+    this.#replica.hydrate(snapshot);
+  }
+
+  /** The value or its default, `undefined` when it has neither; the same object until it changes. For bindings of view libraries. */
+  peek<K extends NameOf<D, "browser">>(name: K): ValueOf<D, K> | undefined {
+    // The home's values are of the type that the key's schema puts out.
+    const present = this.#present(name);
+    return (present === undefined ? this.#fallback(name) : present) as ValueOf<D, K> | undefined;
+  }
+
+  /** What the server rendered for the key, whatever happened since: what hydration must show. */
+  initial<K extends NameOf<D, "browser">>(name: K): ValueOf<D, K> | undefined {
+    const initial = this.#initial.get(name);
+    return (initial === undefined ? this.#fallback(name) : initial) as ValueOf<D, K> | undefined;
+  }
+
+  #present(name: string): unknown {
+    const { memory } = this.#replica;
+    const key = memory.key(name);
+    return memory.decoded.get(name) ?? (key && memory.read(key));
+  }
+
+  /** The default, the same object each time: a view library compares by identity. */
+  #fallback(name: string): unknown {
+    if (!this.#fallbacks.has(name)) {
+      this.#fallbacks.set(name, freezeInDevelopment(this.#replica.memory.key(name)?.fallback()));
+    }
+    return this.#fallbacks.get(name);
+  }
+
+  /** Ends timers, listeners, the channel and the connection. What is unsent stays on disk for the next page. */
+  close(): void {
+    this.#stop.abort();
+    this.#tab.close();
+  }
+}

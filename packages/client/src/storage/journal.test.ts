@@ -1,0 +1,236 @@
+import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
+import { expect, test, vi } from "vitest";
+import { refuse } from "../../test/disks.ts";
+import { type Browser, open, until } from "../../test/world.ts";
+import { Journal } from "./journal.ts";
+
+const kept = (browser: Browser) => [...browser.marks.values()].join();
+
+async function signedIn(browser: Browser) {
+  const tab = browser.tab({ surroundings: { fetch: async () => Promise.reject(new TypeError("Failed to fetch")) } });
+  tab.session.setValue("note", "first");
+  await tab.session.awake();
+  await tab.session.sleep();
+  return tab;
+}
+
+test("what a page wrote as it ended is taken over, though the disk never got it", async () => {
+  const { browser } = open();
+  const { session, page, kill } = await signedIn(browser);
+  session.setValue("note", "last");
+  session.update("visits", (visits) => visits + 1);
+  page.leave();
+  kill();
+  const next = browser.tab({ surroundings: { indexedDB: new IDBFactory() } });
+  await next.session.awake();
+  await until(() => next.session.value("note") === "last" && next.session.value("visits") === 1);
+  await until(async () => (await browser.server()).entries.visits?.value === "1");
+  await until(() => !kept(browser).includes("last"));
+});
+
+test("what a page wrote and left at once, before its disk was read, goes with the next page, once", async () => {
+  for (const indexedDB of [undefined, { open: () => ({}) } as never]) {
+    const { browser } = open();
+    const { session, page, kill } = browser.tab(indexedDB ? { surroundings: { indexedDB } } : {});
+    session.setValue("note", "landed");
+    session.update("visits", (visits) => visits + 1);
+    page.leave();
+    kill();
+    expect(kept(browser)).toContain("landed");
+    const next = browser.tab();
+    await next.session.awake();
+    await next.session.sleep();
+    expect((await browser.server()).entries).toMatchObject({ note: { value: '"landed"' }, visits: { value: "1" } });
+    expect(Object.fromEntries(next.session)).toEqual({ note: "landed", visits: 1 });
+  }
+});
+
+test("what a page wrote and was hidden with, before its disk was read, outlives its process", async () => {
+  const { world, browser } = open();
+  world.fate = () => "lost";
+  const { session, page, kill } = browser.tab();
+  session.update("visits", (visits) => visits + 1);
+  page.hide();
+  kill();
+  world.fate = () => "ok";
+  const next = browser.tab({ surroundings: { indexedDB: new IDBFactory() } });
+  await next.session.awake();
+  await next.session.sleep();
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "1" } });
+});
+
+test("what waits aside stays there until the disk has it, also where its page comes back", async () => {
+  const { world, browser } = open();
+  world.fate = () => "lost";
+  refuse("put");
+  const { session, page, kill } = browser.tab();
+  session.setValue("note", "last");
+  page.leave();
+  await session.awake();
+  kill();
+  expect(kept(browser)).toContain("last");
+});
+
+test("a page that left before its disk was read and comes back shows and sends what it wrote, once", async () => {
+  const { browser } = open();
+  const { session, page } = browser.tab();
+  session.update("visits", (visits) => visits + 1);
+  page.leave();
+  const other = browser.tab();
+  await other.session.awake();
+  page.document.visibilityState = "visible";
+  page.fire("pageshow");
+  await session.awake();
+  await Promise.all([session.sleep(), other.session.sleep()]);
+  await until(() => session.value("visits") === 1 && other.session.value("visits") === 1);
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "1" } });
+});
+
+test("what a page has put aside and saved since is aside no more when it leaves again", async () => {
+  const { browser } = open();
+  const { session, page } = await signedIn(browser);
+  session.setValue("note", "last");
+  page.hide();
+  expect(kept(browser)).toContain("last");
+  await until(async () => JSON.stringify([...(await browser.rows())]).includes("last"));
+  page.leave();
+  expect(kept(browser)).not.toContain("last");
+});
+
+test("a journal that another page moves to the disk, while this one reads it, is found", async () => {
+  const { world, browser } = open();
+  world.fate = () => "lost";
+  const { session, page, kill } = browser.tab();
+  session.setValue("note", "last");
+  page.leave();
+  kill();
+  const [name, row] = JSON.parse(browser.marks.get(`catnap:${browser.name}:journal`) ?? "")[0] as [string, unknown];
+  const { getAll } = IDBObjectStore.prototype;
+  const spy = vi.spyOn(IDBObjectStore.prototype, "getAll").mockImplementation(function (this: IDBObjectStore) {
+    spy.mockRestore();
+    const request = getAll.call(this as never);
+    browser.marks.set(`catnap:${browser.name}:journal`, "");
+    void browser.put(new Map([[name, row]]));
+    return request as never;
+  } as never);
+  const next = browser.tab();
+  await next.session.awake();
+  expect(next.session.value("note")).toBe("last");
+});
+
+test("what a page without a disk has put aside, the next one without a disk sends, and puts away", async () => {
+  const { world, browser } = open();
+  const disk = { surroundings: { indexedDB: undefined } };
+  world.fate = () => "lost";
+  const { session, page, kill } = browser.tab(disk);
+  session.update("visits", (visits) => visits + 1);
+  page.leave();
+  kill();
+  world.fate = () => "ok";
+  const next = browser.tab(disk);
+  await next.session.awake();
+  await until(async () => (await browser.server()).entries.visits?.value === "1");
+  expect([next.session.value("visits"), next.session.status().pending]).toEqual([1, 0]);
+  await next.session.awake();
+  expect(kept(browser)).not.toContain("visits");
+});
+
+test("what others have put aside, and the server refuses for good, is not sent again by itself", async () => {
+  const { world, browser } = open();
+  const surroundings = { indexedDB: undefined };
+  world.fate = () => "lost";
+  const { session, page, kill } = browser.tab({ surroundings });
+  session.setValue("note", "last");
+  page.leave();
+  kill();
+  let calls = 0;
+  const mutate = async () => {
+    calls++;
+    throw Object.assign(new Error("bad"), { data: { httpStatus: 400 } });
+  };
+  const next = browser.tab({ surroundings, trpc: { sync: { mutate }, invalidate: { mutate } } as never });
+  await next.session.awake();
+  // Time for a hundred tries.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(calls).toBeLessThan(4);
+});
+
+test("a page that comes back keeps nothing aside", async () => {
+  const { browser } = open();
+  const { session, page } = await signedIn(browser);
+  session.setValue("note", "last");
+  page.leave();
+  expect(kept(browser)).toContain("last");
+  await session.awake();
+  await until(() => !kept(browser).includes("last"));
+  expect(session.value("note")).toBe("last");
+});
+
+test("logging out in another tab leaves nothing of it, and what is not for the disk is never kept aside", async () => {
+  const { browser } = open();
+  const { session, page, kill } = await signedIn(browser);
+  const other = browser.tab();
+  await other.session.awake();
+  session.setValue("note", "private-note");
+  session.setValue("pin", "canary-4711");
+  page.leave();
+  kill();
+  expect(kept(browser)).toContain("private-note");
+  expect(kept(browser)).not.toContain("canary");
+  await other.session.invalidate();
+  expect(kept(browser)).not.toContain("private-note");
+});
+
+test("logging out leaves nothing of what a page without a session has put aside", async () => {
+  const { world, browser } = open();
+  world.fate = () => "lost";
+  const { session, page, kill } = browser.tab();
+  session.setValue("note", "private-note");
+  page.leave();
+  kill();
+  expect(kept(browser)).toContain("private-note");
+  const other = browser.tab();
+  await other.session.invalidate().catch(() => undefined);
+  expect(kept(browser)).not.toContain("private-note");
+  await other.session.awake();
+  expect(other.session.hasValue("note")).toBe(false);
+});
+
+test("what comes aside after its session was ended here is put away, also where no disk can be read", async () => {
+  const { browser } = open();
+  const { session, page } = await signedIn(browser);
+  session.setValue("note", "private-note");
+  page.leave();
+  const name = `catnap:${browser.name}:journal`;
+  const aside = browser.marks.get(name) ?? "";
+  expect(aside).toContain("private-note");
+  await session.invalidate().catch(() => undefined);
+  // By a page that did not live to hear of it.
+  browser.marks.set(name, aside);
+  const next = browser.tab({ surroundings: { indexedDB: undefined } });
+  await next.session.awake();
+  expect([next.session.hasValue("note"), kept(browser).includes("private-note")]).toEqual([false, false]);
+});
+
+test("of more than there is room for the oldest are kept, and storage that refuses is borne", () => {
+  const items = new Map<string, string>();
+  const storage = { getItem: (key: string) => items.get(key) ?? null, setItem: items.set.bind(items) };
+  const journal = new Journal(storage as never, "catnap");
+  const row = (seq: number) => ({
+    identifier: null,
+    profile: "p",
+    writer: "w",
+    op: { seq, key: "note", value: "x".repeat(30_000), base: 0 },
+  });
+  journal.keep(
+    "w",
+    [1, 2, 3].map((seq) => [`op:w:${seq}`, row(seq)] as const),
+  );
+  expect(journal.rows().map(([name]) => name)).toEqual(["op:w:1", "op:w:2"]);
+  const refuse = (): never => {
+    throw new DOMException("no", "SecurityError");
+  };
+  const refused = new Journal({ getItem: refuse, setItem: refuse }, "catnap");
+  refused.keep("w", [["op:w:1", row(1)]]);
+  expect(refused.rows()).toEqual([]);
+});

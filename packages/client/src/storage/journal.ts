@@ -1,0 +1,58 @@
+import type { OpRow } from "../replica/rows.ts";
+
+type Row = readonly [string, OpRow];
+
+/** All of a journal together; localStorage has a few megabytes for the whole origin. */
+const maxLength = 65_536;
+
+/**
+ * The changes of an ending page that are younger than its last completed transaction, in localStorage, which is written
+ * synchronously: in WebKit a transaction that begins while a page ends comes to nothing. The next read of the disk moves
+ * them there. Without localStorage there is none.
+ */
+export class Journal {
+  readonly #storage: Pick<Storage, "getItem" | "setItem"> | undefined;
+  readonly #name: string;
+
+  constructor(storage: Pick<Storage, "getItem" | "setItem"> | undefined, name: string) {
+    this.#storage = storage;
+    this.#name = `catnap:${name}:journal`;
+  }
+
+  rows(): readonly Row[] {
+    try {
+      return JSON.parse(this.#storage?.getItem(this.#name) || "[]") as Row[];
+    } catch {
+      return []; // denied here, or not ours
+    }
+  }
+
+  /** Keeps these of the writer's rows, as many of the oldest as there is room for: a later op without an earlier one is worth nothing. */
+  keep(writer: string, rows: readonly (readonly [string, OpRow])[]): void {
+    const before = this.rows();
+    const all = [...before.filter(([, row]) => row.writer !== writer), ...rows];
+    if (all.length === before.length && rows.length === 0) return;
+    let [length, count] = [2, 0];
+    for (const row of all) {
+      length += JSON.stringify(row).length + 1;
+      if (length > maxLength) break;
+      count++;
+    }
+    this.#set(all.slice(0, count));
+  }
+
+  /** Keeps what `test` holds for. */
+  filter(test: (row: OpRow, name: string) => boolean): void {
+    const all = this.rows();
+    const left = all.filter(([name, row]) => test(row, name));
+    if (left.length < all.length) this.#set(left);
+  }
+
+  #set(rows: readonly Row[]): void {
+    try {
+      this.#storage?.setItem(this.#name, rows.length === 0 ? "" : JSON.stringify(rows));
+    } catch {
+      // Denied or full: the keepalive push is what is left.
+    }
+  }
+}

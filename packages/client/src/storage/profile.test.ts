@@ -1,0 +1,287 @@
+import { expect, test } from "vitest";
+import { refuse, useless } from "../../test/disks.ts";
+import { type Browser, type createWorld, open, type Tab, until } from "../../test/world.ts";
+
+type World = ReturnType<typeof createWorld>;
+/** What all requests have named themselves by. */
+const named = ({ requests }: World, what: "profile" | "nonce") =>
+  new Set(requests.flatMap(({ body }) => new RegExp(`"${what}":"([^"]+)"`).exec(body)?.[1] ?? []));
+const mark = ({ marks, name }: Browser, what: string) => marks.get(`catnap:${name}:${what}`);
+
+const visit = ({ session }: Tab) => session.update("visits", (visits) => visits + 1);
+const awake = (tabs: readonly Tab[]) => Promise.all(tabs.map(({ session }) => session.awake()));
+const sleep = (tabs: readonly Tab[]) => Promise.all(tabs.map(({ session }) => session.sleep()));
+
+test.each(Object.entries(useless))(
+  "tabs whose disk is %s begin one session, and count each change once",
+  async (_, indexedDB) => {
+    const { world, browser } = open();
+    const tabs = [1, 2, 3].map(() => browser.tab({ surroundings: { indexedDB: indexedDB() } }));
+    const shown = new Set<number>();
+    for (const { session } of tabs) session.subscribe("visits", () => shown.add(session.value("visits")));
+    tabs.forEach(visit);
+    await awake(tabs);
+    tabs.forEach(visit);
+    await sleep(tabs);
+    await awake(tabs);
+    await until(() => tabs.every(({ session }) => session.value("visits") === 6 && session.status().pending === 0));
+    expect(Math.max(...shown)).toBe(6);
+    expect((await browser.server()).entries).toMatchObject({ visits: { value: "6" } });
+    expect([named(world, "profile").size, new Set(tabs.map(({ session }) => session.identifier())).size]).toEqual([
+      1, 1,
+    ]);
+  },
+);
+
+test("pages that leave in their first moment, whatever their disk would have said, begin one session", async () => {
+  const { world, browser } = open();
+  const tabs = [browser.tab(), browser.tab({ surroundings: { indexedDB: useless.hanging() } })];
+  for (const tab of tabs) {
+    visit(tab);
+    tab.page.leave();
+    tab.kill();
+  }
+  await until(() => world.requests.length === 2);
+  expect([named(world, "profile").size, named(world, "nonce").size]).toEqual([1, 1]);
+  const next = browser.tab();
+  await next.session.awake();
+  await next.session.sleep();
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "2" } });
+});
+
+test("what the disk alone knows of the browser counts from then on where it cannot be read", async () => {
+  const { world, browser } = open();
+  const first = browser.tab();
+  visit(first);
+  await awake([first]);
+  await sleep([first]);
+  first.kill();
+  browser.marks.clear();
+  await awake([browser.tab()]);
+  const blind = browser.tab({ surroundings: { indexedDB: undefined } });
+  visit(blind);
+  await awake([blind]);
+  await sleep([blind]);
+  expect(named(world, "profile").size).toBe(1);
+});
+
+test("without localStorage the disk alone decides, each time that it is read", async () => {
+  const { world, browser } = open();
+  const denied = { surroundings: { localStorage: undefined } };
+  const tabs = [browser.tab(denied), browser.tab(denied)];
+  tabs.forEach(visit);
+  await awake(tabs);
+  await sleep(tabs);
+  expect([named(world, "profile").size, named(world, "nonce").size]).toEqual([1, 1]);
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "2" } });
+});
+
+test("a tab of another profile is another device: its changes show when they have come home, once", async () => {
+  const { browser } = open();
+  const old = browser.tab();
+  visit(old);
+  await awake([old]);
+  await sleep([old]);
+  // The user clears what sites have stored, and opens another tab.
+  await browser.clear();
+  const other = browser.tab();
+  await awake([other]);
+  const shown: number[] = [];
+  for (const { session } of [old, other]) session.subscribe("visits", () => shown.push(session.value("visits")));
+  visit(other);
+  visit(old);
+  await sleep([other]);
+  await sleep([old]);
+  await until(() => [old, other].every(({ session }) => session.value("visits") === 3));
+  expect(Math.max(...shown)).toBe(3);
+});
+
+test("a tab takes the browser's new profile after site data were cleared, once nothing is pending", async () => {
+  const { world, browser } = open();
+  const old = browser.tab();
+  visit(old);
+  await awake([old]);
+  await sleep([old]);
+  const before = mark(browser, "profile");
+  const writer = () => /"writer":"([^"]+)"/.exec(world.requests.at(-1)?.body ?? "")?.[1];
+  const first = writer();
+  await browser.clear();
+  await awake([browser.tab()]);
+  const after = mark(browser, "profile") ?? "";
+  expect(after).not.toBe(before);
+  world.fate = () => "lost";
+  visit(old);
+  await awake([old]);
+  world.fate = () => "ok";
+  await sleep([old]);
+  expect(world.requests.at(-1)?.body).toContain(`"profile":"${before}"`);
+  await awake([old]);
+  visit(old);
+  await sleep([old]);
+  expect(world.requests.at(-1)?.body).toContain(`"profile":"${after}"`);
+  // Of that profile the server knew no such writer.
+  expect(writer()).not.toBe(first);
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "3" } });
+});
+
+test("what a page of another profile has left on disk goes home, and no change counts twice meanwhile", async () => {
+  const { world, browser } = open();
+  const old = browser.tab();
+  visit(old);
+  await awake([old]);
+  await sleep([old]);
+  world.fate = () => "lost";
+  visit(old);
+  await until(async () => [...(await browser.rows()).keys()].some((name) => name.startsWith("op:")));
+  old.kill();
+  browser.marks.clear();
+  await browser.put(new Map([["profile", { profile: "another-profile", nonce: "n".repeat(43) }]]));
+  // No idle sleep comes between.
+  const next = browser.tab({ initialSnapshot: await browser.server(), idle: 60 });
+  visit(next);
+  world.fate = () => "answer lost";
+  next.page.leave();
+  await until(async () => (await browser.server()).entries.visits?.value !== "1");
+  world.fate = () => "ok";
+  const shown: number[] = [];
+  next.session.subscribe("visits", () => shown.push(next.session.value("visits")));
+  await awake([next]);
+  await until(() => next.session.value("visits") === 3);
+  expect(Math.max(...shown)).toBe(3);
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "3" } });
+});
+
+test("what tabs write while they end a session begins one with what their siblings write, though no disk answers", async () => {
+  const { world, browser } = open();
+  const before = browser.tab();
+  visit(before);
+  await awake([before]);
+  await sleep([before]);
+  before.kill();
+  browser.marks.clear();
+  browser.marks.set(`catnap:${browser.name}:end`, (await browser.server()).identifier ?? "");
+  const release = world.hold();
+  const tabs = [1, 2].map(() => browser.tab({ surroundings: { indexedDB: useless.hanging() } }));
+  const awoken = awake(tabs);
+  await until(() => world.requests.filter(({ path }) => path === "session.invalidate").length === 2);
+  tabs.forEach(visit);
+  const asked = world.requests.length;
+  release();
+  await awoken;
+  await until(() => tabs.every(({ session }) => session.status().pending === 0));
+  const profiles = world.requests.slice(asked).flatMap(({ body }) => /"profile":"([^"]+)"/.exec(body)?.[1] ?? []);
+  expect(new Set(profiles).size).toBe(1);
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "2" } });
+});
+
+test("a tab that shows what its sibling waits for takes no other profile before that has come home", async () => {
+  const { world, browser } = open();
+  const [a, b] = [browser.tab(), browser.tab()];
+  await awake([a, b]);
+  world.fate = () => "lost";
+  visit(a);
+  await until(() => b.session.value("visits") === 1);
+  await browser.clear();
+  await awake([browser.tab(), b]);
+  world.fate = () => "ok";
+  await sleep([a]);
+  await until(() => b.session.status().pending === 0);
+  expect(b.session.value("visits")).toBe(1);
+});
+
+test("what a page still waits for is not passed over by what it wrote after the user had cleared the disk", async () => {
+  const { world, browser } = open();
+  // Nothing of what it sends arrives.
+  const lost = { mutate: () => new Promise(() => undefined) };
+  const tab = browser.tab({ trpc: { sync: lost, invalidate: lost } as never });
+  void tab.session.awake();
+  visit(tab);
+  const stored = async () => [...(await browser.rows()).keys()].filter((name) => name.startsWith("op:")).length;
+  await until(async () => (await stored()) === 1);
+  await browser.clear();
+  visit(tab);
+  await until(async () => (await stored()) === 1);
+  world.fate = () => "lost";
+  const next = browser.tab();
+  await awake([next]);
+  await until(() => next.session.value("visits") === 2);
+  world.fate = () => "ok";
+  await awake([next]);
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "2" } });
+});
+
+test("what a page has not sent is on disk again when it has awoken, though the user has cleared it", async () => {
+  const { world, browser } = open();
+  const tab = browser.tab();
+  await awake([tab]);
+  world.fate = () => "lost";
+  const stored = async () => [...(await browser.rows()).keys()].filter((name) => name.startsWith("op:")).length;
+  visit(tab);
+  await until(async () => (await stored()) === 1);
+  await browser.clear();
+  await awake([tab]);
+  await until(async () => (await stored()) === 1);
+});
+
+test("a disk that takes nothing more is wiped all the same", async () => {
+  const { browser } = open();
+  const tab = browser.tab();
+  visit(tab);
+  await awake([tab]);
+  await sleep([tab]);
+  await until(async () => (await browser.rows()).has("cache"));
+  const restore = refuse("put");
+  await tab.session.invalidate();
+  await until(() => mark(browser, "wipe") === "");
+  restore();
+  expect([...(await browser.rows()).keys()]).toEqual(["profile"]);
+});
+
+test("a wipe that failed takes nothing that was written after it", async () => {
+  const { world, browser } = open();
+  const tab = browser.tab();
+  visit(tab);
+  await awake([tab]);
+  await sleep([tab]);
+  await until(async () => (await browser.rows()).has("cache"));
+  const restore = refuse("openCursor");
+  await tab.session.invalidate();
+  await until(() => tab.session.status().storage === "memory");
+  restore();
+  expect(mark(browser, "wipe")).not.toBe("");
+  world.fate = () => "lost";
+  visit(tab);
+  await until(async () => [...(await browser.rows()).keys()].some((name) => name.startsWith("op:")));
+  tab.kill();
+  world.fate = () => "ok";
+  const next = browser.tab();
+  await awake([next]);
+  await until(() => next.session.value("visits") === 1);
+});
+
+test("a wipe that finds nothing is done, and takes nothing that is written after it", async () => {
+  const { world, browser } = open();
+  world.fate = () => "lost";
+  const tab = browser.tab();
+  const stored = async () => [...(await browser.rows()).keys()].filter((name) => name.startsWith("op:")).length;
+  await tab.session.invalidate().catch(() => undefined);
+  expect(mark(browser, "wipe")).toBe("");
+  for (let count = 1; count <= 3; count++) {
+    visit(tab);
+    await until(async () => (await stored()) === count);
+  }
+});
+
+test("what a page puts aside while a wipe waits for the disk is the next page's", async () => {
+  const { browser } = open();
+  const tab = browser.tab({ surroundings: { indexedDB: useless.hanging() } });
+  await awake([tab]);
+  await tab.session.invalidate();
+  tab.session.setValue("pin", "1234");
+  tab.session.setValue("note", "later");
+  tab.page.leave();
+  tab.kill();
+  const next = browser.tab();
+  await awake([next]);
+  await until(() => next.session.value("note", "") === "later");
+});

@@ -1,0 +1,188 @@
+import { expect, test } from "vitest";
+import { refuse } from "../../test/disks.ts";
+import { type Browser, createWorld, open, until } from "../../test/world.ts";
+
+async function twoTabs() {
+  const world = createWorld();
+  const browser = world.browser();
+  const [a, b] = [browser.tab(), browser.tab()];
+  a.session.setValue("note", "start");
+  await a.session.awake();
+  await a.session.sleep();
+  await b.session.awake();
+  return { world, browser, a, b };
+}
+
+const profileOf = ({ marks, name }: Browser) => marks.get(`catnap:${name}:profile`);
+
+test("a sibling shows a write at once, without the network, and the answer too", async () => {
+  const { world, a, b } = await twoTabs();
+  world.fate = () => "lost";
+  const before = world.requests.length;
+  a.session.setValue("theme", "dark");
+  await until(() => b.session.value("theme") === "dark");
+  expect(world.requests).toHaveLength(before);
+  expect(b.session.status().pending).toBe(1);
+  world.fate = () => "ok";
+  await a.session.sleep();
+  await until(() => b.session.status().pending === 0);
+  expect(world.requests).toHaveLength(before + 1);
+  expect(b.session.value("theme")).toBe("dark");
+});
+
+test("of two tabs that write one key the later one wins, in whatever order they go home", async () => {
+  const { browser, a, b } = await twoTabs();
+  a.session.setValue("note", "earlier");
+  await until(() => b.session.value("note") === "earlier");
+  b.session.setValue("note", "later");
+  await until(() => a.session.value("note") === "later");
+  await b.session.sleep();
+  await a.session.sleep();
+  expect((await browser.server()).entries).toMatchObject({ note: { value: '"later"' } });
+  await until(() => a.session.status().pending + b.session.status().pending === 0);
+  expect([a.session.value("note"), b.session.value("note")]).toEqual(["later", "later"]);
+});
+
+test("two tabs count together, and both see the sum before it goes home", async () => {
+  const { browser, a, b } = await twoTabs();
+  a.session.update("visits", (n) => n + 1);
+  b.session.update("visits", (n) => n + 1);
+  await until(() => a.session.value("visits") === 2 && b.session.value("visits") === 2);
+  await Promise.all([a.session.sleep(), b.session.sleep()]);
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "2" } });
+  await until(() => a.session.value("visits") === 2 && b.session.value("visits") === 2);
+});
+
+test("a tab without a session learns of a sibling's", async () => {
+  const world = createWorld();
+  const browser = world.browser();
+  const [a, b] = [browser.tab(), browser.tab()];
+  await Promise.all([a.session.awake(), b.session.awake()]);
+  a.session.setValue("note", "first");
+  await a.session.sleep();
+  await until(() => b.session.value("note", "") === "first");
+  expect(b.session.identifier()).toBe(a.session.identifier());
+});
+
+test("a sibling's change that is not on disk yet stays on the screen of a tab that reads the disk", async () => {
+  const { world, browser, b } = await twoTabs();
+  // It can keep nothing.
+  const a = browser.tab({ surroundings: { indexedDB: undefined } });
+  await a.session.awake();
+  world.fate = () => "lost";
+  const shown: number[] = [];
+  b.session.subscribe("visits", () => shown.push(b.session.value("visits")));
+  a.session.update("visits", (n) => n + 1);
+  await until(() => b.session.value("visits") === 1);
+  await b.session.awake();
+  world.fate = () => "ok";
+  await b.session.awake();
+  expect(shown).toEqual([1]);
+  await a.session.sleep();
+  await b.session.awake();
+  expect([b.session.value("visits"), b.session.status().pending]).toEqual([1, 0]);
+});
+
+test("a tab that missed how a living sibling's change came home does not wait for it for ever", async () => {
+  const { browser, b } = await twoTabs();
+  const a = browser.tab({ surroundings: { indexedDB: undefined } });
+  await a.session.awake();
+  a.session.update("visits", (n) => n + 1);
+  await until(() => b.session.value("visits") === 1);
+  b.page.leave();
+  await a.session.sleep();
+  b.page.document.visibilityState = "visible";
+  b.page.fire("pageshow");
+  await until(() => b.session.status().state === "synced");
+  expect([b.session.value("visits"), b.session.status().pending]).toEqual([1, 0]);
+});
+
+test("what a sibling without the session still waits for stays on the screen of one that has met it", async () => {
+  const { browser } = open();
+  // The disk can be read, and takes nothing.
+  refuse("put");
+  // Nothing of what one of them sends arrives.
+  const lost = { mutate: () => new Promise(() => undefined) };
+  const a = browser.tab({ trpc: { sync: lost, invalidate: lost } as never });
+  const b = browser.tab();
+  void a.session.awake();
+  await b.session.awake();
+  a.session.update("visits", (n) => n + 1);
+  await until(() => b.session.value("visits") === 1);
+  b.session.update("visits", (n) => n + 1);
+  const shown: number[] = [];
+  b.session.subscribe("visits", () => shown.push(b.session.value("visits")));
+  await b.session.sleep();
+  await b.session.awake();
+  expect([b.session.value("visits"), b.session.status().pending, shown]).toEqual([2, 1, []]);
+});
+
+test("a tab asks what became of the last changes of a sibling whose page has ended as it sent them", async () => {
+  const { a, b } = await twoTabs();
+  a.session.setValue("note", "the last");
+  a.page.leave();
+  await until(() => b.session.status().pending === 1);
+  await until(() => b.session.status().state === "synced");
+  expect([b.session.value("note"), b.session.status().pending]).toEqual(["the last", 0]);
+});
+
+test("a change of a sibling that died, whose acknowledgement a tab has not heard, does not stay on its screen", async () => {
+  const { browser, a, b } = await twoTabs();
+  const writer = "writer-that-died";
+  const op = { seq: 50, key: "visits", value: "1", from: null, base: 0, writer };
+  const died = new BroadcastChannel(`catnap:${browser.name}`);
+  const about = { identifier: a.session.identifier(), profile: profileOf(browser), writer };
+  died.postMessage({ ...about, kind: "op", ops: [op] });
+  died.close();
+  await until(() => b.session.value("visits") === 1);
+  await b.session.awake();
+  expect([b.session.value("visits"), b.session.status().pending]).toEqual([0, 0]);
+});
+
+test("messages of another session, or of another profile, are ignored", async () => {
+  const { browser, a } = await twoTabs();
+  const foreign = new BroadcastChannel(`catnap:${browser.name}`);
+  const op = { seq: 99, key: "note", value: '"leak"', base: 0, writer: "w".repeat(11) };
+  const about = { identifier: "x".repeat(32), profile: profileOf(browser), writer: op.writer };
+  const delta = {
+    since: 0,
+    rev: 999,
+    entries: [["theme", { value: '"dark"', rev: 999 }]],
+    reset: true,
+    writer: op.writer,
+    acked: 99,
+    facts: null,
+  };
+  foreign.postMessage({ ...about, kind: "op", ops: [op] });
+  foreign.postMessage({ ...about, kind: "synced", delta });
+  foreign.postMessage({ ...about, kind: "wipe" });
+  const stranger = { ...about, identifier: a.session.identifier(), profile: "p".repeat(16) };
+  foreign.postMessage({ ...stranger, kind: "op", ops: [op] });
+  foreign.postMessage({ ...stranger, kind: "synced", delta });
+  const known = { ...stranger, profile: about.profile };
+  foreign.postMessage({ ...known, kind: "op", ops: [{ ...op, key: "k1", value: '"mark"' }] });
+  await until(() => a.session.value("k0" as never, undefined) === undefined && a.session.status().pending === 1);
+  expect([a.session.value("note"), a.session.value("theme")]).toEqual(["start", "light"]);
+  foreign.close();
+});
+
+test("a page that meets the session hears of changes that no disk holds", async () => {
+  const { world, browser, a } = await twoTabs();
+  world.fate = () => "lost";
+  a.session.setValue("pin", "1234");
+  await a.session.sleep().catch(() => undefined);
+  const c = browser.tab();
+  await c.session.awake();
+  await until(() => c.session.value("pin", "") === "1234");
+});
+
+test("a living sibling's writer is not retired", async () => {
+  const { world, a, b } = await twoTabs();
+  world.fate = () => "lost";
+  a.session.setValue("note", "a's");
+  await until(() => b.session.value("note") === "a's");
+  world.fate = () => "ok";
+  await b.session.awake();
+  await b.session.awake();
+  expect(world.requests.every(({ body }) => !body.includes("retire"))).toBe(true);
+});

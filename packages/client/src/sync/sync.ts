@@ -1,0 +1,357 @@
+import {
+  type Answer,
+  after,
+  type Cancel,
+  type ChangesEvent,
+  maxNotes,
+  noteName,
+  type Push,
+  SessionError,
+  type SyncFailure,
+} from "@catnap/shared";
+import type { Told } from "../replica/delta.ts";
+import type { Pending } from "../replica/memory.ts";
+import type { Replica } from "../replica/replica.ts";
+import type { OpRow } from "../replica/rows.ts";
+import type { Marks } from "../storage/marks.ts";
+import type { Persister } from "../storage/persister.ts";
+import type { Siblings } from "./siblings.ts";
+import { failure, type Transport } from "./transport.ts";
+
+/** For how long a server recognises the first requests of one browser. */
+const claimMs = 60_000;
+/** How long a tab waits to hear what became of a sibling's changes; their page may have ended as it sent them. */
+const wonderMs = 5_000;
+
+/** Within how long a tab tries again after the first failure, and how far that doubles. */
+const [firstMs, longestMs] = [1_000, 60_000];
+
+/** What the synchroniser works with. */
+export interface SyncParts {
+  readonly replica: Replica;
+  readonly persister: Persister;
+  readonly siblings: Siblings;
+  readonly transport: Transport;
+  readonly marks: Marks;
+  readonly now: () => number;
+  /** From 0 to 1. */
+  readonly random: () => number;
+}
+
+/** What the synchroniser tells its tab. */
+export interface SyncEvents {
+  /** Something is about to be sent, or shown: another tab may have wiped the session meanwhile. */
+  before(): void;
+  /** What became of some changes, unless the browser has heard. */
+  notes(told: readonly Told[]): void;
+  /** The server has ended the session. Comes before the call that found it out rejects. */
+  ended(code: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED"): void;
+  /** The server has named the browser's session, and these rows are of others. */
+  replaced(strangers: readonly OpRow[]): void;
+  /** No session can be begun under this nonce any more: it takes another. */
+  spent(nonce: string): void;
+  pulse(): void;
+}
+
+/** The way to the server: one push in flight, its answer taken in, and when to try again. */
+export class Sync {
+  /** Failures since the last success. */
+  failures = 0;
+  /** The server has declared the session expired, and there is no other since. */
+  expired = false;
+  /** A push is due although nothing changed: `setDirty()`. */
+  forced = false;
+  readonly #parts: SyncParts;
+  readonly #events: SyncEvents;
+  #flight: Promise<void> | undefined;
+  #timer: Cancel | undefined;
+  #wondering: Cancel | undefined;
+  #closed = false;
+  /** The last seq of a closing push: the second event of one departure sends nothing. */
+  #lastSent = 0;
+  /** Under these no session is wanted any more. */
+  readonly #deadNonces = new Set<string>();
+
+  constructor(parts: SyncParts, events: SyncEvents) {
+    this.#parts = parts;
+    this.#events = events;
+  }
+
+  get flying(): boolean {
+    return this.#flight !== undefined;
+  }
+
+  /** The next failure is the first again. */
+  refresh(): void {
+    this.failures = this.#lastSent = 0;
+  }
+
+  /** One round trip per writer with ops: pushes and pulls. Whoever asks while one is under way shares it. */
+  round(): Promise<void> {
+    this.#cancel();
+    this.#flight ??= this.#run().finally(() => {
+      this.#flight = undefined;
+      this.#events.pulse();
+    });
+    this.#events.pulse();
+    return this.#flight;
+  }
+
+  /** A round that begins after this call. */
+  async nextRound(): Promise<void> {
+    await this.#flight?.catch(() => undefined);
+    await this.round();
+  }
+
+  /** A round nobody waits for: the status tells what becomes of it. */
+  attempt(): void {
+    void this.round().catch(() => undefined);
+  }
+
+  /** A round nobody waits for, which begins after this call: the server's answer to one under way may be older than the news. */
+  catchUp(): void {
+    void this.nextRound().catch(() => undefined);
+  }
+
+  /** Makes a round after so long without another call. */
+  later(ms: number): void {
+    this.#cancel();
+    if (!this.#closed) this.#timer = after(ms, () => this.attempt());
+  }
+
+  /** Like `later`, but while the server is away the backoff decides, not the next key stroke. */
+  idle(ms: number): void {
+    if (this.failures === 0 || this.#timer === undefined) this.later(ms);
+  }
+
+  /** Asks in a while, unless nothing is pending any more by then. */
+  wonder(): void {
+    this.#wondering ??= after(wonderMs, () => {
+      this.#wondering = undefined;
+      if (this.#parts.replica.pending > 0) this.attempt();
+    });
+  }
+
+  /** Sends what the server has not acknowledged, once: synchronously, since the page may be gone in a moment. */
+  sendLast(): void {
+    const { replica, transport, marks } = this.#parts;
+    const last = [...replica.outbox.own.keys()].at(-1) ?? 0;
+    this.#renew();
+    if (last <= this.#lastSent || marks.list("end").length > 0) return;
+    this.#lastSent = last;
+    for (const writer of [replica.writer, replica.diskless]) {
+      const ops = replica.outbox.ownOf(writer);
+      const sent = ops.length > 0 && transport.sendLast(replica.push(replica.profile.profile, writer, ops));
+      // It may never be answered; the next awake finds out what became of it.
+      if (sent) sent.answer.then((answer) => this.#take(sent.push, answer)).catch(() => undefined);
+    }
+  }
+
+  /** The session that is made, or was made, under this nonce is to end, as soon as an answer names it. */
+  abandon(nonce: string): void {
+    this.#deadNonces.add(nonce);
+  }
+
+  /** Takes in what the server tells by itself. */
+  hear(asked: Push, event: ChangesEvent): void {
+    try {
+      const since = event.ok ? event.since : this.#parts.replica.rev;
+      if (!this.#take({ ...asked, since }, event)) this.catchUp();
+    } catch {
+      // The session has ended, which the tab was told.
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#wondering?.();
+    this.#cancel();
+  }
+
+  #cancel(): void {
+    this.#timer?.();
+    this.#timer = undefined;
+  }
+
+  async #run(): Promise<void> {
+    const { transport, marks, replica, persister } = this.#parts;
+    this.#events.before();
+    await persister.load();
+    const doubted = new Set(replica.doubted);
+    if (!replica.spoke && replica.outbox.own.size > 0) await persister.settled();
+    this.#renew();
+    try {
+      // First of all: the cookie still names a session that is to die, and a pull would bring its values back.
+      for (const due of marks.list("end")) {
+        const identifier = due.startsWith("*") ? await this.#sessionBefore(Number(due.slice(1))) : due;
+        if (identifier !== null) await transport.invalidate(identifier);
+        marks.remove("end", due);
+      }
+      // Dead tabs' ops are older than ours. Those of a living sibling do no harm twice; that it lives is never certain.
+      for (const [writer, { profile }] of replica.outbox.others) {
+        await this.#exchange(profile, writer, replica.outbox.opsOf(writer));
+      }
+      const { forced } = this;
+      await this.#exchangeOwn();
+      replica.dropDoubted(doubted);
+      if (forced) this.forced = false;
+      this.failures = 0;
+      // What came meanwhile, or did not fit; and what the disk gave late.
+      const { own, others } = replica.outbox;
+      if (own.size + others.size > 0 && this.#timer === undefined) this.later(0);
+    } catch (thrown) {
+      const { error, retryMs } = failure(thrown);
+      if (error.code === "SESSION_EXPIRED" || this.#closed) throw error;
+      this.failures++;
+      // Full jitter, so that a server that comes back does not meet everybody at once.
+      const backoff = this.#parts.random() * Math.min(longestMs, firstMs * 2 ** (this.failures - 1));
+      if (retryMs !== null) this.later(Math.max(retryMs, backoff));
+      throw error;
+    }
+  }
+
+  /** The server knows first requests by their nonce for a minute. Later they could only revive what has ended since. */
+  #renew(): void {
+    const { replica, now } = this.#parts;
+    if (replica.identifier === null && now() - replica.begunAt > claimMs) this.#events.spent(replica.profile.nonce);
+  }
+
+  /** Which session the browser has, unless it was made after that time. Nothing of it is taken in. */
+  async #sessionBefore(time: number): Promise<string | null> {
+    const { transport, marks, replica } = this.#parts;
+    // Not when the answer has come: that would make every session younger by its way back, and one just made would live on.
+    const asked = this.#parts.now();
+    const question = replica.push(replica.profile.profile, replica.writer, []);
+    const answer = await transport.send({ ...question, identifier: null, since: 0 });
+    if (!answer.ok) {
+      const { code, message } = answer;
+      if (code === "SESSION_GONE" || code === "SESSION_EXPIRED") return null;
+      throw new SessionError(code, message);
+    }
+    const age = (answer.facts?.createdAgo ?? Number.POSITIVE_INFINITY) * 1000;
+    if (answer.identifier === null || asked - age > time) return null;
+    marks.add("dead", answer.identifier);
+    return answer.identifier;
+  }
+
+  /** Anew where the tab has become another profile's meanwhile, or begins another session: then nothing was taken in. */
+  async #exchangeOwn(): Promise<void> {
+    const { replica, persister } = this.#parts;
+    const { outbox } = replica;
+    if (outbox.own.size > 0) persister.agree();
+    else persister.follow();
+    const { profile, nonce } = replica.profile;
+    const diskless = outbox.ownOf(replica.diskless);
+    if (diskless.length > 0) await this.#exchange(profile, replica.diskless, diskless);
+    const ops = outbox.ownOf(replica.writer);
+    if (ops.length > 0 || diskless.length === 0) await this.#exchange(profile, replica.writer, ops);
+    const now = replica.profile;
+    if (now.profile !== profile || (replica.identifier === null && now.nonce !== nonce)) await this.#exchangeOwn();
+  }
+
+  async #exchange(profile: string, writer: string, ops: readonly Pending[]): Promise<void> {
+    const { replica, transport, siblings } = this.#parts;
+    const push = replica.push(profile, writer, ops);
+    const { strangers } = replica;
+    const answer = await transport.send(push);
+    // Meanwhile the tab has put away what the answer builds on.
+    if (!this.#take(push, answer)) return this.#exchange(profile, writer, ops);
+    // What was on disk before the server named the browser's session is of none that the browser still has.
+    const named = answer.ok ? answer.identifier : null;
+    if (strangers.length > 0 && named !== null && named === replica.identifier) this.#events.replaced(strangers);
+    for (const retired of push.retire ?? []) replica.retired.delete(retired);
+    const own = replica.isMine(writer);
+    const left = own ? replica.outbox.ownOf(writer) : replica.outbox.opsOf(writer);
+    const first = push.ops[0]?.seq;
+    if (first !== undefined && left[0]?.seq === first && replica.isOwn(push)) {
+      throw new SessionError("CONFLICT", "The server took none: changes are kept and sent later");
+    }
+    if (own) return;
+    if (left.length > 0) await this.#exchange(profile, writer, left);
+    else if (profile === replica.profile.profile && !siblings.alive.has(writer)) replica.retired.add(writer);
+  }
+
+  /**
+   * Takes an answer in. `false`: it tells the difference to a state that the tab does not have any more. Throws when it
+   * ends the session, or asks for what this client cannot.
+   */
+  #take(push: Push, answer: Answer): boolean {
+    const { replica, marks, persister, siblings } = this.#parts;
+    if (this.#closed) return true;
+    this.#events.before();
+    // The tab has moved on to another session since: nothing of this one may be shown.
+    if (!replica.isOwn(push)) {
+      this.#abandon(push, answer);
+      return true;
+    }
+    if (!answer.ok) {
+      const { code, identifier } = answer;
+      // This browser has wiped what the changes belong to.
+      const isWiped = marks.list("dead").includes(identifier ?? "");
+      if (push.nonce !== undefined && !isWiped && (code === "SESSION_GONE" || code === "SESSION_EXPIRED")) {
+        this.#events.spent(push.nonce);
+        throw new SessionError("CONFLICT", "The session has ended: changes begin another");
+      }
+      this.#refused(answer.code, answer.message);
+    }
+    if (push.identifier === null && answer.identifier !== null) {
+      if (marks.list("end").includes(answer.identifier)) return true;
+      // A sibling has met this session and wiped it, or this push has made it once more after that.
+      if (push.upTo > 0 && answer.acked >= push.upTo && marks.list("dead").includes(answer.identifier)) {
+        marks.add("end", answer.identifier);
+        this.#refused("SESSION_GONE", "This browser has ended the session");
+      }
+      marks.remove("dead", answer.identifier);
+      replica.adopt(answer.identifier);
+      this.expired = false;
+      if (replica.strangers.length > 0) persister.readAgain();
+    } else if (answer.identifier !== push.identifier) {
+      this.#refused("SESSION_REPLACED", "The browser has another session now");
+    }
+    // What this push has said it heard, the server has forgotten in the commit that decided its ops.
+    if (push.ops.length > 0 && answer.acked >= push.upTo)
+      for (const name of push.heard ?? []) replica.heard.delete(name);
+    const known = new Set(replica.heard);
+    for (const note of answer.notes.slice(-maxNotes)) replica.heard.add(noteName(note));
+    const sent = new Map(push.ops.map((op) => [op.seq, op.value]));
+    const untold = answer.notes.filter((note) => !known.has(noteName(note)));
+    const told = untold.map(({ was, ...note }) => ({ ...note, mine: was === undefined ? sent.get(note.seq) : was }));
+    const delta = replica.delta(push, answer);
+    const isOther = push.profile !== replica.profile.profile;
+    const fits = isOther || !replica.lacks(delta);
+    if (isOther) {
+      // What else it tells may hold changes of this profile, and does not say so.
+      replica.outbox.acknowledge(push.writer, answer.acked);
+      persister.save();
+    } else if (fits) {
+      const quiet = delta.rev === replica.rev && !delta.reset && delta.entries.length === 0 && push.ops.length === 0;
+      const anew = replica.apply(delta, push);
+      persister.save(quiet && answer.notes.length === 0 ? "changes" : anew ? "reset" : "delta");
+      if (!quiet) siblings.tell({ kind: "synced", delta });
+    }
+    // Told once, whatever becomes of the rest.
+    this.#events.notes(told);
+    this.#events.pulse();
+    return fits;
+  }
+
+  /** A first push that was answered after the session had been ended here: what it has made is to end too. */
+  #abandon({ nonce, upTo }: Push, answer: Answer): void {
+    const { marks } = this.#parts;
+    if (nonce === undefined || !this.#deadNonces.has(nonce) || !answer.ok || answer.identifier === null) return;
+    // What brought nothing in has only met the session that the cookie named, which may be a new one by now.
+    if (upTo === 0 || answer.acked < upTo) return;
+    marks.add("end", answer.identifier);
+    this.later(0);
+  }
+
+  #refused(code: SyncFailure["code"], message: string): never {
+    if (code === "SESSION_EXPIRED" || code === "SESSION_GONE" || code === "SESSION_REPLACED") {
+      this.expired = code === "SESSION_EXPIRED";
+      this.#events.ended(code);
+      // The browser may hold another session by now; after an expiry, the next awake or write finds out.
+      if (!this.expired) this.later(0);
+    }
+    throw new SessionError(code, message);
+  }
+}

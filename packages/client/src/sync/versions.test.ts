@@ -1,0 +1,252 @@
+import { defineSession, merge, value } from "@catnap/shared";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { memoryStore } from "../../../server/src/stores/memory/memory-store.ts";
+import { type Browser, createWorld, open, type Shop, shop, until } from "../../test/world.ts";
+
+const opRows = async (browser: Browser) => [...(await browser.rows()).keys()].filter((name) => name.startsWith("op:"));
+
+test("rows of keys that the browser may no longer write are dropped, with a note", async () => {
+  const { world, browser } = open();
+  const a = browser.tab();
+  await a.session.awake();
+  world.fate = () => "lost";
+  a.session.setValue("note", "x");
+  await until(async () => (await opRows(browser)).length === 1);
+  a.kill();
+  world.fate = () => "ok";
+  const keys = new Map([...shop.keys].filter(([name]) => name !== "note"));
+  const b = browser.tab({ definition: { ...shop, keys, fingerprint: "another" } });
+  await b.session.awake();
+  expect(b.conflicts).toEqual([expect.objectContaining({ key: "note", what: "rejected" })]);
+  await until(async () => (await opRows(browser)).length === 0);
+});
+
+test("a cache made under another definition is fetched anew", async () => {
+  const { world, browser } = open();
+  const a = browser.tab();
+  a.session.setValue("note", "x");
+  await a.session.awake();
+  await a.session.sleep();
+  a.kill();
+  const b = browser.tab({ definition: { ...shop, fingerprint: "another" } });
+  await b.session.awake();
+  expect(b.session.value("note")).toBe("x");
+  expect(world.requests.at(-1)?.body).toContain('"since":0');
+});
+
+/** The shop of a later version of the app: notes are objects now. */
+function nextShop() {
+  const { keys } = defineSession({ shared: { note: z.object({ text: z.string() }) } });
+  return { ...shop, keys: new Map([...shop.keys, ...keys]), fingerprint: "next" };
+}
+
+/** What a page of the last version has left behind: one value that the server has, one change that it has not. */
+async function leaveBehind(world: ReturnType<typeof createWorld>, browser: Browser) {
+  const a = browser.tab();
+  a.session.setValue("note", "kept");
+  a.session.setValue("theme", "dark");
+  await a.session.awake();
+  await a.session.sleep();
+  world.fate = () => "lost";
+  a.session.setValue("note", "unsent");
+  await until(async () => (await opRows(browser)).length === 1);
+  a.kill();
+}
+
+test("what an older version of the app left on disk is migrated, shown, and sent as today's", async () => {
+  const { world, browser } = open();
+  await leaveBehind(world, browser);
+  const migrate = (_key: string, value: unknown) => ({ text: value });
+  const b = browser.tab({ definition: nextShop(), migrate });
+  await b.session.awake();
+  // Offline still: all of it comes from the disk.
+  expect(b.session.values()).toMatchObject({ note: { text: "unsent" }, theme: "dark" });
+  expect(b.conflicts).toEqual([]);
+  expect(world.requests.at(-1)?.body).toContain(JSON.stringify(JSON.stringify({ text: "unsent" })).slice(1, -1));
+});
+
+test("what cannot be migrated is dropped with an event that hands it over, and never sent", async () => {
+  const { world, browser } = open();
+  await leaveBehind(world, browser);
+  const b = browser.tab({ definition: nextShop(), migrate: () => undefined });
+  await b.session.awake();
+  expect(b.session.values()).toEqual({ theme: "dark" });
+  expect(b.conflicts).toEqual([{ key: "note", what: "rejected", code: "INVALID_VALUE", mine: "unsent" }]);
+  await until(async () => (await opRows(browser)).length === 0);
+  world.fate = () => "ok";
+  await b.session.awake();
+  expect(world.requests.at(-1)?.body).toContain('"ops":[]');
+});
+
+test("what the server or a sibling holds of another version of the app is migrated or not shown", async () => {
+  const { browser } = open();
+  const a = browser.tab();
+  a.session.setValue("note", "kept");
+  a.session.setValue("theme", "dark");
+  await a.session.awake();
+  await a.session.sleep();
+  const { fingerprint } = shop;
+  const definition = { ...nextShop(), fingerprint };
+  for (const [migrate, mended] of [
+    [(_key: string, value: unknown) => ({ text: value }), (text: string) => ({ note: { text } })],
+    [() => undefined, () => ({})],
+  ] as const) {
+    const { session } = browser.tab({ definition, migrate });
+    // From the disk, then from the server.
+    await session.awake();
+    expect(session.values()).toEqual({ theme: "dark", ...mended("kept") });
+    expect(session.values()).toEqual({ theme: "dark", ...mended("kept") });
+    let calls = 0;
+    session.subscribe("note", () => calls++);
+    a.session.setValue("note", "told");
+    await until(() => calls === 1);
+    expect(session.values()).toEqual({ theme: "dark", ...mended("told") });
+    expect(session.hasValue("note")).toBe("note" in mended("told"));
+    a.session.setValue("note", "kept");
+    await a.session.sleep();
+    await session.awake();
+  }
+});
+
+test("a tab of an older version leaves the changes of a newer one that it cannot read to it", async () => {
+  const { world, browser } = open();
+  const older = browser.tab();
+  older.session.setValue("theme", "dark");
+  await older.session.awake();
+  await older.session.sleep();
+  world.fate = () => "lost";
+  const newer = browser.tab({ definition: nextShop() });
+  await newer.session.awake();
+  (newer.session as unknown as { setValue(name: string, value: unknown): void }).setValue("note", { text: "mine" });
+  await until(async () => (await opRows(browser)).length === 1);
+  const before = JSON.stringify(await opRows(browser));
+  older.page.hide();
+  older.page.fire("pageshow");
+  await older.session.awake();
+  expect(older.conflicts).toEqual([]);
+  expect(JSON.stringify(await opRows(browser))).toBe(before);
+  expect(world.requests.filter(({ body }) => body.includes("mine") && body.includes("older"))).toEqual([]);
+});
+
+/** The shop of another version of the app, with other schemas of some keys; it passes for today's. */
+function version(shared: Record<string, z.ZodType | ReturnType<typeof value>>): Shop {
+  const { keys } = defineSession({ shared });
+  return { ...shop, keys: new Map([...shop.keys, ...keys]) } as Shop;
+}
+
+const Line = z.object({ sku: z.string(), qty: z.number().max(10) });
+/** Its carts take no more than ten of anything. */
+const frugal = version({ cart: value(z.array(Line).default([]), { merge: merge.byId("sku") }) });
+
+test("what a page of another version adds to a value that it cannot read leaves that in place", async () => {
+  const { browser } = open();
+  const a = browser.tab();
+  a.session.setValue("cart", [{ sku: "pen", qty: 50 }]);
+  await a.session.awake();
+  await a.session.sleep();
+  const older = browser.tab({ definition: frugal, name: "other device" });
+  await older.session.awake();
+  expect([older.session.hasValue("cart"), older.session.value("cart")]).toEqual([false, []]);
+  older.session.update("cart", (cart) => [...cart, { sku: "ink", qty: 1 }]);
+  await older.session.sleep();
+  await a.session.awake();
+  expect(a.session.value("cart")).toEqual([
+    { sku: "pen", qty: 50 },
+    { sku: "ink", qty: 1 },
+  ]);
+});
+
+test("a page's own change stays on its screen when a value comes that it cannot read", async () => {
+  const { browser } = open();
+  const newer = browser.tab();
+  newer.session.setValue("theme", "dark");
+  await newer.session.awake();
+  await newer.session.sleep();
+  const older = browser.tab({ definition: frugal, idle: 1000 });
+  await older.session.awake();
+  older.session.update("cart", (cart) => [...cart, { sku: "ink", qty: 1 }]);
+  newer.session.setValue("cart", [{ sku: "pen", qty: 50 }]);
+  newer.session.setValue("note", "told");
+  await newer.session.sleep();
+  await until(() => older.session.value("note", "") === "told");
+  expect(older.session.value("cart")).toEqual([{ sku: "ink", qty: 1 }]);
+});
+
+test("what the server has rendered of another version is not shown either", async () => {
+  const { browser } = open();
+  const a = browser.tab();
+  a.session.setValue("cart", [{ sku: "pen", qty: 50 }]);
+  await a.session.awake();
+  await a.session.sleep();
+  const { session } = browser.tab({
+    definition: frugal,
+    name: "other device",
+    initialSnapshot: await browser.server(),
+  });
+  expect([session.initial("cart"), session.peek("cart")]).toEqual([[], []]);
+});
+
+/** A store with a session of an older version of the app, and browsers that have its cookie. */
+async function inherited(definition: Shop, write: (session: { setValue(name: string, value: unknown): void }) => void) {
+  const store = memoryStore();
+  const { browser } = open(createWorld({ store, definition }));
+  const old = browser.tab({ definition });
+  write(old.session as never);
+  await old.session.awake();
+  await old.session.sleep();
+  old.kill();
+  const world = createWorld({ store });
+  return () => {
+    const heir = open(world).browser;
+    heir.jar.cookie = browser.jar.cookie;
+    return heir;
+  };
+}
+
+test("two devices that migrate a counter and add to it count each once", async () => {
+  const heir = await inherited(version({ visits: z.string() }), (session) => session.setValue("visits", "5"));
+  const tabs = [heir(), heir()].map((browser) => browser.tab({ migrate: (_key, value) => Number(value) }));
+  for (const { session } of tabs) await session.awake();
+  for (const { session } of tabs) session.update("visits", (n) => n + 1);
+  for (const { session } of tabs) await session.sleep();
+  for (const { session } of tabs) await session.awake();
+  expect(tabs.map(({ session }) => session.value("visits"))).toEqual([7, 7]);
+});
+
+test("a stored value that today's schema does not take holds up no change", async () => {
+  const record = value(z.record(z.string(), z.number()), { merge: merge.fields });
+  const heir = await inherited(version({ cart: record }), (session) => session.setValue("cart", { pen: 1 }));
+  const browser = heir();
+  const { session } = browser.tab();
+  // Before it is known what the server has.
+  session.update("cart", (cart) => [...cart, { sku: "ink", qty: 1 }]);
+  session.setValue("note", "not held up");
+  await session.awake();
+  await session.sleep();
+  expect((await browser.server()).entries).toMatchObject({
+    cart: { value: '[{"sku":"ink","qty":1}]' },
+    note: { value: '"not held up"' },
+  });
+});
+
+test("the app hears what its migrate throws, and the key is as good as absent", async () => {
+  const heir = await inherited(version({ visits: z.string() }), (session) => session.setValue("visits", "5"));
+  const heard: unknown[] = [];
+  const listeners = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException").on("uncaughtException", (error) => heard.push(error));
+  try {
+    const failure = new TypeError("the app's own");
+    const migrate = () => {
+      throw failure;
+    };
+    const { session } = heir().tab({ migrate });
+    await session.awake();
+    expect([session.value("visits"), session.value("visits")]).toEqual([0, 0]);
+    await until(() => heard.length > 0);
+    expect(heard).toEqual([failure]);
+  } finally {
+    process.removeAllListeners("uncaughtException");
+    for (const listener of listeners) process.on("uncaughtException", listener);
+  }
+});
