@@ -2,7 +2,8 @@ import { createNextSessions } from "catnap/next";
 import { createSessions, memoryStore, once } from "catnap/server";
 import { shop } from "./session";
 
-// Next has a copy of this module for pages and one for routes, and in development another after each edit: one store for all.
-export const sessions = createSessions({ definition: shop, store: once("store", memoryStore) });
+// Next loads this module once for pages and once for routes: `once` gives both the same store.
+const store = once("store", memoryStore);
+export const sessions = createSessions({ definition: shop, store });
 
 export const { readSession, withSession, snapshot } = createNextSessions(sessions);

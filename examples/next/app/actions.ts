@@ -8,6 +8,4 @@ export const login = withSession(async (session, form: FormData) => {
   session.setValue("user", { name });
 });
 
-export const logout = withSession(async (session) => {
-  session.invalidate();
-});
+export const logout = withSession((session) => session.invalidate());

@@ -1,7 +1,6 @@
 "use client";
 
-import { useSession, useSessionValue } from "catnap/react";
-import type { ReactNode } from "react";
+import { useSessionValue } from "catnap/react";
 
 export function Choices() {
   const [theme, setTheme] = useSessionValue("theme");
@@ -18,14 +17,4 @@ export function Choices() {
       </button>
     </>
   );
-}
-
-/** A form whose action sees what this tab has written, and whose changes show in the tab when it has answered. */
-export function SessionForm({ action, children }: { action(form: FormData): Promise<void>; children: ReactNode }) {
-  const session = useSession();
-  const submit = async (form: FormData) => {
-    await session.sleep();
-    await action(form).finally(() => session.awake());
-  };
-  return <form action={submit}>{children}</form>;
 }

@@ -1,6 +1,7 @@
 import { readSession } from "../sessions";
 import { login, logout } from "./actions";
-import { Choices, SessionForm } from "./choices";
+import { Choices } from "./choices";
+import { SessionForm } from "./session-form";
 
 export default async function Page() {
   const user = await readSession((session) => session.value("user", null));
