@@ -4,7 +4,13 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { findChromium, findFirefox } from "../e2e/src/browsers.ts";
-import { names, stage, stageExamples } from "./stage-examples.mjs";
+import { freePort } from "../e2e/src/free-port.ts";
+import { root } from "./install.mjs";
+import { names, noteInstalled, stage, stageExamples } from "./stage-examples.mjs";
+
+const grouped = process.platform !== "win32";
+// It has no need of the version that the examples have, and takes an eighth of its time.
+const tsc = `node ${JSON.stringify(join(root, "node_modules", "typescript7", "bin", "tsc"))} --noEmit`;
 
 const asked = process.argv.slice(2);
 const chosen = asked.length > 0 ? asked : names;
@@ -19,27 +25,72 @@ function told(/** @type {string} */ what) {
 }
 
 /**
- * Runs a command to its end. What it says is shown when it fails, or `live`.
+ * Starts a command in a folder of the copy. `over` is rejected, with all that it has said, when it fails.
  * @param {string} folder
  * @param {string} command
  * @param {{ live?: boolean, env?: Record<string, string> }} options
  */
-function run(folder, command, { live = false, env = {} } = {}) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, {
-      cwd: join(stage, folder),
-      env: { ...process.env, ...env },
-      shell: true,
-      stdio: live ? "inherit" : "pipe",
-    });
-    let said = "";
-    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (said += chunk));
+function start(folder, command, { live = false, env = {} } = {}) {
+  const child = spawn(command, {
+    cwd: join(stage, folder),
+    env: { ...process.env, ...env },
+    shell: true,
+    detached: grouped,
+    stdio: live ? "inherit" : ["ignore", "pipe", "pipe"],
+  });
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (said += chunk));
+  const over = new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code) => {
-      if (code === 0) return resolve(said);
-      console.error(said);
-      reject(new Error(`${folder || "examples"}: "${command}" ended with ${code}`));
+      if (code === 0) resolve(undefined);
+      else reject(new Error(`${folder || "examples"}: "${command}" ended with ${code}:\n${said}`));
     });
+  });
+  return { child, over };
+}
+const run = (/** @type {Parameters<typeof start>} */ ...args) => start(...args).over;
+
+/** @type {import("node:child_process").ChildProcess[]} */
+const servers = [];
+/** @type {Record<string, string>} */
+const urls = {};
+
+/** Starts an example's server, and waits until it answers. */
+async function serve(/** @type {string} */ name) {
+  const port = await freePort();
+  const url = `http://localhost:${port}`;
+  const { child, over } = start(name, "npm start", { env: { NODE_ENV: "production", PORT: String(port) } });
+  servers.push(child);
+  urls[name] = url;
+  let ended = false;
+  over.finally(() => (ended = true)).catch(() => undefined);
+  const until = Date.now() + 60_000;
+  while (
+    !(await fetch(`${url}/whoami`).then(
+      ({ ok }) => ok,
+      () => false,
+    ))
+  ) {
+    if (ended) await over;
+    if (ended || Date.now() > until) throw new Error(`${name}: nothing answers at ${url}/whoami`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** npm and its shell do not pass signals on to the server: all three get them, as one process group. */
+function stopServers() {
+  for (const child of servers) {
+    if (child.exitCode !== null || child.pid === undefined) continue;
+    if (grouped) process.kill(-child.pid, "SIGTERM");
+    else child.kill();
+  }
+}
+
+for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) {
+  process.once(signal, () => {
+    stopServers();
+    process.exit(1);
   });
 }
 
@@ -47,24 +98,28 @@ const kept = stageExamples();
 told("Packed and copied");
 if (!kept) {
   await run("", "npm ci --include=dev --prefer-offline");
+  noteInstalled();
   told("Installed");
 }
 
-// Two at once, for two cores. What a build generates, the types may need.
-const waiting = [...chosen];
-async function worker() {
-  for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-    const { scripts } = JSON.parse(readFileSync(join(stage, name, "package.json"), "utf8"));
-    if (scripts.build) await run(name, "npm run build", { env: { NODE_ENV: "production" } });
-    await run(name, "npx tsc --noEmit");
-  }
-}
-await Promise.all([worker(), worker()]);
-await run("", "npx tsc");
-told("Built and type-checked");
+try {
+  // Two at once, for two cores. What a build generates, the types may need.
+  const waiting = [...chosen];
+  const worker = async () => {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+      const { scripts } = JSON.parse(readFileSync(join(stage, name, "package.json"), "utf8"));
+      if (scripts.build) await run(name, "npm run build", { env: { NODE_ENV: "production" } });
+      await Promise.all([serve(name), run(name, tsc)]);
+    }
+  };
+  await Promise.all([run("", tsc), worker(), worker()]);
+  told("Built, type-checked, and started");
 
-await run("", "npx playwright test", {
-  live: true,
-  env: { EXAMPLES: chosen.join(","), CHROMIUM: await findChromium(), FIREFOX: findFirefox() ?? "" },
-});
-told("Visited");
+  await run("", "npx playwright test", {
+    live: true,
+    env: { EXAMPLES: JSON.stringify(urls), CHROMIUM: await findChromium(), FIREFOX: findFirefox() ?? "" },
+  });
+  told("Visited");
+} finally {
+  stopServers();
+}

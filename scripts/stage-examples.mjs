@@ -2,7 +2,7 @@
 // packages that are named "catnap": "^0.1.0" get the tarball, in each package.json and in the lock file.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./install.mjs";
 
@@ -27,7 +27,6 @@ const tarball = join(stage, file);
  * @returns {boolean} whether what is installed there is what this lock file and this tarball want
  */
 export function stageExamples() {
-  const before = installedLock();
   for (const folder of [stage, ...names.map((name) => join(stage, name))]) clear(folder);
   cpSync(examples, stage, { recursive: true, filter: (path) => !/[\\/](node_modules|test-results)$/.test(path) });
   execFileSync("npm", ["pack", "--silent", "--pack-destination", stage], {
@@ -43,13 +42,17 @@ export function stageExamples() {
   }
   const lockFile = join(stage, "package-lock.json");
   if (existsSync(lockFile)) writeJson(lockFile, withTarball(readJson(lockFile)));
-  return before !== null && before === readFileSync(lockFile, "utf8");
+  return existsSync(lockFile) && installedLock() === readFileSync(lockFile, "utf8");
 }
 
-/** The lock file that the installed packages were installed by. */
-function installedLock() {
-  const [lock, installed] = ["package-lock.json", "node_modules/.package-lock.json"].map((name) => join(stage, name));
-  return lock && installed && existsSync(lock) && existsSync(installed) ? readFileSync(lock, "utf8") : null;
+const installed = join(stage, "node_modules", ".installed-by.json");
+
+/** The lock file that was installed by, if any was. */
+const installedLock = () => (existsSync(installed) ? readFileSync(installed, "utf8") : null);
+
+/** Notes by which lock file has been installed, for the next time. */
+export function noteInstalled() {
+  copyFileSync(join(stage, "package-lock.json"), installed);
 }
 
 function clear(/** @type {string} */ folder) {

@@ -16,7 +16,7 @@ export function renderPage(snapshot: SessionSnapshot): string {
 <html lang="en">
   <head>
     <meta charset="utf-8" />
-    <title>Catnap with Express</title>
+    <title>Catnap</title>
     <link rel="icon" href="data:," />
     <script type="module" src="/main.js"></script>
   </head>
