@@ -34,6 +34,8 @@ import type { UnderWay } from "./under-way.ts";
 export interface RequestShared extends Recognisers, Queues {
   readonly streams: Streams;
   readonly underWay: UnderWay;
+  /** The transactions around a request's handlers, by the place's request. */
+  readonly around: WeakMap<object, RequestSession>;
 }
 
 /**
