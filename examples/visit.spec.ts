@@ -5,6 +5,12 @@ import { type BrowserContext, expect, type Page, test } from "@playwright/test";
 const shown = (page: Page, what: "theme" | "user" | "cart") => page.getByTestId(what);
 const press = (page: Page, name: string) => page.getByRole("button", { name }).click();
 
+/** The markup of a page is there before its scripts, and before them a click does nothing. */
+const hydrated = (page: Page) =>
+  page.waitForFunction(() =>
+    Object.keys(document.querySelector("button") ?? {}).some((name) => name.startsWith("__react")),
+  );
+
 const cookies = async (context: BrowserContext) =>
   (await context.cookies()).map(({ name, value }) => `${name}=${value}`).join("; ");
 const sessionCookie = async (context: BrowserContext) =>
@@ -36,6 +42,7 @@ test("a visitor's session is the same in the browser, in the server's HTML and i
 
   await test.step("what the browser writes shows", async () => {
     await page.goto("/");
+    await hydrated(page);
     await expect(shown(page, "theme")).toHaveText("light");
     await expect(shown(page, "user")).toHaveText("nobody");
     await expect(shown(page, "cart")).toHaveText("empty");
@@ -48,6 +55,7 @@ test("a visitor's session is the same in the browser, in the server's HTML and i
   await test.step("it is still there after a reload, and the server has it", async () => {
     await expect.poll(async () => whoAmI(await cookies(context))).toEqual({ theme: "dark", user: null, cart: ["tea"] });
     await page.reload();
+    await hydrated(page);
     await expect(shown(page, "theme")).toHaveText("dark");
     await expect(shown(page, "cart")).toHaveText("tea");
   });
