@@ -1,14 +1,11 @@
-import { readSession } from "../sessions";
 import { login, logout } from "./actions";
-import { Choices } from "./choices";
 import { SessionForm } from "./session-form";
+import { Shop } from "./shop";
 
-export default async function Page() {
-  const user = await readSession((session) => session.value("user", null));
+export default function Page() {
   return (
     <main>
-      <p data-testid="user">{user?.name ?? "nobody"}</p>
-      <Choices />
+      <Shop />
       <SessionForm action={login}>
         <label>
           Name <input name="name" required />
