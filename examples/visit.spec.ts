@@ -5,6 +5,12 @@ import { type BrowserContext, expect, type Page, test } from "@playwright/test";
 const shown = (page: Page, what: "theme" | "user" | "cart") => page.getByTestId(what);
 const press = (page: Page, name: string) => page.getByRole("button", { name }).click();
 
+/** The markup of a page is there before its scripts, and before them a click does nothing. */
+const hydrated = (page: Page) =>
+  page.waitForFunction(() =>
+    Object.keys(document.querySelector("button") ?? {}).some((name) => name.startsWith("__react")),
+  );
+
 const cookies = async (context: BrowserContext) =>
   (await context.cookies()).map(({ name, value }) => `${name}=${value}`).join("; ");
 const sessionCookie = async (context: BrowserContext) =>
@@ -24,7 +30,11 @@ test("a visitor's session is the same in the browser, in the server's HTML and i
   page.on("response", (response) => {
     if (response.status() >= 400) complaints.push(`${response.status()} ${response.url()}`);
   });
-  page.on("requestfailed", (request) => complaints.push(`${request.failure()?.errorText} ${request.url()}`));
+  page.on("requestfailed", (request) => {
+    const { errorText } = request.failure() ?? {};
+    // Next gives up the answer of an action when it has read it.
+    if (errorText !== "net::ERR_ABORTED") complaints.push(`${errorText} ${request.url()}`);
+  });
 
   /** What the server says to whoever has this cookie, by plain HTTP. */
   const get = async (path: string, cookie: string) => (await fetch(baseURL + path, { headers: { cookie } })).text();
@@ -32,6 +42,7 @@ test("a visitor's session is the same in the browser, in the server's HTML and i
 
   await test.step("what the browser writes shows", async () => {
     await page.goto("/");
+    await hydrated(page);
     await expect(shown(page, "theme")).toHaveText("light");
     await expect(shown(page, "user")).toHaveText("nobody");
     await expect(shown(page, "cart")).toHaveText("empty");
@@ -44,6 +55,7 @@ test("a visitor's session is the same in the browser, in the server's HTML and i
   await test.step("it is still there after a reload, and the server has it", async () => {
     await expect.poll(async () => whoAmI(await cookies(context))).toEqual({ theme: "dark", user: null, cart: ["tea"] });
     await page.reload();
+    await hydrated(page);
     await expect(shown(page, "theme")).toHaveText("dark");
     await expect(shown(page, "cart")).toHaveText("tea");
   });

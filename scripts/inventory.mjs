@@ -1,5 +1,6 @@
 // The public API is an inventory: every name that each subpath of the built package exports, with its kind, is in
-// packages/catnap/inventory.txt. A new name shows in the diff: `node scripts/inventory.mjs --write` accepts it.
+// packages/catnap/inventory.txt, and so is `"use client"`, by which React Server Components take a module for the browser's.
+// A new name shows in the diff: `node scripts/inventory.mjs --write` accepts it.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
@@ -29,7 +30,9 @@ function inventory() {
     const module = source && checker.getSymbolAtLocation(source);
     const names = module ? checker.getExportsOfModule(module) : [];
     const address = `catnap${subpath.slice(1)}`;
-    return names.map((name) => `${address}  ${kindOf(name, checker)}  ${name.name}`).sort();
+    const code = readFileSync(join(home, exports[subpath].default), "utf8");
+    const directive = code.startsWith('"use client"') ? [`${address}  "use client"`] : [];
+    return [...directive, ...names.map((name) => `${address}  ${kindOf(name, checker)}  ${name.name}`).sort()];
   });
 }
 

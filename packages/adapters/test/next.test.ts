@@ -81,6 +81,7 @@ test("where no cookie can be set a write fails with HEADERS_SENT, and in a compo
   expect(await codeOf(withSession((session) => session.setValue("note", "lost")))).toBe("HEADERS_SENT");
   const session = await readSession();
   expect(await codeOf(() => session.setValue("note", "lost"))).toBe("SESSION_CLOSED");
+  expect(() => session.setValue("note", "lost")).toThrow("in an action or a route handler, by withSession");
 });
 
 test("a route handler answers what the session refuses by its status", async () => {

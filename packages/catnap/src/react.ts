@@ -1,3 +1,5 @@
+"use client"; // A server component may render what these export, and hears so when it calls one of the hooks.
+
 export type { ClientSession, Status } from "@catnap/client";
 export {
   createSessionHooks,

@@ -175,7 +175,9 @@ export class RequestSession implements ForkOrigin {
   async read(): Promise<Session> {
     await this.#peek();
     const fork = new Fork(this.#view, this);
-    fork.close("read() is there to read: write to the session in run()");
+    fork.close(
+      "The session is only read here: write to it in run(), and with Next in an action or a route handler, by withSession()",
+    );
     return new this.#settings.Session(fork);
   }
 

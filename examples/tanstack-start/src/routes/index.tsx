@@ -1,0 +1,33 @@
+import { createFileRoute } from "@tanstack/react-router";
+import { useSessionValue } from "catnap/react";
+import { login, logout } from "../session-functions";
+
+export const Route = createFileRoute("/")({ component: Home });
+
+function Home() {
+  const [theme, setTheme] = useSessionValue("theme");
+  const [cart, setCart] = useSessionValue("cart");
+  const [user] = useSessionValue("user");
+  return (
+    <main>
+      <p data-testid="theme">{theme}</p>
+      <p data-testid="user">{user?.name ?? "nobody"}</p>
+      <p data-testid="cart">{cart.join(", ") || "empty"}</p>
+      <button type="button" onClick={() => setTheme(theme === "dark" ? "light" : "dark")}>
+        Toggle theme
+      </button>
+      <button type="button" onClick={() => setCart((lines) => [...lines, "tea"])}>
+        Add tea
+      </button>
+      <form action={(form) => login({ data: { name: String(form.get("name")) } })}>
+        <label>
+          Name <input name="name" required />
+        </label>
+        <button type="submit">Log in</button>
+      </form>
+      <form action={() => logout()}>
+        <button type="submit">Log out</button>
+      </form>
+    </main>
+  );
+}
