@@ -47,7 +47,11 @@ export function createVisitor(url: string) {
   return {
     jar,
     trpc,
-    get: async <T = Page>(path = ""): Promise<T> => (await send(path)).json() as Promise<T>,
+    async get<T = Page>(path = ""): Promise<T> {
+      const response = await send(path);
+      if (!response.ok) throw new Error(`/${path} is answered ${response.status}: ${await response.text()}`);
+      return (await response.json()) as T;
+    },
     /** A tab of this browser. */
     tab: () =>
       createSessionClient({
