@@ -30,9 +30,11 @@ function lookUpPaths(/** @type {string} */ path, /** @type {string} */ name) {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
-  const problems = lockProblems(packages);
-  for (const problem of problems) console.error(`package-lock.json: missing or not portable: ${problem}`);
-  if (problems.length > 0) process.exit(1);
-  console.log(`package-lock.json: ${Object.keys(packages).length} entries, complete`);
+  for (const name of ["package-lock.json", "examples/package-lock.json"]) {
+    const { packages } = JSON.parse(readFileSync(join(root, name), "utf8"));
+    const problems = lockProblems(packages);
+    for (const problem of problems) console.error(`${name}: missing or not portable: ${problem}`);
+    if (problems.length > 0) process.exitCode = 1;
+    else console.log(`${name}: ${Object.keys(packages).length} entries, complete`);
+  }
 }

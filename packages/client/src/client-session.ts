@@ -45,13 +45,22 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
   readonly #fallbacks = new Map<string, unknown>();
   readonly #initial = new Map<string, unknown>();
   readonly #stop: AbortController;
+  /** Makes a session as this one was made, which shows the given state: for one request's rendering on a server. */
+  readonly showing: (snapshot: SessionSnapshot) => ClientSession<D>;
 
-  constructor(tab: Tab, replica: Replica, listeners: Set<() => void>, stop: AbortController) {
+  constructor(
+    tab: Tab,
+    replica: Replica,
+    listeners: Set<() => void>,
+    stop: AbortController,
+    showing: (snapshot: SessionSnapshot) => ClientSession<D>,
+  ) {
     super(tab);
     this.#tab = tab;
     this.#replica = replica;
     this.#listeners = listeners;
     this.#stop = stop;
+    this.showing = showing;
   }
 
   /**
@@ -74,7 +83,10 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
     return () => void this.#listeners.delete(own);
   }
 
-  /** Takes the state that the server rendered into the page. An older one than the tab has is ignored. */
+  /**
+   * Takes the state that the server rendered into the page. An older one than the tab has is ignored. On a server, where
+   * requests share a session that stands in a module, it would show one visitor's state to the next: `showing` is for there.
+   */
   hydrate(snapshot: SessionSnapshot): void {
     const { memory } = this.#replica;
     for (const [name, { value }] of Object.entries(snapshot.entries)) {

@@ -19,13 +19,13 @@ export interface Surroundings {
   /** So many random bytes as base64url. */
   readonly id: (bytes: number) => string;
   readonly fetch: typeof fetch;
-  readonly indexedDB: IDBFactory | undefined;
-  readonly localStorage: Pick<Storage, "getItem" | "setItem"> | undefined;
-  readonly channel: ((name: string) => Channel) | undefined;
+  readonly indexedDB?: IDBFactory | undefined;
+  readonly localStorage?: Pick<Storage, "getItem" | "setItem"> | undefined;
+  readonly channel?: ((name: string) => Channel) | undefined;
   /** Lets one tab of a browser hold the live stream; without it each visible one does. */
-  readonly locks: Pick<LockManager, "request"> | undefined;
+  readonly locks?: Pick<LockManager, "request"> | undefined;
   /** `undefined`: the session awakes and sleeps only when told. */
-  readonly page: Page | undefined;
+  readonly page?: Page | undefined;
 }
 
 /** Options of `createSessionClient`. */
@@ -96,7 +96,9 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     onExpired: options.onExpired,
     onStatus: () => listeners.forEach(call),
   });
-  const session = new ClientSession<D>(tab, replica, listeners, stop);
+  const session = new ClientSession<D>(tab, replica, listeners, stop, (initialSnapshot) =>
+    createSessionClient({ ...options, initialSnapshot }),
+  );
   if (options.initialSnapshot) session.hydrate(options.initialSnapshot);
   if (page) {
     const awake = () => void tab.awake().catch(() => undefined);
@@ -106,7 +108,6 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
 }
 
 function browser(): Surroundings {
-  const inPage = typeof document !== "undefined";
   return {
     now: Date.now,
     random: Math.random,
@@ -115,11 +116,16 @@ function browser(): Surroundings {
         .replace(/[+/]/g, (one) => (one < "/" ? "-" : "_"))
         .replace(/=/g, ""),
     fetch: (...request) => fetch(...request),
-    indexedDB: inPage ? globalThis.indexedDB : undefined,
-    localStorage: inPage ? storage() : undefined,
-    channel: inPage && typeof BroadcastChannel !== "undefined" ? (name) => new BroadcastChannel(name) : undefined,
-    locks: inPage ? navigator.locks : undefined,
-    page: inPage ? { document, window } : undefined,
+    // Of these, runtimes of servers have some as well.
+    ...(typeof document === "undefined"
+      ? undefined
+      : {
+          indexedDB: globalThis.indexedDB,
+          localStorage: storage(),
+          channel: typeof BroadcastChannel === "undefined" ? undefined : (name) => new BroadcastChannel(name),
+          locks: navigator.locks,
+          page: { document, window },
+        }),
   };
 }
 

@@ -30,7 +30,10 @@ export type SessionValue<D extends AnyDefinition, K extends NameOf<D, "browser">
 /** What `SessionProvider` takes. */
 export interface SessionProviderProps<D extends AnyDefinition> {
   client: ClientSession<D>;
-  /** The state that the server rendered with. Read at the first render only. */
+  /**
+   * The state that the server renders with, on both sides. Read at the first render only. On the server `client` may be one
+   * for all requests: it is left as it is.
+   */
   initialSnapshot?: SessionSnapshot;
   children?: ReactNode;
 }
@@ -59,18 +62,23 @@ export function createSessionHooks<D extends AnyDefinition>(): SessionBindings<D
 
   function useSession(): ClientSession<D> {
     const session = useContext(SessionContext);
-    if (session) return session;
-    throw new Error("useSession needs a SessionProvider above it");
+    if (!session) throw new Error("useSession needs a SessionProvider above");
+    return session;
   }
 
   return {
     SessionProvider({ client, initialSnapshot, children }) {
-      // Before the children render for the first time: their first output must be the server's.
-      useState(() => initialSnapshot && client.hydrate(initialSnapshot));
+      // Before the children render for the first time: their first output must be the server's. On the server, the requests
+      // share `client`, and each has a session of its own.
+      const [own] = useState(
+        () =>
+          initialSnapshot &&
+          (typeof document === "undefined" ? client.showing(initialSnapshot) : client.hydrate(initialSnapshot)),
+      );
       useEffect(() => {
         void client.awake();
       }, [client]);
-      return <SessionContext.Provider value={client}>{children}</SessionContext.Provider>;
+      return <SessionContext.Provider value={own ?? client}>{children}</SessionContext.Provider>;
     },
     useSession,
     useSessionValue<K extends NameOf<D, "browser">>(name: K) {

@@ -1,0 +1,39 @@
+import { defineConfig } from "@playwright/test";
+
+/** Where each example is served, by its name: `npm run examples` has started them all. */
+const examples: Record<string, string> = JSON.parse(process.env.EXAMPLES ?? "{}");
+/** What Firefox gets from a server is the same for all: this one shows that it likes it. */
+const inFirefox = ["express"];
+const { CHROMIUM: chromium, FIREFOX: firefox } = process.env;
+
+export default defineConfig({
+  testMatch: "visit.spec.ts",
+  fullyParallel: true,
+  workers: 2,
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  reporter: [["list"]],
+  projects: Object.entries(examples).flatMap(([name, baseURL]) => [
+    {
+      name,
+      use: {
+        baseURL,
+        browserName: "chromium" as const,
+        launchOptions: chromium ? { executablePath: chromium, args: ["--disable-quic", "--no-first-run"] } : {},
+      },
+    },
+    ...(firefox && inFirefox.includes(name)
+      ? [
+          {
+            name: `${name} in Firefox`,
+            use: {
+              baseURL,
+              browserName: "firefox" as const,
+              channel: "moz-firefox",
+              launchOptions: { executablePath: firefox },
+            },
+          },
+        ]
+      : []),
+  ]),
+});
