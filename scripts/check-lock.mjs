@@ -30,7 +30,7 @@ function lookUpPaths(/** @type {string} */ path, /** @type {string} */ name) {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  for (const name of ["package-lock.json", "examples/package-lock.json"]) {
+  for (const name of ["package-lock.json", "examples/package-lock.json", "runtimes/package-lock.json"]) {
     const { packages } = JSON.parse(readFileSync(join(root, name), "utf8"));
     const problems = lockProblems(packages);
     for (const problem of problems) console.error(`${name}: missing or not portable: ${problem}`);

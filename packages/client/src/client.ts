@@ -111,10 +111,16 @@ function browser(): Surroundings {
   return {
     now: Date.now,
     random: Math.random,
-    id: (bytes) =>
-      btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(bytes))))
-        .replace(/[+/]/g, (one) => (one < "/" ? "-" : "_"))
-        .replace(/=/g, ""),
+    id(bytes) {
+      try {
+        return btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(bytes)))).replace(/\W/g, (one) =>
+          one === "=" ? "" : one < "/" ? "-" : "_",
+        );
+      } catch {
+        // A Worker forbids randomness while its module is loaded. What is made then only shows; a push is refused without ids.
+        return "";
+      }
+    },
     fetch: (...request) => fetch(...request),
     // Of these, runtimes of servers have some as well.
     ...(typeof document === "undefined"

@@ -1,0 +1,14 @@
+// Serves the Worker as Cloudflare would, with its data in .data; `wrangler dev` does the same, and more.
+import { Miniflare } from "miniflare";
+
+const miniflare = new Miniflare({
+  port: Number(process.env.PORT ?? 3000),
+  modules: true,
+  scriptPath: "dist/worker.js",
+  compatibilityDate: "2026-04-01",
+  compatibilityFlags: ["nodejs_compat"],
+  assets: { directory: "public", routerConfig: { has_user_worker: true } },
+  durableObjects: { SHOP: { className: "Shop", useSQLite: true } },
+  durableObjectsPersist: ".data",
+});
+console.log(`Serving at ${await miniflare.ready}`);
