@@ -18,7 +18,8 @@ function arrow(/** @type {string} */ layer, /** @type {string[]} */ ...allowed) 
   };
 }
 
-// The rooms of the server go one way: request → sync → upkeep → identity → stores, and request → exchange → identity. Settings lie between upkeep and identity,
+// The rooms of the server go one way: request → commit → sync → upkeep → identity → stores, and
+// commit → bearer → exchange → identity. Settings lie between upkeep and identity,
 // `sessions.ts` on top. In `stores` itself lie the contract and what all stores share; a store knows no other store.
 
 const server = "^packages/server/src/";
@@ -33,6 +34,8 @@ const rooms = {
   upkeep: "upkeep/",
   sync: "sync/",
   exchange: "exchange/",
+  bearer: "bearer/",
+  commit: "commit/",
   request: "request/",
   "index.ts": "index\\.ts$",
   "sessions.ts": "sessions\\.ts$",
@@ -96,9 +99,22 @@ export default {
     room("upkeep", "settings.ts", "identity", "stores", "option-checks.ts"),
     room("sync", "option-checks.ts", "upkeep", "settings.ts", "identity", "stores"),
     room("exchange", "identity", "option-checks.ts"),
+    room("bearer", "exchange", "upkeep", "settings.ts", "identity", "stores"),
+    room("commit", "bearer", "exchange", "sync", "upkeep", "settings.ts", "identity", "stores"),
     room(
       "request",
-      ...["exchange", "sync", "upkeep", "settings.ts", "identity", "stores", "option-checks.ts", "trpc-error.ts"],
+      ...[
+        "commit",
+        "bearer",
+        "exchange",
+        "sync",
+        "upkeep",
+        "settings.ts",
+        "identity",
+        "stores",
+        "option-checks.ts",
+        "trpc-error.ts",
+      ],
     ),
     room(
       "sessions.ts",

@@ -7,7 +7,6 @@ const inFirefox = ["express"];
 const { CHROMIUM: chromium, FIREFOX: firefox } = process.env;
 
 export default defineConfig({
-  testMatch: "visit.spec.ts",
   fullyParallel: true,
   workers: 2,
   timeout: 60_000,
@@ -16,6 +15,7 @@ export default defineConfig({
   projects: Object.entries(examples).flatMap(([name, baseURL]) => [
     {
       name,
+      testMatch: ["visit.spec.ts", `${name}.spec.ts`],
       use: {
         baseURL,
         browserName: "chromium" as const,
@@ -26,6 +26,7 @@ export default defineConfig({
       ? [
           {
             name: `${name} in Firefox`,
+            testMatch: "visit.spec.ts",
             use: {
               baseURL,
               browserName: "firefox" as const,

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { createGzip, gunzipSync } from "node:zlib";
+import type { Sessions } from "@catnap/server";
 import type { Session } from "@catnap/shared";
 import express, {
   type Application,
@@ -26,7 +27,11 @@ declare global {
 }
 
 /** An app of Express's on a port, with a session, and what tells of it. */
-async function serve(build: (app: Application) => void, before: RequestHandler[] = [], after: RequestHandler[] = []) {
+async function serve(
+  build: (app: Application, sessions: Sessions<Shop>) => void,
+  before: RequestHandler[] = [],
+  after: RequestHandler[] = [],
+) {
   const { sessions, down } = start();
   const failures: unknown[] = [];
   const app = express();
@@ -35,7 +40,7 @@ async function serve(build: (app: Application) => void, before: RequestHandler[]
   app.use(expressSession(sessions));
   for (const one of after) app.use(one);
   app.get("/note", (req, res) => void res.send(req.session.value("note", "none")));
-  build(app);
+  build(app, sessions);
   app.use((error: unknown, _req: Request, _res: Response, next: NextFunction) => {
     failures.push(error);
     next(error);
@@ -281,4 +286,14 @@ test("what a handler changes for a visitor who leaves is kept when it answers al
   await over;
   await expect.poll(() => read("/note")).toBe("late");
   expect(failures).toEqual([]);
+});
+
+test("the snapshot that a handler takes has what it has changed", async () => {
+  const { post } = await serve((app, sessions) => {
+    app.post("/page", async (req, res) => {
+      req.session.setValue("note", "mine");
+      res.json(await sessions.wake({ req, res }).snapshot());
+    });
+  });
+  expect(await (await post("/page")).json()).toMatchObject({ entries: { note: { value: '"mine"' } } });
 });

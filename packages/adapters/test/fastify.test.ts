@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import type { Sessions } from "@catnap/server";
 import type { Session } from "@catnap/shared";
 import fastify, { type FastifyInstance } from "fastify";
 import { expect, test } from "vitest";
@@ -12,13 +13,13 @@ declare module "fastify" {
 }
 
 /** An app of Fastify's on a port, with a session, and what it logs. */
-async function serve(build: (app: FastifyInstance) => void) {
+async function serve(build: (app: FastifyInstance, sessions: Sessions<Shop>) => void) {
   const { sessions, down } = start();
   const logged: string[] = [];
   const app = fastify({ logger: { level: "error", stream: { write: (line: string) => void logged.push(line) } } });
   app.register(fastifySession, { sessions });
   app.get("/note", async (request) => request.session.value("note", "none"));
-  build(app);
+  build(app, sessions);
   const url = await app.listen({ port: 0, host: "127.0.0.1" });
   atEnd(() => app.close());
   return { ...visitor(url), down, logged };
@@ -160,4 +161,14 @@ test("a hijacked reply's changes are committed when it is over, and the log is t
   expect(await (await post("/hijack")).text()).toBe("raw");
   await expect.poll(() => read("/note")).toBe("hijacked");
   expect(logged).toHaveLength(1);
+});
+
+test("the snapshot that a handler takes has what it has changed", async () => {
+  const { post } = await serve((app, sessions) => {
+    app.post("/page", async (req, res) => {
+      req.session.setValue("note", "mine");
+      return sessions.wake({ req, res }).snapshot();
+    });
+  });
+  expect(await (await post("/page")).json()).toMatchObject({ entries: { note: { value: '"mine"' } } });
 });

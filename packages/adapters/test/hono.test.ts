@@ -1,4 +1,5 @@
 import type { AddressInfo } from "node:net";
+import type { Sessions } from "@catnap/server";
 import { SessionError } from "@catnap/shared";
 import { serve as listen } from "@hono/node-server";
 import { Hono } from "hono";
@@ -10,12 +11,12 @@ import { atEnd, codeOf, foreign, type Shop, start, visitor } from "./shop.ts";
 type App = Hono<{ Variables: SessionVariables<Shop> }>;
 
 /** An app of Hono's on a port, with a session. */
-async function serve(build: (app: App) => void) {
+async function serve(build: (app: App, sessions: Sessions<Shop>) => void) {
   const { sessions, down } = start();
   const app: App = new Hono();
   app.use(honoSession(sessions));
   app.get("/note", (c) => c.text(c.var.session.value("note", "none")));
-  build(app);
+  build(app, sessions);
   const server = await new Promise<ReturnType<typeof listen>>((resolve) => {
     const started = listen({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }, () => resolve(started));
   });
@@ -157,4 +158,32 @@ test("a stream arrives whole, with what was written before it began; a write aft
   expect(await (await send("/stream")).text()).toBe("firstlast");
   expect(late).toBe("SESSION_CLOSED");
   expect(await read("/note")).toBe("piped");
+});
+
+test("the snapshot that a handler takes has what it has changed, and is read from the store once", async () => {
+  const { post, read, down } = await serve((app, sessions) => {
+    app.post("/page", async (c) => {
+      c.var.session.setValue("note", "mine");
+      return c.json(await sessions.wake(c.req.raw).snapshot());
+    });
+    app.get("/page", async (c) => {
+      down.read = true;
+      const { entries } = await sessions.wake(c.req.raw).snapshot();
+      down.read = false;
+      return c.text(entries.note?.value ?? "none");
+    });
+  });
+  expect(await (await post("/page")).json()).toMatchObject({ entries: { note: { value: '"mine"' } } });
+  expect(await read("/page")).toBe('"mine"');
+});
+
+test("what works on the session within the middleware leaves the snapshot to the middleware's", async () => {
+  const { post } = await serve((app, sessions) => {
+    app.post("/page", async (c) => {
+      c.var.session.setValue("note", "mine");
+      await sessions.wake(c.req.raw).run((session) => session.update("visits", (n) => n + 1));
+      return c.json(await sessions.wake(c.req.raw).snapshot());
+    });
+  });
+  expect(await (await post("/page")).json()).toMatchObject({ entries: { note: { value: '"mine"' } } });
 });

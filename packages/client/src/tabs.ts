@@ -83,7 +83,11 @@ export class Tabs {
       return;
     }
     const meetsLater = !same && message.identifier === null;
-    if (same || meetsLater) this.alive.add(message.writer);
+    if (same || meetsLater) {
+      this.alive.add(message.writer);
+      // It seemed dead when its rows were sent for it, and is not.
+      this.#replica.retired.delete(message.writer);
+    }
     switch (message.kind) {
       case "hello":
         if (same || identifier === null) {

@@ -1,6 +1,6 @@
 import { type AnyDefinition, maxOpsPerPush, Session, SessionError, type SessionErrorData } from "@catnap/shared";
 import { addHeaders } from "./exchange/caching.ts";
-import { exchangeOf, infoOf, isRequest, type WakeSource } from "./exchange/sources.ts";
+import { exchangeOf, infoOf, isRequest, requestIn, type WakeSource } from "./exchange/sources.ts";
 import { answerByStatus } from "./http-status.ts";
 import { createFreshMiddleware, type FreshMiddleware } from "./identity/fresh.ts";
 import { invalid } from "./option-checks.ts";
@@ -116,7 +116,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
   const logins = new Logins(settings, subjects);
   const turns = new Turns<SessionRecord>();
   const underWay = new UnderWay();
-  const shared = { accessTimes, streams, subjects, logins, turns, underWay };
+  const shared = { accessTimes, streams, subjects, logins, turns, underWay, around: new WeakMap() };
   const sweeper = new Sweeper(settings, accessTimes, expiring, () => underWay.enter());
   const contextKey = settings.contextKey as K;
   const middleware = createMiddleware<D, K>(contextKey, (candidate) => candidate instanceof AwakeSession);
@@ -149,7 +149,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
     const exchange = exchangeOf(source);
     const info = infoOf(source);
     const reason = info ? info.calls.map(({ path }) => path).join() : pathOf(exchange.url);
-    return new AwakeSession<D>(settings, shared, exchange, info, reason);
+    return new AwakeSession<D>(settings, shared, exchange, info, reason, requestIn(source));
   }
 
   return {

@@ -186,7 +186,11 @@ class Play {
       for (const tab of device.tabs) if (tab.frozen) this.#user.act(tab, "thaw");
       world.tab(device);
     }
-    for (let round = 0; round < 4; round++) {
+    // Everything comes to rest within four rounds, and one that changes nothing is the last.
+    for (let round = 0, before = ""; round < 4; round++) {
+      const now = world.picture();
+      if (now === before) return;
+      before = now;
       for (const tab of world.devices.flatMap(({ tabs }) => tabs)) this.#user.act(tab, "show");
       await world.settle();
       await this.#observe();

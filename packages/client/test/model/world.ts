@@ -177,6 +177,15 @@ export class World {
     if (!lost) for (const cookie of cookies) device.cookie = nameAndContent(cookie);
   }
 
+  /** What tabs, disks and the store have come to: the same text as long as nothing changes. */
+  picture(): string {
+    const tabs = ({ session }: Tab) => [session.status().state, session.status().pending, session.values()];
+    return JSON.stringify([
+      this.taken,
+      this.devices.map((device) => [device.cookie, [...device.disk.rows], device.tabs.map(tabs)]),
+    ]);
+  }
+
   /** How many steps the store has taken. */
   get taken(): number {
     return this.#server.store.taken;

@@ -49,6 +49,9 @@ export function isRequest(source: unknown): source is Request {
   return typeof clone === "function" && typeof url === "string" && typeof method === "string";
 }
 
+/** The object that is the place's request: the same one in every source of one request, where the place has one. */
+export const requestIn = (source: WakeSource): object => ("req" in source ? source.req : source);
+
 /** What tRPC says of its request, where it is tRPC's. */
 export function infoOf(source: WakeSource): RequestInfo | undefined {
   const info = "info" in source ? source.info : undefined;

@@ -41,6 +41,8 @@ export class AwakeSession<D extends AnyDefinition = AnyDefinition> {
   readonly #shared: RequestShared;
   readonly #exchange: Exchange;
   readonly #request: RequestSession;
+  /** The place's request. */
+  readonly #source: object;
   #headersRead = false;
 
   constructor(
@@ -49,8 +51,10 @@ export class AwakeSession<D extends AnyDefinition = AnyDefinition> {
     exchange: Exchange,
     info: RequestInfo | undefined,
     reason: string,
+    source: object,
   ) {
     this.#settings = settings;
+    this.#source = source;
     this.#shared = shared;
     this.#exchange = exchange;
     this.#request = new RequestSession(settings, shared, exchange, info, reason);
@@ -85,13 +89,17 @@ export class AwakeSession<D extends AnyDefinition = AnyDefinition> {
     { isRedirect, holds = true }: AroundOptions = {},
   ): Promise<R> {
     const { hold } = this.#exchange;
+    const { around } = this.#shared;
     const call = await this.#request.begin();
+    const outermost = !around.has(this.#source);
+    if (outermost) around.set(this.#source, this.#request);
     const held = holds && this.#exchange.canSetCookie() ? hold?.() : undefined;
     // The settings' class is the app's own, made for this definition.
     const typed = work as unknown as (session: Session) => R | Promise<R>;
     try {
       return await transact(call, held, typed, (thrown) => isRedirectResponse(thrown) || isRedirect?.(thrown) === true);
     } finally {
+      if (outermost) around.delete(this.#source);
       this.#expectReader();
     }
   }
@@ -107,11 +115,13 @@ export class AwakeSession<D extends AnyDefinition = AnyDefinition> {
   }
 
   /**
-   * The state for a server-rendered page's `initialSnapshot`, with what this request has changed so far; no secret values. The
-   * page is this visitor's alone: where Catnap cannot tell caches so itself, say `Cache-Control: private, no-cache`.
+   * The state for a server-rendered page's `initialSnapshot`, with what this request has changed so far, through this object
+   * or a middleware; no secret values. Within a middleware the store is not read again. The page is this visitor's alone:
+   * where Catnap cannot tell caches so itself, say `Cache-Control: private, no-cache`.
    */
-  snapshot(): Promise<SessionSnapshot> {
-    return this.#request.snapshot();
+  async snapshot(): Promise<SessionSnapshot> {
+    this.#exchange.keepPrivate();
+    return (this.#shared.around.get(this.#source) ?? this.#request).snapshot();
   }
 
   /**

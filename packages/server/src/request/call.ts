@@ -1,7 +1,7 @@
 import { type Session, SessionError } from "@catnap/shared";
+import type { Draft } from "../commit/draft.ts";
 import type { Settings } from "../settings.ts";
 import type { Barrier } from "./barrier.ts";
-import type { Draft } from "./draft.ts";
 import type { Fork } from "./fork.ts";
 import type { UnderWay } from "./under-way.ts";
 

@@ -1,6 +1,6 @@
 import type { ChangesEvent, ChangesInput } from "@catnap/shared";
 import type { TrackedEnvelope } from "@trpc/server";
-import type { Draft } from "./draft.ts";
+import type { Draft } from "../commit/draft.ts";
 
 /** What a fork needs of the request that it belongs to, besides the view that it starts from. */
 export interface ForkOrigin {

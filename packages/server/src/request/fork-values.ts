@@ -1,7 +1,7 @@
 import { applyOp, decode, freezeInDevelopment, type Key } from "@catnap/shared";
+import { Draft, type Replacement } from "../commit/draft.ts";
 import { callable } from "../option-checks.ts";
 import { unreadable } from "../stores/unreadable.ts";
-import { Draft, type Replacement } from "./draft.ts";
 import type { SessionView } from "./session-view.ts";
 
 /** The values as one procedure call sees them: the request's, with what the call has changed on top. */

@@ -11,6 +11,7 @@ import {
   type Transaction,
 } from "@catnap/shared";
 import type { TrackedEnvelope } from "@trpc/server";
+import { Draft, type PendingPush, subjectMismatch } from "../commit/draft.ts";
 import { assertTicketCount } from "../identity/credentials.ts";
 import type { ProvenHome } from "../identity/fresh.ts";
 import { withTicket } from "../identity/ticket.ts";
@@ -18,7 +19,6 @@ import { formatToken, mintSecret } from "../identity/tokens.ts";
 import { boolean } from "../option-checks.ts";
 import type { SyncHome } from "../sync/router.ts";
 import { assertTimeout } from "../upkeep/clocks.ts";
-import { Draft, type PendingPush, subjectMismatch } from "./draft.ts";
 import type { ForkOrigin } from "./fork-origin.ts";
 import { ForkValues } from "./fork-values.ts";
 import { readLogin } from "./login-options.ts";

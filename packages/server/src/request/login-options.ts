@@ -1,7 +1,7 @@
 import { type AnyDefinition, type Key, type LoginOptions, SessionError } from "@catnap/shared";
+import type { Replacement } from "../commit/draft.ts";
 import { boolean, invalid, known, list, shown } from "../option-checks.ts";
 import { assertSubject } from "../upkeep/logins.ts";
-import type { Replacement } from "./draft.ts";
 
 /** Checks what `login` was given. Gives the names to keep where the session at hand is to be replaced, else `null`. */
 export function readLogin(

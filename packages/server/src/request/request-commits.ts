@@ -1,13 +1,13 @@
 import { SessionError } from "@catnap/shared";
+import type { Draft } from "../commit/draft.ts";
+import type { DraftWriter } from "../commit/draft-writer.ts";
+import type { SessionHold } from "../commit/session-hold.ts";
 import type { Settings } from "../settings.ts";
 import { gone } from "../upkeep/ending.ts";
 import type { Barrier } from "./barrier.ts";
-import type { Draft } from "./draft.ts";
-import type { DraftWriter } from "./draft-writer.ts";
 import type { Guard } from "./guard.ts";
 import type { Life } from "./life.ts";
 import type { PushFirst } from "./push-first.ts";
-import type { SessionHold } from "./session-hold.ts";
 import type { SessionView } from "./session-view.ts";
 
 /** The parts of a request that its commits need. */

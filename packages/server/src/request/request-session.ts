@@ -8,6 +8,10 @@ import {
   type Transaction,
 } from "@catnap/shared";
 import type { TrackedEnvelope } from "@trpc/server";
+import type { Recognisers } from "../bearer/recognise.ts";
+import type { Draft } from "../commit/draft.ts";
+import { DraftWriter, type Queues } from "../commit/draft-writer.ts";
+import { SessionHold } from "../commit/session-hold.ts";
 import type { Exchange, RequestInfo } from "../exchange/exchange.ts";
 import { noExchange } from "../exchange/no-exchange.ts";
 import type { Settings } from "../settings.ts";
@@ -16,17 +20,13 @@ import { followChanges } from "../sync/live.ts";
 import type { Streams } from "../sync/streams.ts";
 import { Barrier } from "./barrier.ts";
 import { Call } from "./call.ts";
-import type { Draft } from "./draft.ts";
-import { DraftWriter, type Queues } from "./draft-writer.ts";
 import type { Living } from "./follow.ts";
 import { Fork } from "./fork.ts";
 import type { ForkOrigin } from "./fork-origin.ts";
 import { Guard } from "./guard.ts";
 import { Life } from "./life.ts";
 import { PushFirst } from "./push-first.ts";
-import type { Recognisers } from "./recognise.ts";
 import { RequestCommits } from "./request-commits.ts";
-import { SessionHold } from "./session-hold.ts";
 import { SessionView } from "./session-view.ts";
 import type { UnderWay } from "./under-way.ts";
 
@@ -34,6 +34,8 @@ import type { UnderWay } from "./under-way.ts";
 export interface RequestShared extends Recognisers, Queues {
   readonly streams: Streams;
   readonly underWay: UnderWay;
+  /** The transactions around a request's handlers, by the place's request. */
+  readonly around: WeakMap<object, RequestSession>;
 }
 
 /**

@@ -1,14 +1,14 @@
 import type { AnyDefinition, Previous, Push, SessionSnapshot, SessionState } from "@catnap/shared";
+import { pushOn } from "../commit/commit-plan.ts";
+import { Draft, type Replacement, replay } from "../commit/draft.ts";
+import type { SessionHold } from "../commit/session-hold.ts";
 import { invalid } from "../option-checks.ts";
 import type { Settings } from "../settings.ts";
 import { type EntryChange, expiresAt, type SessionRecord } from "../stores/store.ts";
 import { factsOf } from "../sync/answer.ts";
 import { decidedIn } from "../sync/watermarks.ts";
 import { gone } from "../upkeep/ending.ts";
-import { pushOn } from "./commit-plan.ts";
-import { Draft, type Replacement, replay } from "./draft.ts";
 import type { PushOutcome } from "./push-first.ts";
-import type { SessionHold } from "./session-hold.ts";
 
 type Entries = SessionRecord["entries"] | undefined;
 

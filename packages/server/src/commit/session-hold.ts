@@ -1,4 +1,6 @@
 import { type Answer, type Push, SessionError } from "@catnap/shared";
+import { Bearer } from "../bearer/bearer.ts";
+import type { Recognisers } from "../bearer/recognise.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionRecord } from "../stores/store.ts";
@@ -6,9 +8,7 @@ import { answerPush, notesTo, refusal, screenPush } from "../sync/answer.ts";
 import type { AppliedPush } from "../sync/push.ts";
 import { boundBy, expiryOf, isOutdated } from "../upkeep/clocks.ts";
 import { endSession, endSurely, gone, isLiving } from "../upkeep/ending.ts";
-import { Bearer } from "./bearer.ts";
 import type { Draft } from "./draft.ts";
-import type { Recognisers } from "./recognise.ts";
 
 /** The parts that `SessionHold` needs; the request makes them. */
 export interface HoldParts {

@@ -1,0 +1,25 @@
+import { createTRPCClient, httpBatchLink } from "@trpc/client";
+import { createAuthClient } from "better-auth/client";
+import { usernameClient } from "better-auth/client/plugins";
+import { createSessionClient } from "catnap/client";
+import type { AppRouter } from "./router";
+import { shop } from "./session";
+
+const trpc = createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: "/trpc" })] });
+
+export const session = createSessionClient({ definition: shop, trpc: trpc.session, url: "/trpc/session" });
+
+const auth = createAuthClient({ plugins: [usernameClient()] });
+
+/** Signs in with better-auth: gives what it refuses, if it does. */
+export async function logIn(username: string, password: string): Promise<string | undefined> {
+  await session.sleep(); // what is in the cart comes along
+  const { error } = await auth.signIn.username({ username, password });
+  await session.awake(); // to the session that the sign-in has begun
+  return error?.message;
+}
+
+export async function logOut(): Promise<void> {
+  await auth.signOut();
+  await session.invalidate(); // in every tab at once, and on the server if better-auth's session was gone already
+}
