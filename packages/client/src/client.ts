@@ -74,7 +74,6 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     ...options.surroundings,
   };
   const listeners = new Set<() => void>();
-  const stop = new AbortController();
   const marks = new Marks(localStorage, name);
   // The disk reports to the tab, which is made after it.
   const disk = new Disk(indexedDB, name, () => tab.pulse());
@@ -96,14 +95,17 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     onExpired: options.onExpired,
     onStatus: () => listeners.forEach(call),
   });
+  const stop =
+    page &&
+    watchPage(
+      page,
+      () => void tab.awake().catch(() => undefined),
+      (leaving) => tab.depart(leaving),
+    );
   const session = new ClientSession<D>(tab, replica, listeners, stop, (initialSnapshot) =>
     createSessionClient({ ...options, initialSnapshot }),
   );
   if (options.initialSnapshot) session.hydrate(options.initialSnapshot);
-  if (page) {
-    const awake = () => void tab.awake().catch(() => undefined);
-    watchPage(page, awake, (leaving) => tab.depart(leaving), stop.signal);
-  }
   return session;
 }
 
