@@ -1,5 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
-import { createShop } from "./shop";
+import { createSessions } from "catnap/server";
+import { sqliteStore } from "catnap/sqlite";
+import { createServer } from "./server";
+import { shop } from "./session";
 
 interface Env {
   SHOP: DurableObjectNamespace<Shop>;
@@ -7,18 +10,19 @@ interface Env {
 
 const day = 86_400_000;
 
-/** One object holds all sessions, and answers all requests: its SQL is where they rest, and nobody else can reach it. */
+/** One object answers all requests, and its SQL keeps their sessions. */
 export class Shop extends DurableObject<Env> {
-  readonly #shop = createShop(this.ctx.storage);
+  // An alarm sweeps: a timer would keep the object from going to sleep.
+  readonly #sessions = createSessions({ definition: shop, store: sqliteStore(this.ctx.storage), sweepInterval: 0 });
+  readonly #server = createServer(this.#sessions);
 
   override async fetch(request: Request) {
     if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(Date.now() + day);
-    return this.#shop.fetch(request);
+    return this.#server.fetch(request);
   }
 
-  /** Removes the sessions that have expired. */
   override async alarm() {
-    await this.#shop.sweep();
+    await this.#sessions.sweep();
   }
 }
 

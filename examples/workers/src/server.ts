@@ -1,22 +1,20 @@
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { honoSession, type SessionVariables } from "catnap/hono";
-import { createSessions } from "catnap/server";
-import { type DurableObjectSql, sqliteStore } from "catnap/sqlite";
+import type { Sessions } from "catnap/server";
 import { Hono } from "hono";
 import { renderPage } from "./page";
 import { createRouter } from "./router";
-import { shop } from "./session";
+import type { shop } from "./session";
 
-/** The whole app, around the sessions that a Durable Object's SQL keeps. */
-export function createShop(storage: DurableObjectSql) {
-  // No timer, which would keep the object awake: an alarm sweeps.
-  const sessions = createSessions({ definition: shop, store: sqliteStore(storage), sweepInterval: 0 });
+/** The app around the sessions: made where they are, in the Durable Object. */
+export function createServer(sessions: Sessions<typeof shop>) {
   const { router, createContext } = createRouter(sessions);
-
   const app = new Hono<{ Variables: SessionVariables<typeof shop> }>();
   app.all("/trpc/*", ({ req }) => fetchRequestHandler({ endpoint: "/trpc", req: req.raw, router, createContext }));
   app.use(honoSession(sessions));
+
   app.get("/", async (c) => c.html(renderPage(await sessions.wake(c.req.raw).snapshot())));
+
   app.get("/whoami", (c) => {
     const { session } = c.var;
     return c.json({
@@ -25,5 +23,5 @@ export function createShop(storage: DurableObjectSql) {
       cart: session.value("cart"),
     });
   });
-  return { fetch: app.fetch, sweep: sessions.sweep };
+  return app;
 }
