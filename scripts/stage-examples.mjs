@@ -63,17 +63,14 @@ function clear(/** @type {string} */ folder) {
   }
 }
 
-/** The lock file with the tarball in it, and with what today's package needs: `npm ci` refuses a lock file that lacks it. */
+/** The lock file with the tarball in it. */
 function withTarball(/** @type {Lock} */ lock) {
-  const { version, license, dependencies, engines, optionalDependencies, peerDependencies, peerDependenciesMeta } =
-    manifest;
   for (const name of names) replace(lock, name, `file:${tarball}`);
-  lock.packages["node_modules/catnap"] = /** @type {Entry} */ ({
-    version,
+  lock.packages["node_modules/catnap"] = {
+    ...lock.packages["node_modules/catnap"],
     resolved: `file:${file}`,
     integrity: `sha512-${createHash("sha512").update(readFileSync(tarball)).digest("base64")}`,
-    ...{ license, dependencies, engines, optionalDependencies, peerDependencies, peerDependenciesMeta },
-  });
+  };
   return lock;
 }
 

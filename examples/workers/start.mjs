@@ -1,8 +1,9 @@
 // Serves the Worker as Cloudflare would, with its data in .data; `wrangler dev` does the same, and more.
 import { Miniflare } from "miniflare";
 
+const port = Number(process.env.PORT ?? 3000);
 const miniflare = new Miniflare({
-  port: Number(process.env.PORT ?? 3000),
+  port,
   modules: true,
   scriptPath: "dist/worker.js",
   compatibilityDate: "2026-04-01",
@@ -11,4 +12,5 @@ const miniflare = new Miniflare({
   durableObjects: { SHOP: { className: "Shop", useSQLite: true } },
   durableObjectsPersist: ".data",
 });
-console.log(`Serving at ${await miniflare.ready}`);
+await miniflare.ready;
+console.log(`http://localhost:${port}`);

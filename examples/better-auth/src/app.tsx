@@ -1,5 +1,5 @@
 import { useSessionValue } from "catnap/react";
-import { useActionState } from "react";
+import { useState } from "react";
 import { logIn, logOut } from "./client";
 import type { shop } from "./session";
 
@@ -13,10 +13,12 @@ export function App() {
   const [theme, setTheme] = useSessionValue("theme");
   const [cart, setCart] = useSessionValue("cart");
   const [user] = useSessionValue("user");
-  const [refused, submit] = useActionState(
-    (_: unknown, form: FormData) => logIn(String(form.get("name")), String(form.get("password"))),
-    undefined,
-  );
+  const [problem, setProblem] = useState("");
+  const attempt = (work: Promise<unknown>) =>
+    work.then(
+      () => setProblem(""),
+      (error) => setProblem(String(error)),
+    );
   return (
     <main>
       <p data-testid="theme">{theme}</p>
@@ -28,7 +30,7 @@ export function App() {
       <button type="button" onClick={() => setCart((lines) => [...lines, "tea"])}>
         Add tea
       </button>
-      <form action={submit}>
+      <form action={(form) => attempt(logIn(String(form.get("name")), String(form.get("password"))))}>
         <label>
           Name <input name="name" required />
         </label>
@@ -36,11 +38,11 @@ export function App() {
           Password <input name="password" type="password" defaultValue="analytical engine" required />
         </label>
         <button type="submit">Log in</button>
-        {refused && <p role="alert">{refused}</p>}
       </form>
-      <form action={logOut}>
-        <button type="submit">Log out</button>
-      </form>
+      <button type="button" onClick={() => attempt(logOut())}>
+        Log out
+      </button>
+      {problem && <p role="alert">{problem}</p>}
     </main>
   );
 }

@@ -11,15 +11,16 @@ export const session = createSessionClient({ definition: shop, trpc: trpc.sessio
 
 const auth = createAuthClient({ plugins: [usernameClient()] });
 
-/** Signs in with better-auth: gives what it refuses, if it does. */
-export async function logIn(username: string, password: string): Promise<string | undefined> {
+/** Signs in with better-auth. Throws what it refuses. */
+export async function logIn(username: string, password: string): Promise<void> {
   await session.sleep(); // what is in the cart comes along
   const { error } = await auth.signIn.username({ username, password });
+  if (error) throw new Error(error.message);
   await session.awake(); // to the session that the sign-in has begun
-  return error?.message;
 }
 
 export async function logOut(): Promise<void> {
-  await auth.signOut();
+  const { error } = await auth.signOut();
+  if (error) throw new Error(error.message);
   await session.invalidate(); // in every tab at once, and on the server if better-auth's session was gone already
 }

@@ -32,4 +32,6 @@ app.get("/whoami", (c) => {
 await auth.api.signUpEmail({
   body: { name: "Ada", username: "ada", email: "ada@example.com", password: "analytical engine" },
 });
-serve({ fetch: app.fetch, port: Number(process.env.PORT ?? 3000) });
+serve({ fetch: app.fetch, port: Number(process.env.PORT ?? 3000) }, ({ port }) => {
+  console.log(`http://localhost:${port}`);
+});

@@ -1,5 +1,5 @@
 import { createSessions, memoryStore } from "catnap/server";
 import { shop } from "./session";
 
-// In memory, for one process whose sessions may go with it. Others: https://…
+// They end with the process; sqliteStore, postgresStore and redisStore keep theirs.
 export const sessions = createSessions({ definition: shop, store: memoryStore() });

@@ -34,4 +34,4 @@ app.get("/whoami", async ({ session }) => ({
   cart: session.value("cart"),
 }));
 
-await app.listen({ port: Number(process.env.PORT ?? 3000) });
+console.log(await app.listen({ port: Number(process.env.PORT ?? 3000) }));

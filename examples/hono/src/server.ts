@@ -26,4 +26,6 @@ app.get("/whoami", (c) => {
   });
 });
 
-serve({ fetch: app.fetch, port: Number(process.env.PORT ?? 3000) });
+serve({ fetch: app.fetch, port: Number(process.env.PORT ?? 3000) }, ({ port }) => {
+  console.log(`http://localhost:${port}`);
+});

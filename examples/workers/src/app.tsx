@@ -1,4 +1,5 @@
 import { useSession, useSessionValue } from "catnap/react";
+import { useState } from "react";
 import { trpc } from "./client";
 import type { shop } from "./session";
 
@@ -13,6 +14,12 @@ export function App() {
   const [theme, setTheme] = useSessionValue("theme");
   const [cart, setCart] = useSessionValue("cart");
   const [user] = useSessionValue("user");
+  const [problem, setProblem] = useState("");
+  const attempt = (work: Promise<unknown>) =>
+    work.then(
+      () => setProblem(""),
+      (error) => setProblem(String(error)),
+    );
   return (
     <main>
       <p data-testid="theme">{theme}</p>
@@ -24,15 +31,16 @@ export function App() {
       <button type="button" onClick={() => setCart((lines) => [...lines, "tea"])}>
         Add tea
       </button>
-      <form action={(form) => trpc.login.mutate({ name: String(form.get("name")) })}>
+      <form action={(form) => attempt(trpc.login.mutate({ name: String(form.get("name")) }))}>
         <label>
           Name <input name="name" required />
         </label>
         <button type="submit">Log in</button>
       </form>
-      <form action={() => session.invalidate()}>
-        <button type="submit">Log out</button>
-      </form>
+      <button type="button" onClick={() => attempt(session.invalidate())}>
+        Log out
+      </button>
+      {problem && <p role="alert">{problem}</p>}
     </main>
   );
 }

@@ -33,7 +33,7 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
       methods[name] = () => {
         throw new SessionError(
           "SERVER_ONLY",
-          `${name} exists on the server alone: call a procedure of the server instead`,
+          `${name} is the server's alone: call a procedure of the server instead`,
         );
       };
     }

@@ -104,7 +104,7 @@ export class Live {
         },
       );
     } catch (cause) {
-      const message = "live needs httpSubscriptionLink among the links of its tRPC client";
+      const message = "live needs httpSubscriptionLink in its tRPC client";
       call(() => {
         throw new SessionError("INVALID_OPTION", message, { cause });
       });

@@ -290,7 +290,7 @@ export class Sync {
       const isWiped = marks.list("dead").includes(identifier ?? "");
       if (push.nonce !== undefined && !isWiped && (code === "SESSION_GONE" || code === "SESSION_EXPIRED")) {
         this.#events.spent(push.nonce);
-        throw new SessionError("CONFLICT", "The session has ended already: the changes begin another");
+        throw new SessionError("CONFLICT", "The session has ended: changes begin another");
       }
       this.#refused(answer.code, answer.message);
     }
