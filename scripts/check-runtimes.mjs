@@ -1,5 +1,5 @@
 // Runs the app of runtimes/ in every runtime, over every store, as a process of its own, with the packed package as a user
-// would install it, and goes through the checks of runtimes/visit.mjs over HTTP.
+// would install it, and goes through the checks of runtimes/visit.ts over HTTP.
 import { execFile, execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -13,9 +13,11 @@ import { hasRedis, startRedis } from "./redis-server.mjs";
 const folder = join(root, ".cache", "runtimes");
 const bin = (/** @type {string} */ path) => join(folder, "node_modules", path);
 
+const own = `Node ${process.versions.node.split(".")[0]}`;
+
 /** @type {Record<string, string[]>} */
 const runtimes = {
-  "Node 20": [process.execPath],
+  [own]: [process.execPath],
   "Node 22": [bin("node22/bin/node")],
   "Node 24": [bin("node24/bin/node")],
   Bun: [bin("@oven/bun-linux-x64/bin/bun")],
@@ -71,6 +73,7 @@ async function plan() {
   const { visit, listen } = await load("visit.js");
   const { startProcess } = await load("processes.js");
   const { startWorker, keepLaws } = await load("workers.js");
+  if (own !== "Node 20") skip(`This is ${own}, and Node 20 is tried by a Node 20 that runs this script`);
   const redis = hasRedis() ? await startRedis() : undefined;
   if (!redis) skip("redis-server is not on this machine: apt-get install redis-server, for the Redis stores");
 

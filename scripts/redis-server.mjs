@@ -15,6 +15,7 @@ export async function startRedis() {
   const port = await freePort();
   const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder];
   const server = spawn("redis-server", args, { stdio: "ignore" });
+  process.once("exit", () => void server.kill("SIGKILL"));
   for (const end = performance.now() + 20_000; !(await answers(port)); await pause(20)) {
     if (server.exitCode !== null || performance.now() > end) throw new Error("redis-server does not come up");
   }
