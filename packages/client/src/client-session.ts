@@ -31,10 +31,7 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
     const methods = ClientSession.prototype as unknown as Record<string, () => never>;
     for (const name of serverOnly) {
       methods[name] = () => {
-        throw new SessionError(
-          "SERVER_ONLY",
-          `${name} is the server's alone: call a procedure of the server instead`,
-        );
+        throw new SessionError("SERVER_ONLY", `${name} is the server's alone: call a procedure of the server instead`);
       };
     }
   }
