@@ -1,28 +1,14 @@
 // Compiles scripts/consumer/, the projects of a user, against the packed package: with declarations and `composite`, as a
 // monorepo does, by each TypeScript that is supported, with both ways of module resolution and `skipLibCheck: false`. The
 // files of errors/ are wrong on purpose: a comment `//! text` says what the compiler must say of the next line.
-import { execFile, execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { root } from "./install.mjs";
+import { installPacked } from "./pack.mjs";
 
 const folder = join(root, ".cache", "consumer");
-const installed = join(folder, "node_modules", "catnap");
-
-/** Puts the package where a user's npm would, from the tarball that npm would fetch. */
-function install() {
-  rmSync(folder, { recursive: true, force: true });
-  cpSync(join(root, "scripts", "consumer"), folder, { recursive: true });
-  mkdirSync(installed, { recursive: true });
-  const shell = process.platform === "win32";
-  execFileSync("npm", ["pack", "--silent", "--pack-destination", folder], {
-    cwd: join(root, "packages", "catnap"),
-    shell,
-  });
-  const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "";
-  execFileSync("tar", ["-xzf", tarball, "-C", installed, "--strip-components=1"], { cwd: folder });
-}
 
 const alone = readdirSync(join(root, "scripts", "consumer", "alone"));
 
@@ -123,7 +109,9 @@ async function compile(compiler, resolution) {
 
 const compilers = ["typescript7", "typescript", "typescript5"];
 const resolutions = ["bundler", "node16"];
-install();
+rmSync(folder, { recursive: true, force: true });
+cpSync(join(root, "scripts", "consumer"), folder, { recursive: true });
+installPacked(folder);
 resolutions.forEach(configure);
 const expected = expectations();
 let count = 0;

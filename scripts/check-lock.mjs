@@ -44,12 +44,12 @@ function lookUpPaths(/** @type {string} */ path, /** @type {string} */ name) {
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const readJson = (/** @type {string} */ name) => JSON.parse(readFileSync(join(root, name), "utf8"));
-  for (const name of ["package-lock.json", "examples/package-lock.json"]) {
+  for (const name of ["package-lock.json", "examples/package-lock.json", "runtimes/package-lock.json"]) {
     const { packages } = readJson(name);
     const own = packages["node_modules/catnap"];
     const problems = [
       ...lockProblems(packages),
-      ...(own.link ? [] : drift(readJson("packages/catnap/package.json"), own)).map(
+      ...(own === undefined || own.link ? [] : drift(readJson("packages/catnap/package.json"), own)).map(
         (range) => `catnap → ${range} (npm run examples:lock)`,
       ),
     ];

@@ -1,2 +1,7 @@
 export type { SessionStore } from "@catnap/server";
-export { type SqliteDatabase, type SqliteStoreOptions, sqliteStore } from "@catnap/server/sqlite";
+export {
+  type DurableObjectSql,
+  type SqliteDatabase,
+  type SqliteStoreOptions,
+  sqliteStore,
+} from "@catnap/server/sqlite";

@@ -74,7 +74,6 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     ...options.surroundings,
   };
   const listeners = new Set<() => void>();
-  const stop = new AbortController();
   const marks = new Marks(localStorage, name);
   // The disk reports to the tab, which is made after it.
   const table = new Table(indexedDB, name, () => tab.pulse());
@@ -96,14 +95,17 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     onExpired: options.onExpired,
     onStatus: () => listeners.forEach(call),
   });
+  const stop =
+    page &&
+    watchPage(
+      page,
+      () => void tab.awake().catch(() => undefined),
+      (leaving) => tab.depart(leaving),
+    );
   const session = new ClientSession<D>(tab, replica, listeners, stop, (initialSnapshot) =>
     createSessionClient({ ...options, initialSnapshot }),
   );
   if (options.initialSnapshot) session.hydrate(options.initialSnapshot);
-  if (page) {
-    const awake = () => void tab.awake().catch(() => undefined);
-    watchPage(page, awake, (leaving) => tab.depart(leaving), stop.signal);
-  }
   return session;
 }
 
@@ -111,10 +113,16 @@ function browser(): Surroundings {
   return {
     now: Date.now,
     random: Math.random,
-    id: (bytes) =>
-      btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(bytes))))
-        .replace(/[+/]/g, (one) => (one < "/" ? "-" : "_"))
-        .replace(/=/g, ""),
+    id(bytes) {
+      try {
+        return btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(bytes)))).replace(/\W/g, (one) =>
+          one === "=" ? "" : one < "/" ? "-" : "_",
+        );
+      } catch {
+        // A Worker forbids randomness while its module is loaded. What is made then only shows; a push is refused without ids.
+        return "";
+      }
+    },
     fetch: (...request) => fetch(...request),
     // Of these, runtimes of servers have some as well.
     ...(typeof document === "undefined"

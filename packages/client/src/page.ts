@@ -5,7 +5,7 @@ export interface Page {
 }
 
 /**
- * Tells when the page comes and goes, until `signal` aborts. `asleep` may run several times for one departure: the
+ * Tells when the page comes and goes, until what it gives is aborted. `asleep` may run several times for one departure: the
  * order of the events differs between browsers, and none of them is certain to come. It is told whether the page is
  * `leaving`, into the back/forward cache perhaps, and not just hidden. No `unload` listener, which would cost that cache.
  */
@@ -13,14 +13,15 @@ export function watchPage(
   { document, window }: Page,
   awake: () => void,
   asleep: (leaving: boolean) => void,
-  signal: AbortSignal,
-): void {
+): AbortController {
+  const stop = new AbortController();
   const on = (target: EventTarget, names: string, listener: () => void) => {
-    for (const name of names.split(" ")) target.addEventListener(name, listener, { signal });
+    for (const name of names.split(" ")) target.addEventListener(name, listener, { signal: stop.signal });
   };
   on(document, "visibilitychange", () => (document.visibilityState === "hidden" ? asleep(false) : awake()));
   on(document, "freeze", () => asleep(false));
   on(document, "resume", awake);
   on(window, "pagehide", () => asleep(true));
   on(window, "pageshow focus online", awake);
+  return stop;
 }

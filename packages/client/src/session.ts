@@ -41,7 +41,7 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
   readonly #listeners: Set<() => void>;
   readonly #fallbacks = new Map<string, unknown>();
   readonly #initial = new Map<string, unknown>();
-  readonly #stop: AbortController;
+  readonly #stop: AbortController | undefined;
   /** Makes a session as this one was made, which shows the given state: for one request's rendering on a server. */
   readonly showing: (snapshot: SessionSnapshot) => ClientSession<D>;
 
@@ -49,7 +49,7 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
     tab: Tab,
     replica: Replica,
     listeners: Set<() => void>,
-    stop: AbortController,
+    stop: AbortController | undefined,
     showing: (snapshot: SessionSnapshot) => ClientSession<D>,
   ) {
     super(tab);
@@ -123,7 +123,7 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
 
   /** Ends timers, listeners, the channel and the connection. What is unsent stays on disk for the next page. */
   close(): void {
-    this.#stop.abort();
+    this.#stop?.abort();
     this.#tab.close();
   }
 }

@@ -148,6 +148,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
   }
 
   function wake(source: WakeSource): AwakeSession<D> {
+    sweeper.begin();
     const exchange = exchangeOf(source);
     const info = infoOf(source);
     const reason = info ? info.calls.map(({ path }) => path).join() : pathOf(exchange.url);

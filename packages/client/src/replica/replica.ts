@@ -30,7 +30,7 @@ export class Replica {
   rev = 0;
   facts: Facts;
   profile: ProfileRow;
-  writer: string;
+  writer = "";
   /** Other page loads whose ops are all acknowledged and that will never push again. */
   readonly retired: Set<string> = new Set();
   /** Names of notes that the app was told of, and the server may still keep. */
@@ -70,7 +70,7 @@ export class Replica {
     this.memory = new Memory(definition, migrate);
     this.outbox = new Outbox(this.memory);
     this.profile = profile;
-    this.writer = id(8);
+    this.#become();
     this.facts = this.#unknown();
   }
 

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import onHeaders from "on-headers";
+import { beforeHead } from "./before-head.ts";
 import { keptPrivate, variedByCookie } from "./caching.ts";
 import { HeldResponse } from "./held-response.ts";
 
@@ -46,7 +46,7 @@ export class NodeHead {
 
   /** A held answer has no head before it is released. */
   #atHead(change: (response: ServerResponse) => void): void {
-    const listen = () => onHeaders(this.#response, () => change(this.#response));
+    const listen = () => beforeHead(this.#response, () => change(this.#response));
     if (this.#held?.isHolding) this.#held.beforeRelease(listen);
     else listen();
   }

@@ -24,11 +24,17 @@ export class Logins {
   readonly #settings: Settings;
   readonly #subjects: Subjects;
   readonly #turns = new Turns<undefined>();
-  readonly #holder = randomUUID();
+  #id: string | undefined;
 
   constructor(settings: Settings, subjects: Subjects) {
     this.#settings = settings;
     this.#subjects = subjects;
+  }
+
+  /** Whose leases they are. Made when it is needed: a Worker of Cloudflare's forbids randomness while its module is loaded. */
+  get #holder(): string {
+    this.#id ??= randomUUID();
+    return this.#id;
   }
 
   /**

@@ -16,9 +16,10 @@ export class Sweeper {
   readonly #settings: Settings;
   readonly #accessTimes: AccessTimes;
   readonly #expiring: (record: SessionRecord) => Promise<void>;
-  readonly #stop: Cancel | null;
+  readonly #tick: () => void;
+  #stop: Cancel | null = null;
   #stopped = false;
-  readonly #holder = randomUUID();
+  #holder: string | undefined;
   #sweeping: Promise<number> | null = null;
 
   /** `begin` is told of each sweep by the clock, and gives what its end is told to. */
@@ -31,14 +32,24 @@ export class Sweeper {
     this.#settings = settings;
     this.#accessTimes = accessTimes;
     this.#expiring = expiring;
-    const { sweepIntervalMs, report } = settings;
-    const tick = () => {
+    const { report } = settings;
+    this.#tick = () => {
       const end = begin();
       void this.#inTurn()
         .catch((error: unknown) => report({ kind: "background", error }))
         .finally(end);
     };
-    this.#stop = sweepIntervalMs > 0 ? every(sweepIntervalMs, tick) : null;
+    try {
+      this.begin();
+    } catch {
+      // A Worker of Cloudflare's forbids timers while its module is loaded: the first request begins.
+    }
+  }
+
+  /** Sweeps by the clock from here on, if it has not begun, and is meant to. */
+  begin(): void {
+    const { sweepIntervalMs } = this.#settings;
+    if (sweepIntervalMs > 0 && !this.#stopped) this.#stop ??= every(sweepIntervalMs, this.#tick);
   }
 
   /** Sweeps no more by the clock; one that is under way ends after its step. */
@@ -50,6 +61,8 @@ export class Sweeper {
   /** Sweeps, unless another process has the turn, which it keeps until it misses one. */
   async #inTurn(): Promise<void> {
     const { store, sweepIntervalMs } = this.#settings;
+    // Not in the constructor: a Worker forbids randomness while its module is loaded, too.
+    this.#holder ??= randomUUID();
     const mine = (await store.lease?.("sweep", this.#holder, sweepIntervalMs * 1.5)) ?? true;
     if (mine) await this.sweep();
   }

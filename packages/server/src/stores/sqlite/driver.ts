@@ -2,7 +2,8 @@ import { SessionError } from "@catnap/shared";
 import { shown } from "../../option-checks.ts";
 import { primaryCode } from "./errors.ts";
 
-type SqliteValue = string | number | null;
+/** What statements bind. */
+export type SqliteValue = string | number | null;
 
 /** What `sqliteStore` asks of a prepared statement. */
 export interface SqliteStatement {
@@ -14,6 +15,8 @@ export interface SqliteStatement {
 export interface SqliteDatabase {
   exec(sql: string): unknown;
   prepare(sql: string): SqliteStatement;
+  /** Runs a transaction, where that cannot be told by `BEGIN` and `COMMIT`. */
+  transactionSync?<T>(action: () => T): T;
   close(): unknown;
 }
 
@@ -32,15 +35,19 @@ function builtin(): Opener | undefined {
 }
 
 async function libsql(name: string): Promise<Opener> {
+  let cause: unknown;
   try {
-    return (await import("libsql")).default;
-  } catch (cause) {
-    throw new SessionError(
-      "STORE_UNUSABLE",
-      `${name} cannot be opened without a SQLite driver: use Node 22.13 or later, or run "npm install libsql"`,
-      { cause },
-    );
+    const { default: Database } = await import("libsql");
+    // Bundles for Workers have nothing in its place.
+    if (Database !== undefined) return Database;
+  } catch (error) {
+    cause = error;
   }
+  throw new SessionError(
+    "STORE_UNUSABLE",
+    `${name} cannot be opened without a SQLite driver: use Node 22.13 or later, or run "npm install libsql"; in a Worker give sqliteStore a Durable Object's ctx.storage`,
+    { cause },
+  );
 }
 
 /** A row, of which it is not known what is in its columns. */
@@ -89,8 +96,16 @@ export function all(database: SqliteDatabase, sql: string, ...parameters: Sqlite
   return prepare(database, sql).all(...parameters);
 }
 
+/** The encoding of a database's texts, by a letter: a Durable Object forbids `PRAGMA encoding`. */
+export function encodingOf(database: SqliteDatabase): string {
+  const letter = all(database, "SELECT hex(CAST('a' AS BLOB)) AS hex")[0]?.hex;
+  if (letter === "6100") return "utf-16le";
+  return letter === "0061" ? "utf-16be" : "utf-8";
+}
+
 /** Runs `action` in a transaction that has the write lock from its first moment, so that nothing it reads can go stale. */
 export function transaction<T>(database: SqliteDatabase, action: () => T): T {
+  if (database.transactionSync) return database.transactionSync(action);
   database.exec("BEGIN IMMEDIATE");
   try {
     const result = action();

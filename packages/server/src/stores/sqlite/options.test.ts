@@ -18,6 +18,8 @@ test.for([
   [{}, "sqliteStore: the first argument is an object: "],
   [[], "sqliteStore: the first argument is an array: "],
   [new URL("file:///tmp/a.db"), "sqliteStore: the first argument is an object: "],
+  // A Durable Object's SQL without its transactions.
+  [{ sql: { exec: () => null } }, "sqliteStore: the first argument is an object: "],
   // A client of libsql's other package, whose calls are asynchronous.
   [{ execute: () => null, batch: () => null, close: () => null }, "sqliteStore: the first argument is an object: "],
 ] as const)("what is neither a path nor a database is refused with both remedies: %#", ([source, start]) => {

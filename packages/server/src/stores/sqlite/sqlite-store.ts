@@ -5,12 +5,14 @@ import type { SessionStore } from "../store.ts";
 import { assertSubjectText } from "../subject-text.ts";
 import { SqliteConnection } from "./connection.ts";
 import { all, type SqliteDatabase } from "./driver.ts";
+import { type DurableObjectSql, isDurableObjectSql, ofDurableObject } from "./durable-object.ts";
 import { migrate } from "./schema.ts";
 import { makeShrinkable, shrink } from "./space.ts";
 import { type SessionTables, sessionTables } from "./tables.ts";
 import { SqliteWatch } from "./watch.ts";
 
 export type { SqliteDatabase, SqliteStatement } from "./driver.ts";
+export type { DurableObjectSql } from "./durable-object.ts";
 
 /** Options of `sqliteStore`. */
 export interface SqliteStoreOptions {
@@ -32,7 +34,8 @@ export interface SqliteStoreOptions {
  * Keeps sessions in a SQLite file that several processes of one machine may share. A path is opened at the first call,
  * in WAL mode, with `node:sqlite` or, where the runtime lacks that, with libsql. A database that is already open
  * (better-sqlite3, libsql, `node:sqlite`) is used next to the application's own tables and stays open when the store
- * closes; its journal mode is the application's choice, and its `synchronous` changes only when `durability` is given.
+ * closes; its journal mode is the application's choice, and its `synchronous` changes only when `durability` is given. So is
+ * the storage of a Durable Object of Cloudflare's, `ctx.storage`, whose `durability` is Cloudflare's.
  *
  * A file that the store makes is for its owner alone. When another file comes in its place, a restored backup for example,
  * the store goes on with that one.
@@ -41,12 +44,15 @@ export interface SqliteStoreOptions {
  * version, and with `STORE_UNAVAILABLE` for one that is gone or stays locked, or a disk that is full. Throws
  * `INVALID_OPTION`.
  */
-export function sqliteStore(pathOrDatabase: string | SqliteDatabase, options: SqliteStoreOptions = {}): SessionStore {
-  const { durability, lockTimeoutMs, cacheBytes } = settle(pathOrDatabase, options);
-  const ours = typeof pathOrDatabase === "string";
-  const name = ours ? pathOrDatabase : "The session database";
+export function sqliteStore(
+  pathOrDatabase: string | SqliteDatabase | DurableObjectSql,
+  options: SqliteStoreOptions = {},
+): SessionStore {
+  const { source, durability, lockTimeoutMs, cacheBytes } = settle(pathOrDatabase, options);
+  const ours = typeof source === "string";
+  const name = ours ? source : "The session database";
   const connection = new SqliteConnection<SessionTables>({
-    source: pathOrDatabase,
+    source,
     name,
     lockTimeoutMs,
     prepare,
@@ -130,26 +136,27 @@ export function sqliteStore(pathOrDatabase: string | SqliteDatabase, options: Sq
 }
 
 /** Checks the arguments. Each message names the function and, where there is one, the file. */
-function settle(source: unknown, options: SqliteStoreOptions) {
-  if (typeof source === "string" && (source === "" || source.includes("\0"))) {
-    throw invalid(`sqliteStore: the path is ${shown(source)}: name a file, such as "sessions.db"`);
-  }
-  if (typeof source !== "string" && !isDatabase(source)) {
-    throw invalid(
-      `sqliteStore: the first argument is ${shown(source)}: name a file, such as "sessions.db", or pass an opened database of node:sqlite, better-sqlite3 or libsql, which has exec, prepare and close`,
-    );
-  }
+function settle(given: unknown, options: SqliteStoreOptions) {
+  const source = sourceOf(given);
   const what = typeof source === "string" ? `sqliteStore(${shown(source)})` : "sqliteStore";
   known(what, options, ["durability", "lockTimeout", "cacheBytes"]);
   const { durability, lockTimeout = 5, cacheBytes = 16_777_216 } = options;
   if (durability !== undefined) oneOf(`${what}: durability`, durability, ["process", "power"]);
   bytes(`${what}: cacheBytes`, cacheBytes);
-  return { durability, lockTimeoutMs: seconds(`${what}: lockTimeout`, lockTimeout, 0) * 1000, cacheBytes };
+  return { source, durability, lockTimeoutMs: seconds(`${what}: lockTimeout`, lockTimeout, 0) * 1000, cacheBytes };
 }
 
-function isDatabase(source: unknown): source is SqliteDatabase {
-  if (typeof source !== "object" || source === null) return false;
-  // Nothing is known of it but that it is an object.
-  const { exec, prepare, close } = source as Partial<Record<keyof SqliteDatabase, unknown>>;
-  return [exec, prepare, close].every((method) => typeof method === "function");
+function sourceOf(given: unknown): string | SqliteDatabase {
+  if (typeof given === "string" && given !== "" && !given.includes("\0")) return given;
+  if (typeof given === "string")
+    throw invalid(`sqliteStore: the path is ${shown(given)}: name a file, such as "sessions.db"`);
+  if (typeof given === "object" && given !== null) {
+    if (isDurableObjectSql(given)) return ofDurableObject(given);
+    // Nothing is known of it but that it is an object.
+    const { exec, prepare, close } = given as Partial<Record<keyof SqliteDatabase, unknown>>;
+    if ([exec, prepare, close].every((method) => typeof method === "function")) return given as SqliteDatabase;
+  }
+  throw invalid(
+    `sqliteStore: the first argument is ${shown(given)}: name a file, such as "sessions.db", or pass an opened database of node:sqlite, better-sqlite3 or libsql, which has exec, prepare and close, or a Durable Object's ctx.storage`,
+  );
 }

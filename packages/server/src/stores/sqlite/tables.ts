@@ -11,7 +11,7 @@ import {
   type Touch,
   type WriteResult,
 } from "../store.ts";
-import { all, prepare, type Row, type SqliteDatabase, transaction } from "./driver.ts";
+import { all, encodingOf, prepare, type Row, type SqliteDatabase, transaction } from "./driver.ts";
 import { mayComeOfContent } from "./errors.ts";
 import { type Committed, rowReader, toRevision, unreadable } from "./rows.ts";
 import { findStatement, sql } from "./statements.ts";
@@ -37,7 +37,7 @@ const mostLines = 100;
 export function sessionTables(database: SqliteDatabase, name: string, cache: EntryCache): SessionTables {
   /** Damaged sessions of which there was a line already. */
   const told = new Set<StoreKey>();
-  const rows = rowReader(name, String(all(database, "PRAGMA encoding")[0]?.encoding));
+  const rows = rowReader(name, encodingOf(database));
   // Results are taken with `all`, never with `get`: libsql's `get` leaves its statement open, and with it a read lock
   // that keeps the next transaction from starting.
   const read = prepare(database, sql.read);
