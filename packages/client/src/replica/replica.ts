@@ -21,6 +21,8 @@ import { type CacheRow, type OpRow, type ProfileRow, type Rows, rowName } from "
 const maxHeard = 16;
 /** Of so many writers of this browser the server keeps the watermarks, though they seem dead. */
 const remembered = 8;
+/** The time of what does not come. */
+const never = Number.POSITIVE_INFINITY;
 
 /** What the tab knows of one session, without any I/O: the server's entries, the ops on top, and whose they are. */
 export class Replica {
@@ -38,7 +40,7 @@ export class Replica {
   /** Whether a push with ops has left: from then on the server may know profile and seqs, and they stay. */
   spoke = false;
   /** When the first one has left under the nonce at hand, which may have begun a session since. */
-  begunAt: number = Number.POSITIVE_INFINITY;
+  begunAt: number = never;
   /** Rows of another session that the disk holds: they go out only if that one comes back. */
   strangers: readonly OpRow[] = [];
   /** The values of the session are put away, not its revision: nothing older may be taken for news. */
@@ -97,13 +99,13 @@ export class Replica {
   }
 
   get begun(): boolean {
-    return this.begunAt < Number.POSITIVE_INFINITY;
+    return this.begunAt < never;
   }
 
   /** What goes home from here on begins another session than what has left. */
   renew(nonce: string): void {
     this.profile = { ...this.profile, nonce };
-    this.begunAt = Number.POSITIVE_INFINITY;
+    this.begunAt = never;
   }
 
   /** Takes the state that the server rendered into the page, unless the tab knows better. */
@@ -129,9 +131,7 @@ export class Replica {
     outbox.clock = Math.max(outbox.clock, cache?.clock ?? 0);
     // Of the session at hand, unless its time seems to be over.
     const own =
-      cache?.identifier === this.identifier && (cache.facts?.expiresAt ?? Number.POSITIVE_INFINITY) > this.#now()
-        ? cache
-        : undefined;
+      cache?.identifier === this.identifier && (cache.facts?.expiresAt ?? never) > this.#now() ? cache : undefined;
     // One of which something is missing counts as the oldest.
     const newer = own && (own.rev > this.rev || (own.rev === this.rev && this.since === 0));
     // Ops whose effect is in what is shown, though their rows are still there.
@@ -324,7 +324,7 @@ export class Replica {
   }
 
   /** Forgets the session and becomes another writer, under another nonce. The ops are gone from memory, not from disk. */
-  reset(nonce: string, expiresAt: number = Number.POSITIVE_INFINITY): void {
+  reset(nonce: string, expiresAt: number = never): void {
     this.identifier = null;
     this.#blank = this.#hidden = false;
     this.renew(nonce);
@@ -360,7 +360,7 @@ export class Replica {
 
   #unknown(): Facts {
     const now = this.#now();
-    return { createdAt: now, accessedAt: now, transactions: 0, timeoutMs: 0, expiresAt: Number.POSITIVE_INFINITY };
+    return { createdAt: now, accessedAt: now, transactions: 0, timeoutMs: 0, expiresAt: never };
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ProfileRow } from "../replica/rows.ts";
 
 type Listed = "wipe" | "end" | "dead" | "parked" | "heard";
+type Mark = Listed | "profile" | "nonce" | "wiped" | "clock" | "next";
 
 /**
  * Marks in localStorage, which is written synchronously: they outlive a tab that dies in the middle of a wipe, and are
@@ -19,38 +20,41 @@ export class Marks {
 
   /** `wipe`: of which sessions rows are still to be deleted; `*` and a nonce stand for all that there was before that. `end`: sessions that the server still has to be told of; `*` and a time stand for the one that the browser had then. `dead`: the last few that were wiped. `parked`: the last few that expired, of which the app has what was unsent. `heard`: the last few notes that the app was told of. */
   list(what: Listed): string[] {
-    return (this.#get(what) ?? "").split(" ").filter(Boolean);
+    return this.get(what).split(" ").filter(Boolean);
   }
 
   add(what: Listed, ...names: string[]): void {
     if (names.length === 0) return;
     const others = this.list(what).filter((one) => !names.includes(one));
-    this.#set(what, [...others, ...names].slice(what === "heard" ? -64 : -16).join(" "));
+    this.set(what, [...others, ...names].slice(what === "heard" ? -64 : -16).join(" "));
   }
 
   remove(what: Listed, identifier: string): void {
-    const list = this.list(what);
-    if (list.includes(identifier)) {
-      this.#set(what, list.filter((one) => one !== identifier).join(" "));
-    }
+    const left = this.list(what).filter((one) => one !== identifier);
+    this.set(what, left.join(" "));
   }
 
   /** `profile`: the browser's. `nonce`: the one under which it begins its next session; after a wipe it names that. `wiped`: that of its last wipe of everything. */
-  get(what: "profile" | "nonce" | "wiped"): string {
-    return this.#get(what) ?? "";
+  get(what: Mark): string {
+    try {
+      return this.#own.get(what) ?? this.#storage?.getItem(this.#prefix + what) ?? "";
+    } catch {
+      return ""; // storage is denied here
+    }
   }
 
-  set(what: "nonce" | "wiped", nonce: string): void {
-    this.#set(what, nonce);
+  set(what: Mark, text: string): void {
+    if (this.#share(what, text)) this.#own.delete(what);
+    else this.#own.set(what, text);
   }
 
   /** The highest number that the browser's tabs have given: who cannot read the disk goes on from there. */
   get clock(): number {
-    return Number(this.#get("clock")) || 0;
+    return Number(this.get("clock")) || 0;
   }
 
   set clock(seq: number) {
-    this.#set("clock", String(seq));
+    this.set("clock", String(seq));
   }
 
   /** Profile and nonce as the browser's tabs have them, as far as they do; else as given. */
@@ -71,29 +75,16 @@ export class Marks {
    * the one at hand: what has begun a session begins no other, which would have the same identifier.
    */
   successor(identifier: string, fresh: () => string): string {
-    const [known, nonce] = (this.#get("next") ?? "").split(" ");
+    const [known, nonce] = this.get("next").split(" ");
     if (known === identifier && nonce !== undefined) return nonce;
     const next = fresh();
-    this.#set("next", `${identifier} ${next}`);
-    this.#set("nonce", next);
+    this.set("next", `${identifier} ${next}`);
+    this.set("nonce", next);
     return next;
   }
 
-  #get(what: string): string | null | undefined {
-    try {
-      return this.#own.get(what) ?? this.#storage?.getItem(this.#prefix + what);
-    } catch {
-      return null; // storage is denied here
-    }
-  }
-
-  #set(what: string, text: string): void {
-    if (this.#share(what, text)) this.#own.delete(what);
-    else this.#own.set(what, text);
-  }
-
   /** Whether localStorage took it, which may be denied or full. */
-  #share(what: string, text: string): boolean {
+  #share(what: Mark, text: string): boolean {
     try {
       this.#storage?.setItem(this.#prefix + what, text);
       return this.#storage !== undefined;
