@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Sessions } from "@catnap/server";
 import type { AnyDefinition } from "@catnap/shared";
+import { assertSessions } from "./checked.ts";
 import { closed } from "./closed.ts";
 
 /** A middleware of Express's, Connect's, and whatever else takes theirs. */
@@ -15,6 +16,7 @@ export type ExpressMiddleware = (req: IncomingMessage, res: ServerResponse, next
  * a 503 with `Retry-After`. `CROSS_SITE` comes when a page of another site would change the session, and not before.
  */
 export function expressSession<D extends AnyDefinition>(sessions: Pick<Sessions<D>, "wake">): ExpressMiddleware {
+  assertSessions("expressSession", sessions);
   return (req, res, next) => {
     sessions
       .wake({ req, res })

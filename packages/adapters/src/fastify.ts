@@ -1,6 +1,7 @@
 import type { Sessions } from "@catnap/server";
 import { type AnyDefinition, SessionError } from "@catnap/shared";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { assertSessions } from "./checked.ts";
 import { closed } from "./closed.ts";
 
 /** What `fastifySession` is registered with. */
@@ -27,8 +28,13 @@ interface Turn {
 export function fastifySession<D extends AnyDefinition>(
   app: FastifyInstance,
   { sessions }: FastifySessionOptions<D>,
-  done: () => void,
+  done: (error?: Error) => void,
 ): void {
+  try {
+    assertSessions("fastifySession", sessions);
+  } catch (error) {
+    return done(error as Error); // Fastify hears of nothing that a plugin throws
+  }
   const turns = new WeakMap<FastifyRequest, Turn>();
 
   function begin(request: FastifyRequest, reply: FastifyReply): Promise<void> {

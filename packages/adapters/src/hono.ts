@@ -3,6 +3,7 @@ import { addHeaders } from "@catnap/server/fetch-api";
 import { type AnyDefinition, type Session, SessionError } from "@catnap/shared";
 import type { MiddlewareHandler } from "hono";
 import { answerOf } from "./answer.ts";
+import { assertSessions } from "./checked.ts";
 
 /** What `honoSession` puts into a context: `new Hono<{ Variables: SessionVariables<typeof shop> }>()`. */
 export interface SessionVariables<D extends AnyDefinition> {
@@ -19,6 +20,7 @@ export interface SessionVariables<D extends AnyDefinition> {
 export function honoSession<D extends AnyDefinition>(
   sessions: Pick<Sessions<D>, "wake">,
 ): MiddlewareHandler<{ Variables: SessionVariables<D> }> {
+  assertSessions("honoSession", sessions);
   answerInHono();
   return async (c, next) => {
     const awake = sessions.wake(c.req.raw);

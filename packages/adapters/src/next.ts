@@ -2,6 +2,7 @@ import type { AwakeSession, CookieAttributes, Sessions } from "@catnap/server";
 import { addHeaders, isRequest, isResponse } from "@catnap/server/fetch-api";
 import { type AnyDefinition, type Session, SessionError, type SessionSnapshot } from "@catnap/shared";
 import { answerOf } from "./answer.ts";
+import { assertSessions } from "./checked.ts";
 
 /** The sessions of an app of Next's: what `createNextSessions` gives. */
 export interface NextSessions<D extends AnyDefinition> {
@@ -49,6 +50,8 @@ export function createNextSessions<D extends AnyDefinition>(
   sessions: Pick<Sessions<D>, "wake">,
   place: () => Promise<NextHeaders> = nextHeaders,
 ): NextSessions<D> {
+  assertSessions("createNextSessions", sessions);
+
   async function awaken(answers?: { request: Request | null; headers: Headers }): Promise<AwakeSession<D>> {
     const { cookies, headers } = await place();
     const [jar, sent] = await Promise.all([cookies(), headers()]);

@@ -189,7 +189,7 @@ export class Bearer {
     this.assertAsked(what);
     const remedy = this.#streams
       ? "a streaming response has sent its headers: route this procedure over httpLink or httpBatchLink (a splitLink decides per operation)"
-      : "this place can set none, since its response has left or has no way to: do it before you answer, where a cookie can be set";
+      : "this place can set none, since its response has left or has no way to: do it before you answer, where a cookie can be set, and give a wake of your own its setCookie";
     throw new SessionError("HEADERS_SENT", `${what} needs a cookie, but ${remedy}`);
   }
 

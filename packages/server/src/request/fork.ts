@@ -25,7 +25,7 @@ import { readLogin } from "./login-options.ts";
 import type { SessionView } from "./session-view.ts";
 
 const over =
-  "The transaction is over, and what is written now would not be kept: write before the procedure or handler returns, and await what it starts";
+  "The transaction is over, and what is written now would not be kept: write before the procedure or handler returns, await what it starts, and call sessions.open(identifier, …) for what comes later";
 
 /**
  * The session as one procedure call holds it: the request's, with this call's own changes on top. Nobody else sees them

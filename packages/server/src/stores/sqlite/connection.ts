@@ -174,7 +174,9 @@ export class SqliteConnection<T> {
       return new Database(path);
     } catch (cause) {
       const remedy = this.#place ? whyNot(this.#place) : "make sure that its folder exists and is open to this process";
-      throw new SessionError("STORE_UNUSABLE", `${this.#settings.name} cannot be opened: ${remedy}`, { cause });
+      throw new SessionError("STORE_UNUSABLE", `${this.#settings.name} cannot be opened: ${remedy}`, {
+        cause: new Error(`cannot open ${path}`, { cause }),
+      });
     }
   }
 

@@ -227,7 +227,7 @@ test("a damaged session is left out of a list, with one line on the console, and
   }
   expect((await walk(store, { limit: 3, entries: ["cart"] })).map((info) => info.identifier)).toEqual(["a"]);
   const line = (key: string) =>
-    `catnap: ${join(folder, "sessions.db")}: session "${key}" is damaged and cannot be read: restore a backup, or end it with sessions.revoke(identifier)`;
+    `catnap: sessions.db: session "${key}" is damaged and cannot be read: restore a backup, or end it with sessions.revoke(identifier)`;
   expect(warned.mock.calls).toEqual([[line("b")], [line("d")], [line("c")]]);
   other.close();
   await store.close();

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test as plain } from "vitest";
 import { openFile } from "../../../test/sqlite-file.ts";
@@ -37,7 +37,7 @@ const failure = (code: string, words: string) =>
 describe("STORE_UNUSABLE", () => {
   test("a path in a missing folder, until the folder is made", async ({ path }) => {
     const store = sqliteStore(join(dirname(path), "missing", "sessions.db"));
-    await expect(store.read("a")).rejects.toEqual(failure("STORE_UNUSABLE", "missing/sessions.db cannot be opened"));
+    await expect(store.read("a")).rejects.toEqual(failure("STORE_UNUSABLE", "sessions.db cannot be opened"));
     await mkdir(join(dirname(path), "missing"));
     expect(await store.read("a")).toBeNull();
     await store.close();
@@ -45,7 +45,9 @@ describe("STORE_UNUSABLE", () => {
 
   test("a folder in the file's place", async ({ path }) => {
     await mkdir(path);
-    await expect(sqliteStore(path).read("a")).rejects.toEqual(failure("STORE_UNUSABLE", `${path} cannot be opened`));
+    await expect(sqliteStore(path).read("a")).rejects.toEqual(
+      failure("STORE_UNUSABLE", `${basename(path)} cannot be opened`),
+    );
   });
 
   test("a file that is no database", async ({ path }) => {
@@ -62,7 +64,7 @@ describe("STORE_UNUSABLE", () => {
     for (let page = 1; page < size / 4096; page++) await file.write(Buffer.alloc(4096, 0x5a), 0, 4096, page * 4096);
     await file.close();
     const store = sqliteStore(path);
-    await expect(store.read("session-7")).rejects.toEqual(failure("STORE_UNUSABLE", `${path} is corrupt`));
+    await expect(store.read("session-7")).rejects.toEqual(failure("STORE_UNUSABLE", `${basename(path)} is corrupt`));
     await expect(store.write("session-7", setting("2"))).rejects.toEqual(failure("STORE_UNUSABLE", "corrupt"));
     await store.close();
   });

@@ -77,10 +77,10 @@ export function whyNot({ file }: Place): string {
   const folder = dirname(endOfLinks(file));
   if (isFolder(file)) return "it is a folder: name a file in it";
   if (identify(folder) !== "hidden" && !isFolder(folder)) {
-    return `its folder ${folder} does not exist: make it, or name another file`;
+    return "its folder does not exist: make it, or name another file";
   }
   if (!isAllowed(folder))
-    return `this process may not write in ${folder}: let it, for the files that SQLite puts there too`;
+    return "this process may not write in its folder: let it, for the files that SQLite puts there too";
   if (!isAllowed(file)) return "this process may not read and write it: let it, or name another file";
   return "make sure that it is a file, and that no limit on open files is reached";
 }

@@ -75,30 +75,30 @@ describe("a file that cannot be opened is named, with what is in the way:", () =
     const store = sqliteStore(path);
     const error = await store.read("a").catch((error: unknown) => error);
     await store.close();
-    expect(error).toMatchObject({ code: "STORE_UNUSABLE", cause: expect.anything() });
-    return String(error).replaceAll(folder, "");
+    // The text may reach a visitor, to whom the folders of the server are no business; a log has the cause, too.
+    expect(error).toMatchObject({ code: "STORE_UNUSABLE", cause: { message: `cannot open ${path}` } });
+    expect(String(error)).not.toContain(folder);
+    return String(error);
   };
 
   test("a folder that does not exist", async () => {
     expect(await refusal(join(folder, "missing", "sessions.db"))).toBe(
-      "SessionError: /missing/sessions.db cannot be opened: its folder /missing does not exist: make it, or name another file",
+      "SessionError: sessions.db cannot be opened: its folder does not exist: make it, or name another file",
     );
-    expect(await refusal(`file:${join(folder, "missing", "sessions.db")}`)).toContain(
-      "its folder /missing does not exist",
-    );
+    expect(await refusal(`file:${join(folder, "missing", "sessions.db")}`)).toContain("its folder does not exist");
     symlinkSync(join(folder, "missing", "sessions.db"), join(folder, "link"));
-    expect(await refusal(join(folder, "link"))).toContain("its folder /missing does not exist");
+    expect(await refusal(join(folder, "link"))).toContain("its folder does not exist");
   });
 
   test("a file where a folder should be", async () => {
     writeFileSync(join(folder, "file"), "");
-    expect(await refusal(join(folder, "file", "sessions.db"))).toContain("its folder /file does not exist");
+    expect(await refusal(join(folder, "file", "sessions.db"))).toContain("its folder does not exist");
   });
 
   test("a folder", async () => {
     mkdirSync(join(folder, "sessions"));
     expect(await refusal(join(folder, "sessions"))).toBe(
-      "SessionError: /sessions cannot be opened: it is a folder: name a file in it",
+      "SessionError: sessions cannot be opened: it is a folder: name a file in it",
     );
   });
 

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { expect, test as plain } from "vitest";
 import { openFile } from "../../../test/sqlite-file.ts";
 import { all } from "./driver.ts";
@@ -54,7 +54,7 @@ test("a version that cannot be read is no newer one", async ({ path }) => {
     database.exec(damaged);
     await expect(sqliteStore(path).read("a")).rejects.toMatchObject({
       code: "STORE_UNUSABLE",
-      message: `${path} has no version that can be read of Catnap's tables and this Catnap knows version 3: restore a backup`,
+      message: `${basename(path)} has no version that can be read of Catnap's tables and this Catnap knows version 3: restore a backup`,
     });
   }
   database.close();

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { bytes, invalid, known, oneOf, seconds, shown } from "../../option-checks.ts";
 import { EntryCache } from "../entry-cache.ts";
@@ -50,7 +51,8 @@ export function sqliteStore(
 ): SessionStore {
   const { source, durability, lockTimeoutMs, cacheBytes } = settle(pathOrDatabase, options);
   const ours = typeof source === "string";
-  const name = ours ? source : "The session database";
+  // Errors reach visitors, to whom the folders of the server are no business.
+  const name = ours ? basename(source.replace(/\?.*$/, "")) : "The session database";
   const connection = new SqliteConnection<SessionTables>({
     source,
     name,

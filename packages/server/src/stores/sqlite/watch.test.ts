@@ -1,6 +1,6 @@
 import { mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { sqliteStore } from "./sqlite-store.ts";
 import { SqliteWatch } from "./watch.ts";
@@ -117,7 +117,7 @@ test("that live updates pause is said with the reason, and again after they went
     await expect.poll(() => there.write(alice, change(String(round))).catch(() => null)).not.toBeNull();
     await expect.poll(() => heard.at(-1)).toBe(round + 1);
   }
-  const line = `catnap: live updates from other processes pause: ${path} is gone, somebody has moved or removed it: put it back`;
+  const line = `catnap: live updates from other processes pause: ${basename(path)} is gone, somebody has moved or removed it: put it back`;
   expect(warned.mock.calls).toEqual([[expect.stringContaining(line)], [expect.stringContaining(line)]]);
 });
 
