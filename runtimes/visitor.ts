@@ -1,4 +1,4 @@
-import { createTRPCClient, httpBatchLink, httpSubscriptionLink, splitLink } from "@trpc/client";
+import { createTRPCClient, httpBatchLink } from "@trpc/client";
 import { createSessionClient } from "catnap/client";
 import { EventSource } from "eventsource";
 import superjson from "superjson";
@@ -34,16 +34,8 @@ export function createVisitor(url: string) {
     }
   }
 
-  const http = { url: `${url}trpc`, transformer: superjson };
-  const trpc = createTRPCClient<AppRouter>({
-    links: [
-      splitLink({
-        condition: ({ type }) => type === "subscription",
-        true: httpSubscriptionLink({ ...http, EventSource: VisitorEventSource }),
-        false: httpBatchLink({ ...http, fetch: (to, init) => send(to as string, init as RequestInit) }),
-      }),
-    ],
-  });
+  const http = { url: `${url}trpc`, transformer: superjson, fetch: send, EventSource: VisitorEventSource };
+  const trpc = createTRPCClient<AppRouter>({ links: [httpBatchLink(http)] });
   return {
     jar,
     trpc,
@@ -53,14 +45,6 @@ export function createVisitor(url: string) {
       return (await response.json()) as T;
     },
     /** A tab of this browser. */
-    tab: () =>
-      createSessionClient({
-        definition: shop,
-        trpc: trpc.session,
-        url: `${url}trpc/session`,
-        transformer: superjson,
-        live: true,
-        surroundings: { fetch: send },
-      }),
+    tab: () => createSessionClient({ definition: shop, http, live: true }),
   };
 }

@@ -1,6 +1,6 @@
 import { createTRPCClient, httpLink, type TRPCLink } from "@trpc/client";
 import type { AnyTRPCRouter } from "@trpc/server";
-import { createSessionClient, type SessionProcedures, sessionLink } from "catnap/client";
+import { createSessionClient, sessionLink } from "catnap/client";
 import { type Figure, median } from "./figure.ts";
 import { thousand } from "./sessions.ts";
 import { sized } from "./sizes.ts";
@@ -27,11 +27,9 @@ function clientOf(links: TRPCLink<AnyTRPCRouter>[]) {
 export async function besideUnlinked(): Promise<Figure[]> {
   const facts = { createdAgo: 1, accessedAgo: 0, transactions: 1, timeout: 3600, expiresIn: 3600 };
   const answer = { identifier: "abc", rev: 7, acked: 0, decided: {}, entries: {}, deleted: {}, notes: [], facts };
-  const trpc: SessionProcedures = {
-    sync: { mutate: async () => ({ ok: true, ...answer }) },
-    invalidate: { mutate: async () => ({}) },
-  };
-  const session = createSessionClient({ definition: thousand, trpc, url: "/trpc/session" });
+  const data = { ok: true, ...answer };
+  const http = { url: "http://127.0.0.1/trpc", fetch: async () => Response.json({ result: { data } }) };
+  const session = createSessionClient({ definition: thousand, http });
   await session.awake();
   const [bare, linked] = [network(), network()];
   const end = (fetch: () => Promise<Response>) => httpLink({ url: "http://127.0.0.1/trpc", fetch: fetch as never });

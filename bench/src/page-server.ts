@@ -12,7 +12,6 @@ const sessions = createSessions({ definition: thousand, store: memoryStore() });
 const createContext = (options: WakeSource) => ({ session: sessions.wake(options) });
 const t = initTRPC.context<typeof createContext>().create();
 const router = t.router({ session: sessions.router({ procedure: t.procedure.use(sessions.middleware) }) });
-export type PageRouter = typeof router;
 
 /** Serves the page of the browser's figures and its session. */
 export async function startPageServer(): Promise<{ origin: string; server: Server }> {

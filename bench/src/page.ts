@@ -1,12 +1,9 @@
 /** The page of the browser's figures. `page-server.ts` bundles and serves it, `browser.ts` calls `bench` from outside. */
-import { createTRPCClient, httpBatchLink } from "@trpc/client";
-import { createSessionClient, type SessionProcedures } from "catnap/client";
+import { createSessionClient } from "catnap/client";
 import { median } from "./figure.ts";
-import type { PageRouter } from "./page-server.ts";
 import { thousand, thousandNames } from "./sessions.ts";
 
-const { session: trpc } = createTRPCClient<PageRouter>({ links: [httpBatchLink({ url: "/trpc" })] });
-const url = "/trpc/session";
+const http = { url: "/trpc" };
 const value = (n: number) => `${n}`.padStart(98, "x");
 
 let transactions = 0;
@@ -19,7 +16,7 @@ IDBDatabase.prototype.transaction = function (...args) {
 const bench = {
   /** Fills the session and the bare database, and waits until both are on disk; counts what a task of 1,000 writes takes. */
   async fill(): Promise<{ transactions: number }> {
-    const session = createSessionClient({ definition: thousand, trpc, url });
+    const session = createSessionClient({ definition: thousand, http });
     await session.awake();
     transactions = 0;
     for (const [n, name] of thousandNames.entries()) session.setValue(name, value(n));
@@ -39,10 +36,9 @@ const bench = {
   /** From nothing to the thousandth value, without the server. */
   async awake(): Promise<number> {
     const never = () => new Promise<never>(() => {});
-    const silent: SessionProcedures = { sync: { mutate: never }, invalidate: { mutate: never } };
     const last = thousandNames.at(-1)!;
     const before = performance.now();
-    const session = createSessionClient({ definition: thousand, trpc: silent, url });
+    const session = createSessionClient({ definition: thousand, http: { ...http, fetch: never } });
     const shown = new Promise<void>((resolve) => void session.subscribe(last, resolve));
     void session.awake();
     await shown;
@@ -66,7 +62,7 @@ const bench = {
 
   /** Nanoseconds of a read of the session and of a Map, the median of rounds side by side. */
   async reads(): Promise<{ session: number; map: number }> {
-    const session = createSessionClient({ definition: thousand, trpc, url });
+    const session = createSessionClient({ definition: thousand, http });
     await session.awake();
     const names = thousandNames.slice(0, 16);
     const map = new Map(names.map((name) => [name, session.value(name)]));

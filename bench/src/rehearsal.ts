@@ -1,4 +1,3 @@
-import { createTRPCClient, httpLink } from "@trpc/client";
 import { initTRPC } from "@trpc/server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { type AnyDefinition, counter, defineSession, type Session } from "catnap";
@@ -91,16 +90,12 @@ export function syncedCounter(): Promise<Rehearsal> {
   const createContext = (options: WakeSource) => ({ session: sessions.wake(options) });
   const t = initTRPC.context<typeof createContext>().create();
   const router = t.router({ session: sessions.router({ procedure: t.procedure.use(sessions.middleware) }) });
-  const answer = async (
-    url: string | URL | Request,
-    { method, body }: { method?: string | undefined; body?: BodyInit | null | undefined } = {},
-  ) => {
-    const req = new Request(String(url), { method: method ?? "GET", body: body ?? null, headers: headers() });
+  const answer = async (url: string, init: RequestInit) => {
+    const req = new Request(url, { ...init, headers: headers() });
     return keep(await fetchRequestHandler({ endpoint: "/trpc", req, router, createContext }));
   };
-  const trpc = createTRPCClient<typeof router>({ links: [httpLink({ url: `${origin}/trpc`, fetch: answer })] });
   return rehearse(async () => {
-    const client = createSessionClient({ definition: clicks, trpc: trpc.session, url: `${origin}/trpc/session` });
+    const client = createSessionClient({ definition: clicks, http: { url: `${origin}/trpc`, fetch: answer } });
     await client.awake();
     client.update("clicks", (n) => n + 1);
     await client.sleep();

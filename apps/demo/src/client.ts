@@ -1,28 +1,17 @@
-import { createTRPCClient, httpBatchLink, httpSubscriptionLink, splitLink } from "@trpc/client";
+import { createTRPCClient, httpBatchLink } from "@trpc/client";
 import type { SessionSnapshot } from "catnap";
 import { createSessionClient, sessionLink } from "catnap/client";
 import superjson from "superjson";
 import type { AppRouter } from "./server/router.ts";
 import { shop } from "./session.ts";
 
-const options = { url: "/trpc", transformer: superjson };
+const http = { url: "/trpc", transformer: superjson };
 
 /** A tab's session; on the server, what a page is rendered from. */
 export function openSession(initialSnapshot: SessionSnapshot) {
-  const { session: trpc } = createTRPCClient<AppRouter>({
-    links: [
-      splitLink({
-        condition: ({ type }) => type === "subscription",
-        true: httpSubscriptionLink(options),
-        false: httpBatchLink(options),
-      }),
-    ],
-  });
   return createSessionClient({
     definition: shop,
-    trpc,
-    url: "/trpc/session",
-    transformer: superjson,
+    http,
     live: true,
     initialSnapshot,
   });
@@ -39,5 +28,5 @@ export function startSession(initialSnapshot: SessionSnapshot) {
 /** The shop's procedures: each sees what this tab has written, and what it changes shows when it has answered. */
 export const api = createTRPCClient<AppRouter>({
   // Not the streaming link: a login needs its cookie before the answer starts.
-  links: [sessionLink(() => session), httpBatchLink(options)],
+  links: [sessionLink(() => session), httpBatchLink(http)],
 });

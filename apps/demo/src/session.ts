@@ -1,5 +1,5 @@
 import { counter, defineSession, merge, value } from "catnap";
-import { z } from "zod";
+import * as z from "zod";
 
 const Line = z.object({ sku: z.string(), count: z.int().min(1).max(99) });
 export type Line = z.infer<typeof Line>;

@@ -8,8 +8,6 @@ import { createSessions, memoryStore, type Sessions } from "catnap/server";
 import { build } from "esbuild";
 import { scratch } from "./session.ts";
 
-export type Router = ReturnType<typeof createRouter>;
-
 function createRouter(sessions: Sessions<typeof scratch>) {
   const t = initTRPC.context<{ session: ReturnType<typeof sessions.wake> }>().create();
   const procedure = t.procedure.use(sessions.middleware);

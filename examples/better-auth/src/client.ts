@@ -1,13 +1,9 @@
-import { createTRPCClient, httpBatchLink } from "@trpc/client";
 import { createAuthClient } from "better-auth/client";
 import { usernameClient } from "better-auth/client/plugins";
 import { createSessionClient } from "catnap/client";
-import type { AppRouter } from "./router";
 import { shop } from "./session";
 
-const trpc = createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: "/trpc" })] });
-
-export const session = createSessionClient({ definition: shop, trpc: trpc.session, url: "/trpc/session" });
+export const session = createSessionClient({ definition: shop, http: { url: "/trpc" } });
 
 const auth = createAuthClient({ plugins: [usernameClient()] });
 

@@ -4,9 +4,8 @@ import type { AppRouter } from "./router";
 import { shop } from "./session";
 
 const http = { url: "/trpc" };
-const { session: procedures } = createTRPCClient<AppRouter>({ links: [httpBatchLink(http)] });
 
-export const session = createSessionClient({ definition: shop, trpc: procedures, url: "/trpc/session" });
+export const session = createSessionClient({ definition: shop, http });
 
 /** The app's own calls: a mutation sees what this tab has written, and what it changes shows when it has answered. */
 export const trpc = createTRPCClient<AppRouter>({ links: [sessionLink(session), httpBatchLink(http)] });

@@ -1,11 +1,7 @@
-import { createTRPCClient, httpBatchLink } from "@trpc/client";
 import { createSessionClient } from "catnap/client";
-import type { AppRouter } from "../router";
 import { shop } from "../session";
 
-const { session: trpc } = createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: "/api/trpc" })] });
-
-export const session = createSessionClient({ definition: shop, trpc, url: "/api/trpc/session" });
+export const session = createSessionClient({ definition: shop, http: { url: "/api/trpc" } });
 
 declare module "catnap/react" {
   interface Register {

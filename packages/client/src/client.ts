@@ -7,8 +7,9 @@ import { Database } from "./storage/database.ts";
 import { Journal } from "./storage/journal.ts";
 import { Marks } from "./storage/marks.ts";
 import { Table } from "./storage/table.ts";
+import type { HttpOptions } from "./sync/http-options.ts";
 import type { Channel } from "./sync/siblings.ts";
-import { type SessionProcedures, type Transformer, Transport } from "./sync/transport.ts";
+import { Transport } from "./sync/transport.ts";
 import { type Conflict, type Expired, Tab } from "./tab.ts";
 
 /** What a client uses of its browser. Each is replaceable, for tests and for browsers that lack it. */
@@ -18,7 +19,6 @@ export interface Surroundings {
   readonly random: () => number;
   /** So many random bytes as base64url. */
   readonly id: (bytes: number) => string;
-  readonly fetch: typeof fetch;
   readonly indexedDB?: IDBFactory | undefined;
   readonly localStorage?: Pick<Storage, "getItem" | "setItem"> | undefined;
   readonly channel?: ((name: string) => Channel) | undefined;
@@ -31,15 +31,13 @@ export interface Surroundings {
 /** Options of `createSessionClient`. */
 export interface SessionClientOptions<D extends AnyDefinition> {
   readonly definition: D;
-  /** The session's part of the app's tRPC client. */
-  readonly trpc: SessionProcedures;
-  /** Where that part is served, such as `/trpc/session`: the last push of a closing tab goes there directly. */
-  readonly url: string;
-  /** The transformer of the app's tRPC, when it has one. */
-  readonly transformer?: Transformer;
+  /** How the app's tRPC is reached: the object that the app's own `httpLink` or `httpBatchLink` gets. */
+  readonly http: HttpOptions;
+  /** The path of the session's router in the app's; default `session`. */
+  readonly path?: string;
   /**
-   * Shows what other devices and the server write as it happens, through `changes` of `trpc`, whose client then needs an
-   * `httpSubscriptionLink`; default false: on focus. Costs one open connection for each browser with a visible page.
+   * Shows what other devices and the server write as it happens; default false: on focus. Costs one open connection for each
+   * browser with a visible page.
    */
   readonly live?: boolean;
   /** Seconds without a write after which the session sleeps by itself; default 1. */
@@ -68,8 +66,8 @@ export interface SessionClientOptions<D extends AnyDefinition> {
  * snapshot and the defaults.
  */
 export function createSessionClient<D extends AnyDefinition>(options: SessionClientOptions<D>): ClientSession<D> {
-  const { definition, trpc, url, transformer, name = "catnap", idle = 1 } = options;
-  const { now, random, id, indexedDB, localStorage, channel, locks, page, ...rest } = {
+  const { definition, http, path = "session", name = "catnap", idle = 1 } = options;
+  const { now, random, id, indexedDB, localStorage, channel, locks, page } = {
     ...browser(),
     ...options.surroundings,
   };
@@ -86,11 +84,11 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     database,
     now,
     random,
-    transport: new Transport(trpc, url, transformer, rest.fetch),
+    transport: new Transport(http, path),
     idleMs: idle * 1000,
     visible: () => page?.document.visibilityState !== "hidden",
     openChannel: () => channel?.(`catnap:${name}`),
-    live: options.live ? { trpc, locks, name } : undefined,
+    live: options.live ? { locks, name } : undefined,
     onConflict: options.onConflict,
     onExpired: options.onExpired,
     onStatus: () => listeners.forEach(call),
@@ -123,7 +121,6 @@ function browser(): Surroundings {
         return "";
       }
     },
-    fetch: (...request) => fetch(...request),
     // Of these, runtimes of servers have some as well.
     ...(typeof document === "undefined"
       ? undefined

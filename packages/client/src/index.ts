@@ -3,6 +3,6 @@ export { sessionLink } from "./link/session-link.ts";
 export type { Page } from "./page.ts";
 export { ClientSession } from "./session.ts";
 export type { StorageState } from "./storage/table.ts";
+export type { EventStream, HttpHeaders, HttpOptions, Transformer } from "./sync/http-options.ts";
 export type { Channel } from "./sync/siblings.ts";
-export type { ChangesListener, SessionProcedures, Transformer } from "./sync/transport.ts";
 export type { Conflict, Expired, Status } from "./tab.ts";

@@ -1,4 +1,3 @@
-import { createTRPCClient, httpLink } from "@trpc/client";
 import superjson from "superjson";
 import { expect, test, vi } from "vitest";
 import { createWorld, shop } from "../test/world.ts";
@@ -6,11 +5,10 @@ import { createSessionClient } from "./index.ts";
 
 // Cloudflare's Workers forbid both while a module is loaded. `npm run examples` tries it there.
 test("where a module may not be random, nor make an AbortController, it makes a session that shows what it is told to and can send nothing", async () => {
-  const { router, browser } = createWorld();
+  const { browser } = createWorld();
   const { fetch } = browser().tab();
-  const http = { url: "https://shop.test/trpc", transformer: superjson, fetch: fetch as never };
-  const trpc = createTRPCClient<typeof router>({ links: [httpLink(http)] });
-  const options = { definition: shop, trpc: trpc.session, url: "/trpc/session", transformer: superjson };
+  const http = { url: "https://shop.test/trpc", transformer: superjson, fetch };
+  const options = { definition: shop, http };
   const disallowed = () => {
     throw new Error("Disallowed operation called within global scope");
   };

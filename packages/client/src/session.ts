@@ -96,8 +96,10 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
 
   /** The value or its default, `undefined` when it has neither; the same object until it changes. For bindings of view libraries. */
   peek<K extends NameOf<D, "browser">>(name: K): ValueOf<D, K> | undefined {
+    const { memory } = this.#replica;
+    const key = memory.key(name);
     // The home's values are of the type that the key's schema puts out.
-    const present = this.#present(name);
+    const present = key && memory.read(key);
     return (present === undefined ? this.#fallback(name) : present) as ValueOf<D, K> | undefined;
   }
 
@@ -105,12 +107,6 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
   initial<K extends NameOf<D, "browser">>(name: K): ValueOf<D, K> | undefined {
     const initial = this.#initial.get(name);
     return (initial === undefined ? this.#fallback(name) : initial) as ValueOf<D, K> | undefined;
-  }
-
-  #present(name: string): unknown {
-    const { memory } = this.#replica;
-    const key = memory.key(name);
-    return memory.decoded.get(name) ?? (key && memory.read(key));
   }
 
   /** The default, the same object each time: a view library compares by identity. */

@@ -66,7 +66,7 @@ export interface TabParts {
   readonly visible: () => boolean;
   readonly openChannel: () => Channel | undefined;
   /** Absent: no live updates. */
-  readonly live: Pick<LiveParts, "trpc" | "locks" | "name"> | undefined;
+  readonly live: Pick<LiveParts, "locks" | "name"> | undefined;
   readonly onConflict: ((conflict: Conflict) => void) | undefined;
   readonly onExpired: ((event: Expired) => void) | undefined;
   readonly onStatus: () => void;
@@ -112,7 +112,7 @@ export class Tab implements BaseHome {
         this.pulse();
       },
     });
-    this.#persister = new Persister(replica, database, {
+    this.#persister = new Persister(replica, database, parts.marks, {
       frozen: (ops) => this.#siblings.tell({ kind: "op", ops }),
       found: () => {
         // Who has changes under way tells them anew.
@@ -142,6 +142,7 @@ export class Tab implements BaseHome {
       parts.live &&
       new Live({
         ...parts.live,
+        transport: parts.transport,
         now: parts.now,
         random: parts.random,
         question: () => replica.push(replica.profile.profile, replica.writer, []),

@@ -1,6 +1,5 @@
 import { createSessions, type SessionsOptions } from "@catnap/server";
 import type { SessionSnapshot } from "@catnap/shared";
-import { createTRPCClient, httpLink, httpSubscriptionLink, splitLink } from "@trpc/client";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { EventSource } from "eventsource";
 import { IDBFactory } from "fake-indexeddb";
@@ -37,6 +36,9 @@ class FakePage {
     this.window.dispatchEvent(new Event(name));
   }
 }
+
+/** How a tab sends: what `through` of a tab may put something else in the place of. */
+export type Send = (url: string, init: RequestInit) => Promise<Response>;
 
 /** What happens to a request: it arrives or not, and its answer does or not. */
 export type Fate = "ok" | "lost" | "answer lost";
@@ -168,7 +170,13 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
       }
     };
 
-    function tab(more: Partial<SessionClientOptions<Shop>> & { bare?: boolean; deaf?: boolean } = {}): Tab {
+    function tab(
+      more: Partial<SessionClientOptions<Shop>> & {
+        bare?: boolean;
+        blind?: boolean;
+        through?: (send: Send) => Send;
+      } = {},
+    ): Tab {
       const page = new FakePage();
       const conflicts: Conflict[] = [];
       const expired: Expired[] = [];
@@ -184,30 +192,19 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
           super(address, { fetch: (input, init) => fetcher(input as URL, init as RequestInit) });
         }
       }
-      const client = createTRPCClient<typeof router>({
-        links: [
-          splitLink({
-            condition: ({ type }) => type === "subscription" && !more.deaf,
-            true: httpSubscriptionLink({
-              url: "https://shop.test/trpc",
-              transformer: superjson,
-              EventSource: TabEventSource,
-            }),
-            false: httpLink({ url: "https://shop.test/trpc", transformer: superjson, fetch: fetcher as never }),
-          }),
-        ],
-      });
       const session = createSessionClient({
         definition: shop,
-        trpc: client.session,
-        url: "/trpc/session",
-        transformer: superjson,
+        http: {
+          url: "https://shop.test/trpc",
+          transformer: superjson,
+          fetch: more.through?.(fetcher) ?? fetcher,
+          ...(more.blind ? {} : { EventSource: TabEventSource }),
+        },
         name,
         onConflict: (conflict) => conflicts.push(conflict),
         onExpired: (event) => expired.push(event),
         ...more,
         surroundings: {
-          fetch: fetcher,
           indexedDB,
           localStorage,
           random: () => 1,

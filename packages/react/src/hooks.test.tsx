@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { createSessionClient, type SessionProcedures } from "@catnap/client";
+import { createSessionClient } from "@catnap/client";
 import { counter, defineSession, type SessionSnapshot } from "@catnap/shared";
 import { act, cleanup, render, screen } from "@testing-library/react";
 import { hydrateRoot } from "react-dom/client";
@@ -23,15 +23,11 @@ declare module "./register.ts" {
   }
 }
 
-const nothing: SessionProcedures = {
-  sync: { mutate: () => Promise.reject(new TypeError("Failed to fetch")) },
-  invalidate: { mutate: () => Promise.resolve({}) },
-};
+const nothing = { url: "/trpc", fetch: () => Promise.reject(new TypeError("Failed to fetch")) };
 const createClient = (initialSnapshot?: SessionSnapshot) =>
   createSessionClient({
     definition: shop,
-    trpc: nothing,
-    url: "/trpc/session",
+    http: nothing,
     ...(initialSnapshot ? { initialSnapshot } : {}),
     surroundings: { indexedDB: undefined, localStorage: undefined, channel: undefined, page: undefined },
   });
@@ -173,8 +169,8 @@ test("two definitions have a provider and hooks each, in one tree", () => {
   const client = createClient();
   const second = createSessionClient({
     definition: forum,
-    trpc: nothing,
-    url: "/forum/session",
+    http: nothing,
+    path: "forum",
     name: "forum",
     surroundings: { indexedDB: undefined, localStorage: undefined, channel: undefined, page: undefined },
   });

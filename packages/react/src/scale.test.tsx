@@ -9,11 +9,9 @@ import { SessionProvider, useSessionValue } from "./index.ts";
 test("updating one of 1,000 keys renders one component of 1,000", () => {
   const names = Array.from({ length: 1_000 }, (_, i) => `key${i}`);
   const definition = defineSession({ shared: Object.fromEntries(names.map((name) => [name, z.number().default(0)])) });
-  const never = { mutate: () => new Promise<never>(() => undefined) };
   const client = createSessionClient({
     definition,
-    trpc: { sync: never, invalidate: never },
-    url: "/",
+    http: { url: "/", fetch: () => new Promise(() => undefined) },
     surroundings: { page: undefined },
   });
   let renders: string[] = [];

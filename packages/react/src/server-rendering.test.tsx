@@ -1,4 +1,4 @@
-import { createSessionClient, type SessionProcedures } from "@catnap/client";
+import { createSessionClient } from "@catnap/client";
 import { defineSession, type SessionSnapshot } from "@catnap/shared";
 import { renderToString } from "react-dom/server";
 import { expect, test } from "vitest";
@@ -8,12 +8,9 @@ import { createSessionHooks } from "./index.ts";
 const shop = defineSession({ shared: { theme: z.enum(["light", "dark"]).default("light") } });
 const { SessionProvider, useSession, useSessionValue } = createSessionHooks<typeof shop>();
 
-const never: SessionProcedures = {
-  sync: { mutate: () => Promise.reject(new Error("a server has called the server")) },
-  invalidate: { mutate: () => Promise.reject(new Error("a server has called the server")) },
-};
+const never = () => Promise.reject(new Error("a server has called the server"));
 // As an app's module has it, which all requests share.
-const client = createSessionClient({ definition: shop, trpc: never, url: "/trpc/session" });
+const client = createSessionClient({ definition: shop, http: { url: "/trpc", fetch: never } });
 
 function Theme() {
   const [theme] = useSessionValue("theme");

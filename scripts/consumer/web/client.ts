@@ -4,10 +4,10 @@ import superjson from "superjson";
 import type { AppRouter } from "../api/server.js";
 import { forum, shop } from "../api/session.js";
 
-export const trpc = createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: "/trpc", transformer: superjson })] });
-const http = { trpc: trpc.session, url: "/trpc/session", transformer: superjson };
-export const session = createSessionClient({ definition: shop, ...http });
-export const second = createSessionClient({ definition: forum, ...http, name: "forum" });
+const http = { url: "/trpc", transformer: superjson, headers: async () => ({ authorization: "none" }) };
+export const trpc = createTRPCClient<AppRouter>({ links: [httpBatchLink(http)] });
+export const session = createSessionClient({ definition: shop, http, live: true });
+export const second = createSessionClient({ definition: forum, http, path: "forum", name: "forum" });
 
 export const link = sessionLink<AppRouter>(session);
 export const status = () => session.status();

@@ -19,5 +19,5 @@ export function linkedTab(session: ClientSession): LinkedTab {
   // The home of a session that `createSessionClient` has made.
   const tab = homeOf(session) as Tab;
   const { replica, sync, transport } = tab.linked;
-  return { tab, replica, sync, transport, procedures: `${transport.url.split("/").at(-1)}.` };
+  return { tab, replica, sync, transport, procedures: `${transport.path}.` };
 }

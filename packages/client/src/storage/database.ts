@@ -47,26 +47,7 @@ export class Database {
 
   /** What the browser's tabs have agreed on, or ids for a profile that has none. */
   proposal(): ProfileRow {
-    return this.known({ profile: this.#id(12), nonce: this.nonce() });
-  }
-
-  /** What the browser's tabs have agreed on, as far as they have. */
-  known(row: ProfileRow): ProfileRow {
-    return this.#marks.known(row);
-  }
-
-  /** Profile and nonce of the browser, where the disk has not told them yet: `proposed`, unless its tabs have agreed already. */
-  whose(proposed: ProfileRow): ProfileRow {
-    return this.#marks.agree(proposed);
-  }
-
-  /** The highest number that the browser's tabs have given, as far as they could tell each other. */
-  get clock(): number {
-    return this.#marks.clock;
-  }
-
-  set clock(seq: number) {
-    this.#marks.clock = seq;
+    return this.#marks.known({ profile: this.#id(12), nonce: this.nonce() });
   }
 
   /** What pages have put aside, but for what is done: all that there is where the disk fails. */

@@ -1,4 +1,5 @@
 import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
+import superjson from "superjson";
 import { expect, test, vi } from "vitest";
 import { refuse } from "../../test/disks.ts";
 import { type Browser, open, until } from "../../test/world.ts";
@@ -7,7 +8,12 @@ import { Journal } from "./journal.ts";
 const kept = (browser: Browser) => [...browser.marks.values()].join();
 
 async function signedIn(browser: Browser) {
-  const tab = browser.tab({ surroundings: { fetch: async () => Promise.reject(new TypeError("Failed to fetch")) } });
+  const tab = browser.tab({
+    through: (send) => async (url, init) => {
+      if (init.keepalive) throw new TypeError("Failed to fetch");
+      return send(url, init);
+    },
+  });
   tab.session.setValue("note", "first");
   await tab.session.awake();
   await tab.session.sleep();
@@ -144,11 +150,11 @@ test("what others have put aside, and the server refuses for good, is not sent a
   page.leave();
   kill();
   let calls = 0;
-  const mutate = async () => {
+  const refuse = async () => {
     calls++;
-    throw Object.assign(new Error("bad"), { data: { httpStatus: 400 } });
+    return new Response(JSON.stringify({ error: superjson.serialize({ message: "bad", data: { httpStatus: 400 } }) }));
   };
-  const next = browser.tab({ surroundings, trpc: { sync: { mutate }, invalidate: { mutate } } as never });
+  const next = browser.tab({ surroundings, through: () => refuse });
   await next.session.awake();
   // Time for a hundred tries.
   await new Promise((resolve) => setTimeout(resolve, 200));

@@ -4,6 +4,7 @@ import type { Pending } from "../replica/memory.ts";
 import type { Replica } from "../replica/replica.ts";
 import { type OpRow, type ProfileRow, rowName } from "../replica/rows.ts";
 import type { Database } from "./database.ts";
+import type { Marks } from "./marks.ts";
 import type { Put } from "./table.ts";
 
 /** How long the first awake waits for the disk before it goes on without; what the disk says later still counts. */
@@ -26,6 +27,7 @@ export interface PersisterEvents {
 export class Persister {
   readonly #replica: Replica;
   readonly #database: Database;
+  readonly #marks: Marks;
   readonly #events: PersisterEvents;
   #loaded = false;
   #waited = false;
@@ -38,9 +40,10 @@ export class Persister {
   /** How often what was read was forgotten. */
   #era = 0;
 
-  constructor(replica: Replica, database: Database, events: PersisterEvents) {
+  constructor(replica: Replica, database: Database, marks: Marks, events: PersisterEvents) {
     this.#replica = replica;
     this.#database = database;
+    this.#marks = marks;
     this.#events = events;
   }
 
@@ -130,12 +133,12 @@ export class Persister {
 
   /** Before anything is frozen or sent: all tabs of a browser are of one profile, and begin under one nonce. */
   agree(): void {
-    this.#belong(this.#database.whose(this.#replica.profile));
+    this.#belong(this.#marks.agree(this.#replica.profile));
   }
 
   /** Before anything is asked: what the others have agreed on, if they have. */
   follow(): void {
-    this.#belong(this.#database.known(this.#replica.profile));
+    this.#belong(this.#marks.known(this.#replica.profile));
   }
 
   #belong(row: ProfileRow): void {
@@ -151,9 +154,9 @@ export class Persister {
     if (first) {
       this.agree();
       // Other tabs' changes are older, though neither the disk nor they may have told of them.
-      outbox.clock = Math.max(outbox.clock, this.#database.clock);
-      if (first.seq <= this.#database.clock) outbox.renumber();
-      this.#database.clock = outbox.clock;
+      outbox.clock = Math.max(outbox.clock, this.#marks.clock);
+      if (first.seq <= this.#marks.clock) outbox.renumber();
+      this.#marks.clock = outbox.clock;
       const ops = fresh();
       outbox.freeze(ops);
       this.#events.frozen(ops);

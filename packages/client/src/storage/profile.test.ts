@@ -192,8 +192,8 @@ test("a tab that shows what its sibling waits for takes no other profile before 
 test("what a page still waits for is not passed over by what it wrote after the user had cleared the disk", async () => {
   const { world, browser } = open();
   // Nothing of what it sends arrives.
-  const lost = { mutate: () => new Promise(() => undefined) };
-  const tab = browser.tab({ trpc: { sync: lost, invalidate: lost } as never });
+  const never = () => new Promise<never>(() => undefined);
+  const tab = browser.tab({ through: () => never });
   void tab.session.awake();
   visit(tab);
   const stored = async () => [...(await browser.rows()).keys()].filter((name) => name.startsWith("op:")).length;

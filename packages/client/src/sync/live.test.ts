@@ -134,7 +134,7 @@ test("a tab without a session opens no stream until it has one", async () => {
   await until(() => world.streams.size === 1);
 });
 
-test("a tRPC client that cannot subscribe is an error that names the remedy, and the rest works", async () => {
+test("a runtime without an EventSource is told so, with the remedy, and the rest works", async () => {
   const world = createWorld();
   const browser = world.browser();
   const uncaught: unknown[] = [];
@@ -142,7 +142,7 @@ test("a tRPC client that cannot subscribe is an error that names the remedy, and
   process.removeAllListeners("uncaughtException");
   process.on("uncaughtException", (error) => uncaught.push(error));
   try {
-    const { session } = browser.tab({ live: true, deaf: true });
+    const { session } = browser.tab({ live: true, blind: true });
     session.setValue("note", "first");
     await session.awake();
     await session.sleep();
@@ -154,6 +154,6 @@ test("a tRPC client that cannot subscribe is an error that names the remedy, and
   }
   expect(uncaught[0]).toMatchObject({
     code: "INVALID_OPTION",
-    message: expect.stringMatching(/httpSubscriptionLink/),
+    message: expect.stringMatching(/EventSource/),
   });
 });

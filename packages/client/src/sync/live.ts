@@ -1,10 +1,10 @@
 import { after, type ChangesEvent, type Push, SessionError } from "@catnap/shared";
 import { call } from "../replica/memory.ts";
-import type { SessionProcedures } from "./transport.ts";
+import type { Transport } from "./transport.ts";
 
 /** What live updates work with. */
 export interface LiveParts {
-  readonly trpc: SessionProcedures;
+  readonly transport: Pick<Transport, "follow">;
   /** One tab of a browser holds it and the stream; the others hear of what comes from that tab. */
   readonly locks: Pick<LockManager, "request"> | undefined;
   readonly name: string;
@@ -73,38 +73,21 @@ export class Live {
   }
 
   #open(): void {
-    const { trpc, now, random, question, heard } = this.#parts;
+    const { transport, now, random, question, heard } = this.#parts;
     const asked = question();
     const { identifier, profile, writer, since } = asked;
     const openedAt = now();
-    let open = true;
     const again = () => {
-      if (!open) return;
       this.#end?.();
       if (now() - openedAt > shortMs) this.#failures = 0;
       this.#end = after(random() * Math.min(60_000, firstMs * 2 ** this.#failures++), () => this.#open());
     };
-    let subscription: { unsubscribe(): void } | undefined;
-    this.#end = () => {
-      open = false;
-      subscription?.unsubscribe();
-    };
     try {
-      // A client without such a procedure throws, as one does whose links carry no subscription.
-      const changes = trpc.changes as NonNullable<SessionProcedures["changes"]>;
       // `follow` opens no stream of no session.
-      subscription = changes.subscribe(
-        { identifier: identifier as string, profile, writer, since },
-        {
-          onData: ({ data }) => void (open && heard(asked, data)),
-          onError: again,
-          onComplete: again,
-          // Left to itself, EventSource knocks every three seconds, all tabs alike.
-          onConnectionStateChange: ({ state, error }) => void (state === "connecting" && error && again()),
-        },
-      );
+      const input = { identifier: identifier as string, profile, writer, since };
+      this.#end = transport.follow(input, (event) => heard(asked, event), again);
     } catch (cause) {
-      const message = "live needs httpSubscriptionLink in its tRPC client";
+      const message = "live needs http.EventSource";
       call(() => {
         throw new SessionError("INVALID_OPTION", message, { cause });
       });

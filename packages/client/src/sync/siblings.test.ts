@@ -102,8 +102,8 @@ test("what a sibling without the session still waits for stays on the screen of 
   // The disk can be read, and takes nothing.
   refuse("put");
   // Nothing of what one of them sends arrives.
-  const lost = { mutate: () => new Promise(() => undefined) };
-  const a = browser.tab({ trpc: { sync: lost, invalidate: lost } as never });
+  const never = () => new Promise<never>(() => undefined);
+  const a = browser.tab({ through: () => never });
   const b = browser.tab();
   void a.session.awake();
   await b.session.awake();

@@ -1,53 +1,36 @@
 import { type Answer, byteLength, type ChangesEvent, type ChangesInput, type Push, SessionError } from "@catnap/shared";
-
-/** The `session` part of the app's own tRPC client, as far as it is called. */
-export interface SessionProcedures {
-  readonly sync: { mutate(input: Push): Promise<Answer> };
-  readonly invalidate: { mutate(input: { identifier: string }): Promise<unknown> };
-  /** Asked only for live updates. */
-  readonly changes?: { subscribe(input: ChangesInput, listener: ChangesListener): { unsubscribe(): void } };
-}
-
-/** What tRPC's client calls back for a subscription. */
-export interface ChangesListener {
-  onData(event: { readonly data: ChangesEvent }): void;
-  onError(error: unknown): void;
-  onComplete(): void;
-  onConnectionStateChange(change: { readonly state: string; readonly error?: unknown }): void;
-}
-
-/** The app's tRPC transformer. */
-export interface Transformer {
-  serialize(value: unknown): unknown;
-  deserialize(value: never): unknown;
-}
+import type { Deserializer, HttpHeaders, HttpOptions, Serializer } from "./http-options.ts";
 
 /** Of the 64 KiB that a browser grants to all closing requests of a page together, what this one takes at most. */
 const lastPushBytes = 49_152;
 
-/** Carries pushes to the server: through the app's tRPC client, or, for a closing tab, beside it. */
+const plain = { serialize: (value: unknown) => value, deserialize: (value: never) => value };
+
+/** Carries pushes to the server, those of a closing tab in the same way as all others, and the server's events back. */
 export class Transport {
-  /** Where the session's procedures are served. */
-  readonly url: string;
+  /** The path of the session's router in the app's. */
+  readonly path: string;
   /** Another way for a push, when there is one. */
   via: ((push: Push) => Promise<Answer> | undefined) | undefined;
-  readonly #trpc: SessionProcedures;
-  readonly #transformer: Transformer | undefined;
-  readonly #fetch: typeof fetch;
+  readonly #http: HttpOptions;
+  /** How the URLs of the session's procedures begin. */
+  readonly #base: string;
+  readonly #input: Serializer;
+  readonly #output: Deserializer;
+  /** The latest that are known. */
+  #headers: HttpHeaders | undefined;
 
-  constructor(trpc: SessionProcedures, url: string, transformer: Transformer | undefined, fetcher: typeof fetch) {
-    this.#trpc = trpc;
-    this.url = url;
-    this.#transformer = transformer;
-    this.#fetch = fetcher;
+  constructor(http: HttpOptions, path: string) {
+    const { url, transformer = plain } = http;
+    this.#http = http;
+    this.path = path;
+    this.#base = `${String(url).replace(/\/$/, "")}/${path}.`;
+    [this.#input, this.#output] =
+      "input" in transformer ? [transformer.input, transformer.output] : [transformer, transformer];
   }
 
-  /** A push through the app's links; straight when those stream, since a stream's headers leave before its cookie is known. */
-  async send(push: Push): Promise<Answer> {
-    const answer = await (this.via?.(push) ?? this.#trpc.sync.mutate(push));
-    return !answer.ok && answer.code === "HEADERS_SENT"
-      ? this.#direct<Answer>("sync", this.#body(push), false)
-      : answer;
+  send(push: Push): Promise<Answer> {
+    return this.via?.(push) ?? this.#call("sync", this.#written(push));
   }
 
   /** The push of a page that may be gone in a moment: synchronous up to the `fetch`, with the oldest ops that fit. `null`: none does. */
@@ -55,51 +38,57 @@ export class Transport {
     let { ops } = push;
     while (ops.length > 0) {
       const fitting = { ...push, ops, upTo: ops.at(-1)?.seq ?? 0 };
-      const body = this.#body(fitting);
+      const body = this.#written(fitting);
       const bytes = byteLength(body);
-      if (bytes <= lastPushBytes) return { push: fitting, answer: this.#direct<Answer>("sync", body, true) };
-      ops = ops.slice(0, Math.min(ops.length - 1, Math.floor((ops.length * lastPushBytes) / bytes)));
+      if (bytes <= lastPushBytes) return { push: fitting, answer: this.#call("sync", body, true) };
+      ops = ops.slice(0, Math.min(ops.length - 1, (ops.length * lastPushBytes) / bytes));
     }
     return null;
   }
 
   /** Ends a session on the server; that it has ended already is success. */
-  async invalidate(identifier: string): Promise<void> {
-    try {
-      await this.#trpc.invalidate.mutate({ identifier });
-    } catch (error) {
-      // Over a link that streams the cookie cannot be taken back: then straight. Anything else is tried again later.
-      const status = (error as { data?: { httpStatus?: number } | null }).data?.httpStatus;
-      if (status !== 412) throw error;
-      await this.#direct("invalidate", this.#body({ identifier }), true);
-    }
+  invalidate(identifier: string): Promise<void> {
+    return this.#call("invalidate", this.#written({ identifier }));
   }
 
-  #body(input: Push | { readonly identifier: string }): string {
-    return JSON.stringify(this.#transformer ? this.#transformer.serialize(input) : input);
+  /** Opens a live stream. Gives what ends it; `ended` is told when it has ended by itself, or never began. */
+  follow(input: ChangesInput, heard: (event: ChangesEvent) => void, ended: () => void): () => void {
+    const { EventSource = globalThis.EventSource, eventSourceOptions } = this.#http;
+    const url = `${this.#base}changes?input=${encodeURIComponent(this.#written(input))}`;
+    const source = new EventSource(url, eventSourceOptions);
+    source.addEventListener("message", ({ data }) =>
+      heard(this.#output.deserialize(JSON.parse(data) as never) as ChangesEvent),
+    );
+    // A stream that the server ends is an error, too. Left to itself, it knocks every three seconds, all tabs alike.
+    source.addEventListener("error", ended);
+    return () => source.close();
   }
 
-  async #direct<T>(procedure: string, body: string, keepalive: boolean): Promise<T> {
-    const response = await this.#fetch(`${this.url}.${procedure}`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      credentials: "same-origin",
-      keepalive,
-      body,
-    });
+  #written(input: unknown): string {
+    return JSON.stringify(this.#input.serialize(input));
+  }
+
+  /** Synchronous up to the `fetch` for the `last` push, and wherever the headers are no promise. */
+  async #call<T>(procedure: string, body: string, last = false): Promise<T> {
+    const { headers, fetch = globalThis.fetch } = this.#http;
+    const given = typeof headers === "function" ? headers({ opList: [] } as never) : headers;
+    this.#headers = given instanceof Promise ? (last ? this.#headers : await given) : given;
+    const sent = new Headers(this.#headers as HeadersInit);
+    sent.set("content-type", "application/json");
+    const url = this.#base + procedure;
+    const response = await fetch(url, { method: "POST", headers: sent, keepalive: last, body });
     // Read to the end: the quota of closing requests is released only then.
     const text = await response.text();
     let refused: unknown;
     try {
       const { result, error } = JSON.parse(text) as { result?: { data: never }; error?: never };
       // The app's own server speaks tRPC on this route: the answer is the procedure's, or an error of tRPC's shape.
-      const read = (data: never) => (this.#transformer ? this.#transformer.deserialize(data) : data);
-      if (result) return read(result.data) as T;
-      refused = read(error as never);
+      if (result) return this.#output.deserialize(result.data) as T;
+      refused = this.#output.deserialize(error as never);
     } catch (cause) {
       refused = { cause };
     }
-    throw Object.assign(new Error("no tRPC"), refused, { meta: { response } });
+    throw Object.assign(new Error(`no tRPC at ${url}`), refused, { meta: { response } });
   }
 }
 

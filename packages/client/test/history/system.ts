@@ -85,12 +85,13 @@ export class System {
         const channels: BroadcastChannel[] = [];
         const session = createSessionClient({
           definition,
-          trpc: this.#trpc(true).session,
-          url: `http://127.0.0.1:${this.#port}/session`,
+          http: {
+            url: `http://127.0.0.1:${this.#port}`,
+            fetch: (url, init) => this.#fetch(url, init, true),
+          },
           idle: 3600,
           name,
           surroundings: {
-            fetch: (url, init) => this.#fetch(String(url), init, true),
             indexedDB: disk.factory(() => alive),
             localStorage: {
               getItem: (key) => marks.get(key) ?? null,

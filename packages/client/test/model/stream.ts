@@ -1,9 +1,11 @@
 import type { ChangesEvent } from "@catnap/shared";
-import type { ChangesListener } from "../../src/sync/transport.ts";
 import type { Message, Tab } from "./device.ts";
 
 /** Follows the session on the server, until it ends or the signal ends it. */
 type Follow = (left: AbortSignal, tell: (event: ChangesEvent) => void) => Promise<void>;
+
+/** What an `EventSource` tells: the type of the event, and its data. */
+export type StreamListener = (type: "message" | "error", data?: string) => void;
 
 /**
  * A tab's live stream on the simulated network. Its request is a message, and so is each event, which sets out when the
@@ -12,14 +14,14 @@ type Follow = (left: AbortSignal, tell: (event: ChangesEvent) => void) => Promis
 export class SimulatedStream {
   readonly tab: Tab;
   readonly #messages: Message[];
-  readonly #listener: ChangesListener;
+  readonly #listener: StreamListener;
   readonly #left = new AbortController();
   readonly #waiting: (() => void)[] = [];
   /** What is under way. */
   #message: Message | undefined;
   #begun = false;
 
-  constructor(tab: Tab, messages: Message[], listener: ChangesListener, follow: Follow) {
+  constructor(tab: Tab, messages: Message[], listener: StreamListener, follow: Follow) {
     this.tab = tab;
     this.#messages = messages;
     this.#listener = listener;
@@ -27,10 +29,9 @@ export class SimulatedStream {
     const begin = () => {
       if (this.#begun) return;
       this.#begun = true;
-      follow(this.#left.signal, (data) => this.#send(() => listener.onData({ data }))).then(
-        () => this.#send(() => listener.onComplete()),
-        (error) => this.#send(() => listener.onError(error)),
-      );
+      void follow(this.#left.signal, (data) => this.#send(() => listener("message", JSON.stringify(data))))
+        .catch(() => undefined)
+        .then(() => this.#send(() => listener("error")));
     };
     this.#next(() => undefined, begin);
   }
@@ -51,7 +52,7 @@ export class SimulatedStream {
   break(): void {
     if (this.#left.signal.aborted) return;
     this.unsubscribe();
-    const fail = () => this.#listener.onError(new TypeError("Failed to fetch"));
+    const fail = () => this.#listener("error");
     if (this.tab.frozen) this.tab.held.push(fail);
     else if (this.tab.alive) fail();
   }

@@ -1,9 +1,8 @@
-import { type Answer, type ChangesInput, noteName, type Push } from "@catnap/shared";
-import type { SessionProcedures } from "../../src/index.ts";
-import type { ChangesListener } from "../../src/sync/transport.ts";
+import { type Answer, type ChangesInput, noteName, type Push, SessionError } from "@catnap/shared";
+import type { HttpOptions } from "../../src/index.ts";
 import { type Device, identityOf, type Message, type Tab } from "./device.ts";
 import type { SimulatedServer } from "./server.ts";
-import { SimulatedStream } from "./stream.ts";
+import { SimulatedStream, type StreamListener } from "./stream.ts";
 import type { Trouble } from "./tally.ts";
 
 /** A tab that may be in the making. */
@@ -39,21 +38,39 @@ export class Wire {
     for (const stream of this.#streams.splice(0)) stream.break();
   }
 
-  /** What a tab takes for its tRPC client. */
-  procedures(seat: Seat): SessionProcedures {
+  /** What a tab takes for its way to the server. */
+  http(seat: Seat): HttpOptions {
+    const wire = this;
     return {
-      sync: { mutate: (push: Push) => this.#send(seat, "sync", push) },
-      invalidate: { mutate: (input) => this.#send(seat, "invalidate", input) },
-      changes: { subscribe: (input, listener) => this.#subscribe(seat, input, listener) },
-    };
-  }
+      url: "https://shop.test",
+      fetch: async (url, init) => {
+        const body = await this.#send(seat, url.split(".").at(-1) as "sync", JSON.parse(String(init.body))).then(
+          (data) => ({ result: { data } }),
+          (error) => {
+            if (error instanceof TypeError) throw error;
+            return { error: { message: String(error), data: { session: SessionError.from(error) } } };
+          },
+        );
+        return new Response(JSON.stringify(body));
+      },
+      EventSource: class {
+        readonly #listeners = new Map<string, (event: MessageEvent) => void>();
+        readonly #stream: { unsubscribe(): void };
 
-  /** What a tab takes for `fetch`. */
-  fetch(seat: Seat): typeof fetch {
-    return (async (url: string, init: { body: string }) => {
-      const data = await this.#send(seat, url.split(".")[1] as "sync", JSON.parse(init.body));
-      return { status: 200, text: async () => JSON.stringify({ result: { data } }) };
-    }) as never;
+        constructor(url: string) {
+          const input = JSON.parse(new URL(url).searchParams.get("input") ?? "");
+          this.#stream = wire.#subscribe(seat, input, (type, data) => this.#listeners.get(type)?.({ data } as never));
+        }
+
+        addEventListener(type: string, listener: (event: MessageEvent) => void): void {
+          this.#listeners.set(type, listener);
+        }
+
+        close(): void {
+          this.#stream.unsubscribe();
+        }
+      },
+    };
   }
 
   #send<T>({ tab }: Seat, path: "sync" | "invalidate", input: unknown): Promise<T> {
@@ -86,15 +103,15 @@ export class Wire {
     });
   }
 
-  #subscribe({ tab }: Seat, input: ChangesInput, listener: ChangesListener): { unsubscribe(): void } {
+  #subscribe({ tab }: Seat, input: ChangesInput, listener: StreamListener): { unsubscribe(): void } {
     if (!tab?.alive) return { unsubscribe() {} };
     const { device } = tab;
     const { cookie } = device;
-    const onData: ChangesListener["onData"] = (event) => {
-      if (device.tabs.length > 1) this.#reached.add("a stream's news for several tabs");
-      listener.onData(event);
+    const heard: StreamListener = (type, data) => {
+      if (type === "message" && device.tabs.length > 1) this.#reached.add("a stream's news for several tabs");
+      listener(type, data);
     };
-    const stream = new SimulatedStream(tab, this.messages, { ...listener, onData }, (left, tell) =>
+    const stream = new SimulatedStream(tab, this.messages, heard, (left, tell) =>
       this.#server.follow(cookie, input, left, tell),
     );
     this.#streams.push(stream);

@@ -78,8 +78,7 @@ export class World {
     };
     const session = createSessionClient({
       definition,
-      trpc: this.#wire.procedures(seat),
-      url: "/session",
+      http: this.#wire.http(seat),
       live: device.live,
       onExpired: (event) => expired.push(event),
       onConflict: () => void device.told++,
@@ -87,7 +86,6 @@ export class World {
         now: () => this.time.now + device.skew,
         random: this.#random,
         id: (bytes) => String(++this.#ids).padStart(Math.ceil((bytes * 4) / 3), "i"),
-        fetch: this.#wire.fetch(seat),
         indexedDB: device.disk.factory(() => seat.tab?.alive === true),
         localStorage: {
           getItem: (name) => device.marks.get(name) ?? null,

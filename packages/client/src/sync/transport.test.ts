@@ -1,0 +1,94 @@
+import superjson from "superjson";
+import { expect, test } from "vitest";
+import { open, type Send, until } from "../../test/world.ts";
+import { Transport } from "./transport.ts";
+
+const headersOf = (init: RequestInit | undefined) => Object.fromEntries(new Headers(init?.headers));
+
+/** Keeps what was sent. */
+function recorded() {
+  const sent: { url: string; init: RequestInit }[] = [];
+  const through =
+    (send: Send): Send =>
+    (url, init) => {
+      sent.push({ url, init });
+      return send(url, init);
+    };
+  return { sent, through };
+}
+
+test("every push goes by the app's own fetch with its headers, the last one of a page in the task in which it ends", async () => {
+  const { browser } = open();
+  const { sent, through } = recorded();
+  const base = browser.tab();
+  const http = {
+    url: "https://shop.test/trpc/",
+    transformer: superjson,
+    headers: () => ({ authorization: "Bearer 1" }),
+    fetch: through(base.fetch as Send),
+  };
+  const { session, page } = browser.tab({ http });
+  session.setValue("note", "first");
+  await session.awake();
+  await session.sleep();
+  session.setValue("note", "last");
+  const before = sent.length;
+  page.leave();
+  expect(sent.length).toBe(before + 1);
+  expect(sent.map(({ init }) => init.keepalive)).toEqual([...Array(before).fill(false), true]);
+  for (const { url, init } of sent) {
+    expect(url).toBe("https://shop.test/trpc/session.sync");
+    expect(headersOf(init)).toEqual({ authorization: "Bearer 1", "content-type": "application/json" });
+  }
+  await until(async () => (await browser.server()).entries.note?.value === '"last"');
+});
+
+test("headers that are promised are waited for, but by the last push of a page, which has the latest that are known", async () => {
+  const { browser } = open();
+  const { sent, through } = recorded();
+  const base = browser.tab();
+  let given = 0;
+  const http = {
+    url: "https://shop.test/trpc",
+    transformer: superjson,
+    headers: async () => ({ "x-given": `${++given}` }),
+    fetch: through(base.fetch as Send),
+  };
+  const { session, page } = browser.tab({ http });
+  session.setValue("note", "first");
+  await session.awake();
+  await session.sleep();
+  session.setValue("note", "last");
+  const known = sent.length;
+  page.leave();
+  expect(sent.map(({ init }) => headersOf(init)["x-given"])).toEqual([
+    ...Array.from({ length: known }, (_, n) => `${n + 1}`),
+    `${known}`,
+  ]);
+});
+
+test("a transformer of two halves writes with the one and reads with the other", async () => {
+  const halves = {
+    input: { serialize: (value: unknown) => ({ in: value }) },
+    output: { deserialize: ({ out }: { out: unknown }) => out },
+  };
+  const bodies: unknown[] = [];
+  const fetch: Send = async (_, { body }) => {
+    bodies.push(JSON.parse(String(body)));
+    return Response.json({ result: { data: { out: "read" } } });
+  };
+  const transport = new Transport({ url: "/trpc", transformer: halves, fetch }, "session");
+  expect([await transport.invalidate("i"), bodies]).toEqual(["read", [{ in: { identifier: "i" } }]]);
+});
+
+test("what answers without being tRPC is named by its address", async () => {
+  const { browser } = open();
+  const elsewhere: Send = async () => new Response("<html>Not here</html>", { status: 404 });
+  const { session } = browser.tab({ through: () => elsewhere });
+  session.setValue("note", "n");
+  await expect(session.sleep()).rejects.toMatchObject({
+    code: "UNREACHABLE",
+    message: expect.stringMatching(/answered 404/),
+    cause: { message: expect.stringMatching("https://shop.test/trpc/session.sync") },
+  });
+});
