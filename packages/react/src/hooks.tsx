@@ -1,12 +1,13 @@
 import type { ClientSession, Status } from "@catnap/client";
-import type {
-  AnyDefinition,
-  InputOf,
-  NameOf,
-  ReadonlyKey,
-  SessionSnapshot,
-  ValueOf,
-  WritableNameOf,
+import {
+  type AnyDefinition,
+  type InputOf,
+  type NameOf,
+  type ReadonlyKey,
+  SessionError,
+  type SessionSnapshot,
+  type ValueOf,
+  type WritableNameOf,
 } from "@catnap/shared";
 import {
   createContext,
@@ -62,7 +63,7 @@ export function createSessionHooks<D extends AnyDefinition>(): SessionBindings<D
 
   function useSession(): ClientSession<D> {
     const session = useContext(SessionContext);
-    if (!session) throw new Error("useSession needs a SessionProvider above");
+    if (!session) throw new SessionError("INVALID_OPTION", "useSession needs a SessionProvider above");
     return session;
   }
 

@@ -34,3 +34,9 @@ test("a server whose requests share a client shows each visitor their own state,
   expect(render(snapshot("c", 2, { theme: { value: '"dark"', rev: 2 } }))).toBe("dark, dark");
   expect(client.value("theme")).toBe("light");
 });
+
+test("a hook without a provider above says what is missing, by a SessionError", () => {
+  expect(() => renderToString(<Theme />)).toThrow(
+    expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining("SessionProvider") }),
+  );
+});

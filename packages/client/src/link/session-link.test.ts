@@ -303,3 +303,11 @@ test("a tab that is asleep, as on a server, takes nothing in", async () => {
   expect(world.requests.map(({ path }) => path)).toEqual(["pin"]);
   expect(tab.session.toJSON().identifier).toBe(null);
 });
+
+test("a link without a session is told so when it is made", () => {
+  for (const wrong of [undefined, {}]) {
+    expect(() => sessionLink(wrong as never)).toThrow(
+      expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining("createSessionClient") }),
+    );
+  }
+});

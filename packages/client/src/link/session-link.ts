@@ -1,6 +1,7 @@
+import { SessionError } from "@catnap/shared";
 import type { TRPCLink } from "@trpc/client";
 import type { AnyTRPCRouter } from "@trpc/server";
-import type { ClientSession } from "../session.ts";
+import { ClientSession } from "../session.ts";
 import { LinkedCall } from "./linked-call.ts";
 import { type LinkedTab, linkedTab } from "./linked-tab.ts";
 import { type Observer, Piggyback } from "./piggyback.ts";
@@ -14,11 +15,17 @@ import { type Observer, Piggyback } from "./piggyback.ts";
  * that their session has ended, it is sent without them. Queries do not wait for changes: `await session.sleep()` before one
  * that has to see them. Subscriptions, and calls of the session's own procedures, pass.
  *
- * Takes a function where the session is made later than the client; while that gives `undefined`, everything passes.
+ * Takes a function where the session is made later than the client; while that gives `undefined`, everything passes. Throws
+ * `INVALID_OPTION` for anything else.
  */
 export function sessionLink<R extends AnyTRPCRouter>(
   session: ClientSession | (() => ClientSession | undefined),
 ): TRPCLink<R> {
+  if (typeof session !== "function" && !(session instanceof ClientSession))
+    throw new SessionError(
+      "INVALID_OPTION",
+      "sessionLink wants what createSessionClient returns, or a function that gives it",
+    );
   return () => {
     const piggyback = new Piggyback();
     let known: ClientSession | undefined;
