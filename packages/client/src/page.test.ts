@@ -154,6 +154,25 @@ test.each([
   expect(calls).toBe(2);
 });
 
+test("Retry-After of a month is an hour", async () => {
+  const { browser } = open();
+  let calls = 0;
+  const busy = async () => {
+    calls++;
+    return new Response("", { status: 429, headers: { "retry-after": "2592000" } });
+  };
+  const { session } = browser.tab({ through: () => busy });
+  await session.awake();
+  calls = 0;
+  session.setValue("note", "x");
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  await expect(session.sleep()).rejects.toMatchObject({ code: "UNREACHABLE" });
+  await vi.advanceTimersByTimeAsync(3_599_000);
+  expect(calls).toBe(1);
+  await vi.advanceTimersByTimeAsync(1_500);
+  expect(calls).toBe(2);
+});
+
 test("a page that comes back and writes at once is awake", async () => {
   const { browser } = open();
   const { session, page } = browser.tab();

@@ -29,9 +29,7 @@ export class Journal {
 
   /** Keeps these of the writer's rows, as many of the oldest as there is room for: a later op without an earlier one is worth nothing. */
   keep(writer: string, rows: readonly (readonly [string, OpRow])[]): void {
-    const before = this.rows();
-    const all = [...before.filter(([, row]) => row.writer !== writer), ...rows];
-    if (all.length === before.length && rows.length === 0) return;
+    const all = [...this.rows().filter(([, row]) => row.writer !== writer), ...rows];
     let [length, count] = [2, 0];
     for (const row of all) {
       length += JSON.stringify(row).length + 1;

@@ -186,3 +186,23 @@ test("a living sibling's writer is not retired", async () => {
   await b.session.awake();
   expect(world.requests.every(({ body }) => !body.includes("retire"))).toBe(true);
 });
+
+test("a message that is nothing, of whoever else uses the channel's name, is nobody's", async () => {
+  const { browser, a, b } = await twoTabs();
+  const stranger = new BroadcastChannel(`catnap:${browser.name}`);
+  const uncaught: unknown[] = [];
+  const others = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException");
+  process.on("uncaughtException", (error) => uncaught.push(error));
+  try {
+    for (const nothing of [null, undefined, ""]) stranger.postMessage(nothing);
+    a.session.setValue("note", "after it");
+    await until(() => b.session.value("note") === "after it");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  } finally {
+    process.removeAllListeners("uncaughtException");
+    for (const listener of others) process.on("uncaughtException", listener);
+    stranger.close();
+  }
+  expect(uncaught).toEqual([]);
+});

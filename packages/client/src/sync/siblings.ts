@@ -46,7 +46,7 @@ export class Siblings {
 
   open(): void {
     this.#channel ??= this.#open();
-    if (this.#channel) this.#channel.onmessage = ({ data }) => this.#heard(data as Message);
+    if (this.#channel) this.#channel.onmessage = ({ data }) => data && this.#heard(data as Message);
     this.alive.clear();
     this.tell({ kind: "hello" });
   }

@@ -92,6 +92,9 @@ export class Transport {
   }
 }
 
+/** A server or proxy may say when to come back, but not that it is never. */
+const longestMs = 3_600_000;
+
 /** What a failed call means: the error for the app, and after how many milliseconds at least to try again; `null`: not by itself. */
 export function failure(error: unknown): { error: SessionError; retryMs: number | null } {
   const known = SessionError.from(error);
@@ -110,6 +113,6 @@ export function failure(error: unknown): { error: SessionError; retryMs: number 
   return {
     error:
       known ?? new SessionError("UNREACHABLE", `The server ${why}: changes are kept and sent later`, { cause: error }),
-    retryMs: retryable ? Math.max(0, afterMs || 0) : null,
+    retryMs: retryable ? Math.min(longestMs, Math.max(0, afterMs || 0)) : null,
   };
 }
