@@ -1,6 +1,5 @@
 import type { AnyDefinition, SessionSnapshot } from "@catnap/shared";
 import { type Page, watchPage } from "./page.ts";
-import { call } from "./replica/memory.ts";
 import { Replica } from "./replica/replica.ts";
 import { ClientSession } from "./session.ts";
 import { Database } from "./storage/database.ts";
@@ -71,7 +70,6 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     ...browser(),
     ...options.surroundings,
   };
-  const listeners = new Set<() => void>();
   const marks = new Marks(localStorage, name);
   // The disk reports to the tab, which is made after it.
   const table = new Table(indexedDB, name, () => tab.pulse());
@@ -91,7 +89,6 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     live: options.live ? { locks, name } : undefined,
     onConflict: options.onConflict,
     onExpired: options.onExpired,
-    onStatus: () => listeners.forEach(call),
   });
   const stop =
     page &&
@@ -100,7 +97,7 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
       () => void tab.awake().catch(() => undefined),
       (leaving) => tab.depart(leaving),
     );
-  const session = new ClientSession<D>(tab, replica, listeners, stop, (initialSnapshot) =>
+  const session = new ClientSession<D>(tab, replica, stop, (initialSnapshot) =>
     createSessionClient({ ...options, initialSnapshot }),
   );
   if (options.initialSnapshot) session.hydrate(options.initialSnapshot);

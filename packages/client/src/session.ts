@@ -9,6 +9,7 @@ import {
   type SessionSnapshot,
   type ValueOf,
 } from "@catnap/shared";
+import { statusName } from "./replica/memory.ts";
 import type { Replica } from "./replica/replica.ts";
 import type { Status, Tab } from "./tab.ts";
 
@@ -38,7 +39,6 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
 
   readonly #tab: Tab;
   readonly #replica: Replica;
-  readonly #listeners: Set<() => void>;
   readonly #fallbacks = new Map<string, unknown>();
   readonly #initial = new Map<string, unknown>();
   readonly #stop: AbortController | undefined;
@@ -48,14 +48,12 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
   constructor(
     tab: Tab,
     replica: Replica,
-    listeners: Set<() => void>,
     stop: AbortController | undefined,
     showing: (snapshot: SessionSnapshot) => ClientSession<D>,
   ) {
     super(tab);
     this.#tab = tab;
     this.#replica = replica;
-    this.#listeners = listeners;
     this.#stop = stop;
     this.showing = showing;
   }
@@ -75,9 +73,7 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
 
   /** Calls `listener` after the status changed. Gives the function that ends it. */
   subscribeStatus(listener: () => void): () => void {
-    const own = () => listener();
-    this.#listeners.add(own);
-    return () => void this.#listeners.delete(own);
+    return this.#replica.memory.subscribe(statusName, listener);
   }
 
   /**
@@ -98,23 +94,21 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
   peek<K extends NameOf<D, "browser">>(name: K): ValueOf<D, K> | undefined {
     const { memory } = this.#replica;
     const key = memory.key(name);
-    // The home's values are of the type that the key's schema puts out.
-    const present = key && memory.read(key);
-    return (present === undefined ? this.#fallback(name) : present) as ValueOf<D, K> | undefined;
+    return this.#orDefault(name, key && memory.read(key));
   }
 
   /** What the server rendered for the key, whatever happened since: what hydration must show. */
   initial<K extends NameOf<D, "browser">>(name: K): ValueOf<D, K> | undefined {
-    const initial = this.#initial.get(name);
-    return (initial === undefined ? this.#fallback(name) : initial) as ValueOf<D, K> | undefined;
+    return this.#orDefault(name, this.#initial.get(name));
   }
 
-  /** The default, the same object each time: a view library compares by identity. */
-  #fallback(name: string): unknown {
-    if (!this.#fallbacks.has(name)) {
+  /** The default is the same object each time: a view library compares by identity. */
+  #orDefault<K extends NameOf<D, "browser">>(name: K, value: unknown): ValueOf<D, K> | undefined {
+    if (value === undefined && !this.#fallbacks.has(name)) {
       this.#fallbacks.set(name, freezeInDevelopment(this.#replica.memory.key(name)?.fallback()));
     }
-    return this.#fallbacks.get(name);
+    // Values and defaults are of the type that the key's schema puts out.
+    return (value === undefined ? this.#fallbacks.get(name) : value) as ValueOf<D, K> | undefined;
   }
 
   /** Ends timers, listeners, the channel and the connection. What is unsent stays on disk for the next page. */

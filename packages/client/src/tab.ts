@@ -69,7 +69,6 @@ export interface TabParts {
   readonly live: Pick<LiveParts, "locks" | "name"> | undefined;
   readonly onConflict: ((conflict: Conflict) => void) | undefined;
   readonly onExpired: ((event: Expired) => void) | undefined;
-  readonly onStatus: () => void;
 }
 
 /** The browser's home of a session: the tab's memory, its outbox, and the way to the server. */
@@ -281,7 +280,7 @@ export class Tab implements BaseHome {
     const was = this.#status;
     if (was.state === state && was.pending === pending && was.storage === storage) return;
     this.#status = { state, pending, storage };
-    this.#parts.onStatus();
+    this.#replica.memory.tellStatus();
   }
 
   /** Any tab of the browser may have told the app, whose answer came first. */

@@ -63,7 +63,7 @@ export function createSessionHooks<D extends AnyDefinition>(): SessionBindings<D
 
   function useSession(): ClientSession<D> {
     const session = useContext(SessionContext);
-    if (!session) throw new SessionError("INVALID_OPTION", "useSession needs a SessionProvider above");
+    if (!session) throw new SessionError("INVALID_OPTION", "useSession needs SessionProvider above");
     return session;
   }
 

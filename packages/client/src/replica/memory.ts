@@ -21,6 +21,9 @@ export interface BaseEntry {
   readonly rev: number;
 }
 
+/** Under this name, which is no key's, one subscribes to the status. */
+export const statusName = "";
+
 /**
  * What the tab shows: the server's entries with all unacknowledged ops on top, in the order in which the server will
  * decide them. Changes are gathered; `settle` then works out the touched keys and tells their subscribers, so that
@@ -190,6 +193,11 @@ export class Memory {
     const own = () => listener();
     listeners.add(own);
     return () => void listeners.delete(own);
+  }
+
+  /** Calls those who have subscribed to `statusName`. */
+  tellStatus(): void {
+    for (const listener of this.#subscribers.get(statusName) ?? []) call(listener);
   }
 
   #work(name: string): string | null {

@@ -299,7 +299,7 @@ export class Sync {
       // A sibling has met this session and wiped it, or this push has made it once more after that.
       if (push.upTo > 0 && answer.acked >= push.upTo && marks.list("dead").includes(answer.identifier)) {
         marks.add("end", answer.identifier);
-        this.#refused("SESSION_GONE", "This browser has ended the session");
+        this.#refused("SESSION_GONE", "The browser has ended the session");
       }
       marks.remove("dead", answer.identifier);
       replica.adopt(answer.identifier);

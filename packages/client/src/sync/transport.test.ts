@@ -1,5 +1,8 @@
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import superjson from "superjson";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { open, type Send, until } from "../../test/world.ts";
 import { Transport } from "./transport.ts";
 
@@ -92,3 +95,41 @@ test("what answers without being tRPC is named by its address", async () => {
     cause: { message: expect.stringMatching("https://shop.test/trpc/session.sync") },
   });
 });
+
+test.each([
+  ["never answers", () => undefined],
+  ["never ends its answer", (response: ServerResponse) => void response.writeHead(200).write('{"result":')],
+])(
+  "a server that %s holds up nothing for longer than the deadline, and what was written is kept",
+  async (_, answer) => {
+    const server = createServer((_request, response) => answer(response)).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => {
+      vi.restoreAllMocks();
+      server.closeAllConnections();
+      server.close();
+    });
+    const deadlines: number[] = [];
+    const timeout = AbortSignal.timeout.bind(AbortSignal);
+    vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => {
+      deadlines.push(ms);
+      return timeout(100);
+    });
+    const { world, browser } = open();
+    const { port } = server.address() as AddressInfo;
+    let isDead = true;
+    const { session } = browser.tab({
+      through: (send) => (url, init) => (isDead ? fetch(`http://127.0.0.1:${port}`, init) : send(url, init)),
+    });
+    session.setValue("note", "kept");
+    await session.awake();
+    await expect(session.sleep()).rejects.toMatchObject({ code: "UNREACHABLE" });
+    expect(session.status()).toMatchObject({ state: "offline", pending: 1 });
+    expect(Math.min(...deadlines)).toBeGreaterThanOrEqual(10_000);
+    expect(Math.max(...deadlines)).toBeLessThan(11_000);
+    expect(world.requests).toEqual([]);
+    isDead = false;
+    await session.sleep();
+    expect((await browser.server()).entries).toMatchObject({ note: { value: '"kept"' } });
+  },
+);

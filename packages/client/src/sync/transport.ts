@@ -1,6 +1,8 @@
 import { type Answer, byteLength, type ChangesEvent, type ChangesInput, type Push, SessionError } from "@catnap/shared";
 import type { Deserializer, HttpHeaders, HttpOptions, Serializer } from "./http-options.ts";
 
+/** A request that has no answer by then, to its end, is given up, and made again later. */
+const deadlineMs = 10_000;
 /** Of the 64 KiB that a browser grants to all closing requests of a page together, what this one takes at most. */
 const lastPushBytes = 49_152;
 
@@ -76,7 +78,9 @@ export class Transport {
     const sent = new Headers(this.#headers as HeadersInit);
     sent.set("content-type", "application/json");
     const url = this.#base + procedure;
-    const response = await fetch(url, { method: "POST", headers: sent, keepalive: last, body });
+    // A megabyte has another two minutes, on a slow line.
+    const signal = AbortSignal.timeout(deadlineMs + (body.length >> 3));
+    const response = await fetch(url, { method: "POST", headers: sent, keepalive: last, body, signal });
     // Read to the end: the quota of closing requests is released only then.
     const text = await response.text();
     let refused: unknown;
