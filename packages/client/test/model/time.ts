@@ -7,12 +7,19 @@ export class SimulatedTime {
   /** Replaces the runtime's timers until the function that it gives is called. */
   install(): () => void {
     const { setTimeout, clearTimeout } = globalThis;
+    const { timeout } = AbortSignal;
+    // Requests end as the schedule says, and a signal for each of some millions would be most of what there is to collect.
+    const never = new AbortController().signal;
+    AbortSignal.timeout = () => never;
     globalThis.setTimeout = ((run: () => void, ms = 0) => {
       this.#timers.set(++this.#last, { at: this.now + ms, run });
       return { unref() {}, id: this.#last };
     }) as never;
     globalThis.clearTimeout = ((timer?: { id: number }) => void (timer && this.#timers.delete(timer.id))) as never;
-    return () => Object.assign(globalThis, { setTimeout, clearTimeout });
+    return () => {
+      AbortSignal.timeout = timeout;
+      Object.assign(globalThis, { setTimeout, clearTimeout });
+    };
   }
 
   /** When the next timer is due. */

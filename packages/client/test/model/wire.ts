@@ -51,7 +51,8 @@ export class Wire {
             return { error: { message: String(error), data: { session: SessionError.from(error) } } };
           },
         );
-        return new Response(JSON.stringify(body));
+        // A whole `Response` would take a tenth of a schedule's time.
+        return { status: 200, text: async () => JSON.stringify(body) } as Response;
       },
       EventSource: class {
         readonly #listeners = new Map<string, (event: MessageEvent) => void>();
