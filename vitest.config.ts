@@ -18,6 +18,8 @@ export default defineConfig({
           include: ["packages/*/{src,test}/**/*.test.{ts,tsx}", "scripts/**/*.test.mjs"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // Beside the searches, which take both cores, a second is not long.
+          expect: { poll: { timeout: 10_000 } },
         },
       },
     ],
