@@ -29,7 +29,8 @@ export interface HttpOptions {
   readonly url: string | URL;
   readonly transformer?: Transformer;
   /**
-   * Headers of every request, or what gives them. Those of a promise are not waited for when the page ends: the last push
+   * Headers of every request, or what gives them: a function that is called with an empty `opList`, since what the session
+   * sends is no operation of your client's. Those of a promise are not waited for when the page ends: the last push
    * has the latest ones that are known.
    */
   readonly headers?: HttpHeaders | ((call: never) => HttpHeaders | Promise<HttpHeaders>);
