@@ -3,7 +3,6 @@ import { betterAuth } from "better-auth";
 import { memoryAdapter } from "better-auth/adapters/memory";
 import { createAuthMiddleware } from "better-auth/api";
 import { username } from "better-auth/plugins";
-import type { CookieAttributes } from "catnap/server";
 import { sessions } from "./sessions";
 
 export const auth = betterAuth({
@@ -16,14 +15,11 @@ export const auth = betterAuth({
   session: { additionalFields: { catnap: { type: "string", required: false, input: false } } },
   hooks: {
     after: createAuthMiddleware(async (ctx) => {
-      const { headers, method, request } = ctx;
       const signedIn = ctx.context.newSession;
-      if (!headers) return; // the server's own call, of no browser
-      if (!signedIn || signedIn.session.catnap) return; // nobody has signed in, or a session was only extended
-      const setCookie = (name: string, value: string, attributes: CookieAttributes) =>
-        void ctx.setCookie(name, value, attributes);
+      // Nobody has signed in, or a session was only extended, or the server calls itself.
+      if (!signedIn || signedIn.session.catnap || !ctx.headers) return;
       const { id, name } = signedIn.user;
-      const catnap = await sessions.wake({ headers, method, url: request?.url, setCookie }).run((session) => {
+      const catnap = await sessions.wake({ ...ctx, headers: ctx.headers, url: ctx.request?.url }).run((session) => {
         session.login(id, { replace: true, keep: ["theme", "cart"] });
         session.setValue("user", { name });
         return session.identifier();

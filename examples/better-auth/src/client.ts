@@ -9,10 +9,9 @@ const auth = createAuthClient({ plugins: [usernameClient()] });
 
 /** Signs in with better-auth. Throws what it refuses. */
 export async function logIn(username: string, password: string): Promise<void> {
-  await session.sleep(); // what is in the cart comes along
-  const { error } = await auth.signIn.username({ username, password });
+  // What is in the cart comes along, and the tab shows the session that the sign-in has begun.
+  const { error } = await session.around(() => auth.signIn.username({ username, password }));
   if (error) throw new Error(error.message);
-  await session.awake(); // to the session that the sign-in has begun
 }
 
 export async function logOut(): Promise<void> {

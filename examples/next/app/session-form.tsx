@@ -5,9 +5,5 @@ import { session } from "./session-client";
 
 /** A form whose action sees what this tab has written, and after which the tab shows what the action has changed. */
 export function SessionForm({ action, children }: { action(form: FormData): Promise<void>; children: ReactNode }) {
-  const submit = async (form: FormData) => {
-    await session.sleep();
-    await action(form).finally(() => session.awake());
-  };
-  return <form action={submit}>{children}</form>;
+  return <form action={(form) => session.around(() => action(form))}>{children}</form>;
 }

@@ -5,20 +5,15 @@ import { session } from "./session-client";
 import { sessions } from "./sessions.server";
 
 /** The session of the request that has come to the server function. */
-const awake = () => {
-  const { headers, method, url } = getRequest();
-  return sessions.wake({ headers, method, url, setCookie, setHeader: setResponseHeader });
-};
+const wake = ({ headers, method, url } = getRequest()) =>
+  sessions.wake({ headers, method, url, setCookie, setHeader: setResponseHeader });
 
 /** A function behind it sees what this tab has written, and the tab shows what it has changed. */
 const withSession = createMiddleware({ type: "function" })
-  .client(async ({ next }) => {
-    await session.sleep();
-    return next().finally(() => session.awake());
-  })
-  .server(({ next }) => awake().run((session) => next({ context: { session } })));
+  .client(({ next }) => session.around(() => next()))
+  .server(({ next }) => wake().run((session) => next({ context: { session } })));
 
-export const snapshot = createServerFn().handler(() => awake().snapshot());
+export const snapshot = createServerFn().handler(() => wake().snapshot());
 
 export const login = createServerFn({ method: "POST" })
   .middleware([withSession])

@@ -111,6 +111,20 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
     return (value === undefined ? this.#fallbacks.get(name) : value) as ValueOf<D, K> | undefined;
   }
 
+  /**
+   * Runs a call that reaches the server by another way than `sessionLink`, such as a server action: what is dirty goes home
+   * before it, and after it, whatever it came to, the session awakes to what it has changed. Gives what `call` gives; where
+   * the changes cannot go home, it rejects as `sleep` does, and `call` is not made.
+   */
+  async around<T>(call: () => T | Promise<T>): Promise<T> {
+    await this.sleep();
+    try {
+      return await call();
+    } finally {
+      await this.awake();
+    }
+  }
+
   /** Ends timers, listeners, the channel and the connection. What is unsent stays on disk for the next page. */
   close(): void {
     this.#stop?.abort();

@@ -17,10 +17,7 @@ export const action = ({ request }: Route.ActionArgs) =>
   });
 
 /** The action sees what this tab has written, and then the tab shows what the action has changed. */
-export async function clientAction({ serverAction }: Route.ClientActionArgs) {
-  await session.sleep();
-  return serverAction().finally(() => session.awake());
-}
+export const clientAction = ({ serverAction }: Route.ClientActionArgs) => session.around(() => serverAction());
 
 export default function Home() {
   const [theme, setTheme] = useSessionValue("theme");

@@ -320,3 +320,34 @@ test("thousands of changes made while offline go home in a few requests, each on
   expect((await browser.server()).entries.visits?.value).toBe("2500");
   expect(session.value("visits")).toBe(2500);
 });
+
+test("around sends what is dirty before the call, and shows afterwards what the call has changed, also when it failed", async () => {
+  const { browser } = open();
+  const { session } = browser.tab();
+  await session.awake();
+  session.setValue("theme", "dark");
+  const other = browser.tab({ name: "elsewhere" }).session;
+  const action = async (note: string) => {
+    expect((await browser.server()).entries.theme?.value).toBe('"dark"');
+    await other.awake();
+    other.setValue("note", note);
+    await other.sleep();
+    return note.length;
+  };
+  expect(await session.around(() => action("from the action"))).toBe(15);
+  expect(session.value("note")).toBe("from the action");
+  const failing = () => action("then it failed").then(() => Promise.reject(new Error("no stock")));
+  await expect(session.around(failing)).rejects.toThrow("no stock");
+  expect(session.value("note")).toBe("then it failed");
+});
+
+test("around makes no call while what is dirty cannot go home", async () => {
+  const { world, browser } = open();
+  const { session } = browser.tab();
+  await session.awake();
+  session.setValue("theme", "dark");
+  world.fate = () => "lost";
+  let calls = 0;
+  await expect(session.around(() => ++calls)).rejects.toThrow();
+  expect(calls).toBe(0);
+});
