@@ -1,15 +1,16 @@
 import type { AnyDefinition, SessionSnapshot } from "@catnap/shared";
+import type { Expired } from "./life.ts";
 import { type Page, watchPage } from "./page.ts";
 import { Replica } from "./replica/replica.ts";
 import { ClientSession } from "./session.ts";
 import { Database } from "./storage/database.ts";
 import { Journal } from "./storage/journal.ts";
-import { Marks } from "./storage/marks.ts";
+import { Epochs } from "./storage/epochs.ts";
 import { Table } from "./storage/table.ts";
 import type { HttpOptions } from "./sync/http-options.ts";
 import type { Channel } from "./sync/siblings.ts";
 import { Transport } from "./sync/transport.ts";
-import { type Conflict, type Expired, Tab } from "./tab.ts";
+import { type Conflict, Tab } from "./tab.ts";
 
 /** What a client uses of its browser. Each is replaceable, for tests and for browsers that lack it. */
 export interface Surroundings {
@@ -70,15 +71,15 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     ...browser(),
     ...options.surroundings,
   };
-  const marks = new Marks(localStorage, name);
+  const epochs = new Epochs(localStorage, name, id);
   // The disk reports to the tab, which is made after it.
-  const table = new Table(indexedDB, name, () => tab.pulse());
-  const database = new Database(table, marks, new Journal(localStorage, name), definition, id, options.migrate);
-  const replica = new Replica(definition, database.proposal(), id, now, options.migrate);
+  const table = new Table(epochs.shared ? indexedDB : undefined, name, () => tab.pulse());
+  const database = new Database(table, epochs, new Journal(localStorage, name), definition, options.migrate);
+  const replica = new Replica(definition, epochs.get(), id, now, options.migrate);
   const tab: Tab = new Tab({
     definition,
     replica,
-    marks,
+    epochs,
     database,
     now,
     random,

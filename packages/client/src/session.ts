@@ -81,13 +81,13 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
    * requests share a session that stands in a module, it would show one visitor's state to the next: `showing` is for there.
    */
   hydrate(snapshot: SessionSnapshot): void {
+    if (!this.#tab.hydrate(snapshot)) return;
     const { memory } = this.#replica;
     for (const [name, { value }] of Object.entries(snapshot.entries)) {
       const key = memory.key(name);
       const shown = key && memory.shown(key, value);
       if (shown != null) this.#initial.set(name, freezeInDevelopment(decode(shown, name)));
     }
-    this.#replica.hydrate(snapshot);
   }
 
   /** The value or its default, `undefined` when it has neither; the same object until it changes. For bindings of view libraries. */

@@ -6,17 +6,17 @@ import {
   type Key,
   noteName,
   type SessionErrorCode,
+  type SessionSnapshot,
   type SessionState,
 } from "@catnap/shared";
+import { type Expired, Life } from "./life.ts";
 import type { Told } from "./replica/delta.ts";
 import { call } from "./replica/memory.ts";
 import type { Replica } from "./replica/replica.ts";
-import { type OpRow, rowName } from "./replica/rows.ts";
-import { type Database, snapshotRows } from "./storage/database.ts";
-import type { Marks } from "./storage/marks.ts";
+import type { Database } from "./storage/database.ts";
+import type { Epochs } from "./storage/epochs.ts";
 import { Persister } from "./storage/persister.ts";
 import type { StorageState } from "./storage/table.ts";
-import { Wiper } from "./storage/wiper.ts";
 import { Live, type LiveParts } from "./sync/live.ts";
 import { type Channel, Siblings } from "./sync/siblings.ts";
 import { Sync } from "./sync/sync.ts";
@@ -30,13 +30,6 @@ export interface Status {
   readonly pending: number;
   /** Where they wait: safe on `disk`, in `memory` alone, or not known yet. */
   readonly storage: StorageState;
-}
-
-/** A session ended with changes that never went home: the app decides what becomes of them. */
-export interface Expired {
-  readonly code: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED";
-  /** The latest unsent change of each key; a `value` of `undefined` is a deletion. */
-  readonly unsent: readonly { readonly key: string; readonly value: unknown }[];
 }
 
 /** A change of this browser that was not simply applied: enough to tell the user, and to offer an undo. */
@@ -58,7 +51,7 @@ export interface TabParts {
   readonly definition: AnyDefinition;
   readonly replica: Replica;
   readonly transport: Transport;
-  readonly marks: Marks;
+  readonly epochs: Epochs;
   readonly database: Database;
   readonly idleMs: number;
   readonly now: () => number;
@@ -81,7 +74,7 @@ export class Tab implements BaseHome {
   readonly #persister: Persister;
   readonly #siblings: Siblings;
   readonly #sync: Sync;
-  readonly #wiper: Wiper;
+  readonly #life: Life;
   readonly #live: Live | undefined;
   #status: Status;
   #awake = false;
@@ -95,34 +88,44 @@ export class Tab implements BaseHome {
     this.definition = parts.definition;
     this.decoded = replica.memory.decoded;
     this.#status = { state: "asleep", pending: 0, storage: database.storage };
-    this.#wiper = new Wiper(parts, {
-      wiped: (wipe) => this.#siblings.tell({ kind: "wipe", ...wipe }),
-      abandon: (nonce) => this.#sync.abandon(nonce),
-      forget: (nonce) => this.#forget(nonce),
+    this.#life = new Life(parts, {
+      joined: (met) => {
+        this.#siblings.tell({ kind: "hello" });
+        if (met) this.#persister.readAgain();
+        else this.#persister.save();
+        this.pulse();
+      },
+      left: () => {
+        this.#persister.sweep();
+        this.#sync.forced = false;
+        this.#sync.expired = parts.epochs.get().expired === true;
+        this.#siblings.tell({ kind: "hello" });
+        this.pulse();
+      },
     });
     const pulse = () => this.pulse();
     const notes = (told: readonly Told[]) => this.#tell(told);
     this.#siblings = new Siblings(replica, parts.openChannel, {
+      differs: () => {
+        const { identifier } = replica;
+        this.#life.follow();
+        if (replica.identifier !== identifier) this.#sync.catchUp();
+      },
       behind: () => this.#sync.catchUp(),
-      wiped: (wipe) => this.#wiper.heard(wipe),
       changed: () => {
         this.#persister.save();
         if (this.#awake && replica.pending > 0) this.#sync.wonder();
         this.pulse();
       },
     });
-    this.#persister = new Persister(replica, database, parts.marks, {
+    this.#persister = new Persister(replica, database, parts.epochs, {
       frozen: (ops) => this.#siblings.tell({ kind: "op", ops }),
       found: () => {
         // Who has changes under way tells them anew.
         if (replica.doubted.size > 0) this.#siblings.tell({ kind: "hello" });
         this.#sync.idle(0);
       },
-      renamed: () => {
-        // What siblings told before was a stranger's, and what the stream tells is.
-        this.#siblings.tell({ kind: "hello" });
-        this.#live?.follow(null);
-      },
+      left: (rows) => this.#life.leftover(rows),
       notes,
       pulse,
     });
@@ -131,10 +134,10 @@ export class Tab implements BaseHome {
       {
         notes,
         pulse,
-        ended: (code) => this.#ended(code),
-        replaced: (strangers) => this.#replaced(strangers),
-        before: () => this.#wiper.bury(),
-        spent: (nonce) => replica.renew(this.#wiper.nonceAfter(nonce)),
+        ended: (code) => this.#life.ended(code),
+        met: () => this.#life.met(),
+        before: () => this.#life.follow(),
+        spent: () => this.#life.spent(),
       },
     );
     this.#live =
@@ -144,7 +147,7 @@ export class Tab implements BaseHome {
         transport: parts.transport,
         now: parts.now,
         random: parts.random,
-        question: () => replica.push(replica.profile.profile, replica.writer, []),
+        question: () => replica.push(replica.writer, []),
         heard: (asked, event) => this.#sync.hear(asked, event),
       });
   }
@@ -156,6 +159,13 @@ export class Tab implements BaseHome {
   /** What `sessionLink` needs of the tab's parts. */
   get linked(): Pick<TabParts, "replica" | "transport"> & { readonly sync: Sync } {
     return { ...this.#parts, sync: this.#sync };
+  }
+
+  /** Takes the state that the server rendered into the page; not of a session that this browser has ended since. */
+  hydrate(snapshot: SessionSnapshot): boolean {
+    const ended = this.#parts.epochs.get().past.includes(snapshot.identifier ?? "");
+    if (!ended) this.#replica.hydrate(snapshot);
+    return !ended;
   }
 
   state(): SessionState {
@@ -223,7 +233,7 @@ export class Tab implements BaseHome {
     const { outbox } = this.#replica;
     const last = outbox.clock;
     // A round that was under way already may have left without the latest ops.
-    const owes = () => [...outbox.own.keys()].some((seq) => seq <= Math.max(last, outbox.renumberedTo));
+    const owes = () => [...outbox.own.keys()].some((seq) => seq <= last);
     while (this.#sync.forced || owes()) await this.#sync.round();
   }
 
@@ -233,15 +243,16 @@ export class Tab implements BaseHome {
 
   /** Wipes at once, here and in all tabs, then tells the server; rejects when that has to wait, and goes on trying. */
   async invalidate(): Promise<void> {
-    // One that this tab cannot name, since it has not met it, is asked for; one that is made after now is another.
-    this.#parts.marks.add("end", this.#replica.identifier ?? `*${this.now()}`);
-    this.#wiper.wipe("*");
+    this.#life.follow();
+    // A tab that never awoke tells its siblings, too.
+    this.#siblings.open();
+    this.#life.end();
     await this.#sync.nextRound();
   }
 
   /** The page goes: synchronous only. At most one small put, and one `fetch` of what the server has not acknowledged. */
   depart(leaving: boolean): void {
-    this.#wiper.bury();
+    this.#life.follow();
     this.#awake = false;
     this.#leaving = true;
     // Until the handlers of this departure have all run: what they write has no other chance.
@@ -266,8 +277,6 @@ export class Tab implements BaseHome {
 
   /** Works out the status, and tells when it changed. */
   pulse(): void {
-    // Siblings tell those of their own session alone what they wait for.
-    if (this.#wiper.meet()) this.#siblings.tell({ kind: "hello" });
     // A hidden page may be awake, to send what waits; but it costs no connection.
     this.#live?.follow(this.#awake && this.#parts.visible() ? this.#replica.identifier : null);
     const { pending } = this.#replica;
@@ -285,60 +294,19 @@ export class Tab implements BaseHome {
 
   /** Any tab of the browser may have told the app, whose answer came first. */
   #tell(told: readonly Told[]): void {
-    const { marks, onConflict } = this.#parts;
-    const heard = new Set(marks.list("heard"));
-    const fresh = told.filter((note) => !heard.has(noteName(note)));
-    marks.add("heard", ...fresh.map(noteName));
+    const { epochs, onConflict } = this.#parts;
+    const { heard } = epochs.get();
+    const fresh = told.filter((note) => !heard.includes(noteName(note)));
+    if (fresh.length > 0) epochs.set({ heard: [...heard, ...fresh.map(noteName)] });
     for (const { writer: _, seq: __, mine, ...note } of fresh) {
       call(() => onConflict?.({ ...note, mine: decoded(mine, note.key) }));
     }
   }
 
-  #ended(code: Expired["code"]): void {
-    const { identifier, outbox, writer, diskless, profile } = this.#replica;
-    const unsent = this.#replica.unsent();
-    if (code === "SESSION_EXPIRED") {
-      // The ops stay on disk, for the case that this very session comes back; its values do not.
-      this.#persister.save("changes", snapshotRows);
-      if (identifier !== null) this.#parts.marks.add("parked", identifier);
-      this.#forget(profile.nonce, this.now());
-    } else if (identifier === null) {
-      // It was met by what this tab alone had sent: siblings may be in another by now.
-      for (const name of [writer, diskless]) outbox.acknowledge(name, outbox.clock);
-      this.#persister.save();
-      this.#wiper.leave(this.#wiper.nonceAfter(profile.nonce));
-    } else this.#wiper.wipe(identifier);
-    call(() => this.#parts.onExpired?.({ code, unsent }));
-  }
-
-  /** Nothing of one session waits on disk while the browser has another: the app gets it, unless it was given it when that one expired. */
-  #replaced(strangers: readonly OpRow[]): void {
-    const { identifier } = this.#replica;
-    const rows = strangers.filter((row) => row.identifier !== identifier);
-    if (rows.length === 0) return;
-    this.#replica.strangers = [];
-    this.#persister.save(
-      "changes",
-      rows.map(({ writer, op }) => rowName({ ...op, writer })),
-    );
-    const parked = this.#parts.marks.list("parked");
-    const unsent = this.#replica.unsent(
-      rows.filter((row) => !parked.includes(row.identifier ?? "")).map(({ op }) => op),
-    );
-    if (unsent.length > 0) call(() => this.#parts.onExpired?.({ code: "SESSION_REPLACED", unsent }));
-  }
-
-  /** A page that comes back may show what was wiped meanwhile, or what has expired. */
+  /** Called when the page may be visible again. Hides values whose session has ended, or has expired, in the meantime. */
   #comeBack(): void {
-    this.#wiper.bury();
+    this.#life.follow();
     this.#replica.hideExpired();
-  }
-
-  #forget(nonce: string, expiresAt?: number): void {
-    this.#replica.reset(nonce, expiresAt);
-    this.#persister.forget();
-    this.#sync.forced = false;
-    this.pulse();
   }
 }
 

@@ -7,25 +7,29 @@ import { type OpRow, rowName } from "./rows.ts";
  * a sibling is frozen: it is only followed, since its first half may have taken effect already.
  */
 export class Outbox {
-  /** Lamport's clock over all tabs: the highest seq seen. */
+  /** The highest seq seen. */
   clock = 0;
-  /** The highest seq that an op was given in the place of an earlier one. */
-  renumberedTo = 0;
   /** Ops by seq, oldest first. */
   readonly own: Map<number, Pending> = new Map();
   /** Rows of other page loads, by writer: each is complete up to its last. */
-  readonly others: Map<string, { readonly profile: string; ops: Pending[] }> = new Map();
-  /** Own ops whose row is in a transaction that was begun (`false`) or is complete (`true`). */
-  readonly saved: Map<Pending, boolean> = new Map();
+  readonly others: Map<string, Pending[]> = new Map();
   /** How far each writer's ops are decided: a row or a message that is late must not bring one back. */
   readonly #decided = new Map<string, number>();
   readonly #memory: Memory;
-  readonly #frozen = new WeakSet<Pending>();
+  /** Own ops that nobody has seen yet. */
+  readonly #fresh = new Set<Pending>();
+  /** Frozen own ops that the disk lacks. */
+  readonly #unsaved = new Set<Pending>();
+  /** Those whose row is in a transaction that is not complete. */
+  readonly #saving = new Set<Pending>();
   /** Names of rows that are still to be deleted. */
   #stale: string[] = [];
 
-  constructor(memory: Memory) {
+  readonly #now: () => number;
+
+  constructor(memory: Memory, now: () => number) {
     this.#memory = memory;
+    this.#now = now;
   }
 
   /** Makes an op of a change. A key without a merge keeps its latest op alone; one with a merge a chain of them. */
@@ -35,12 +39,13 @@ export class Outbox {
     const ops = this.#memory.ops(name);
     const last = key.merge ? ops.at(-1) : ops.findLast((op) => op.writer === writer);
     // A chain's last link takes the change in only while nobody has seen it and nothing else is mixed into `current`.
-    const absorbs = last?.writer === writer && (!key.merge || (!this.#frozen.has(last) && last.value === current));
+    const absorbs = last?.writer === writer && (!key.merge || (this.#fresh.has(last) && last.value === current));
     if (absorbs) this.#drop(last);
     const shown = key.merge && current !== null ? this.#memory.shown(key, current) : null;
     if (value !== null) this.#memory.trust(name, value);
     this.#add({
-      seq: ++this.clock,
+      // The browser's latest, though its tabs may not have told each other what they wrote.
+      seq: this.#tick(),
       key: name,
       value,
       base: this.#memory.base.get(name)?.rev ?? 0,
@@ -49,22 +54,18 @@ export class Outbox {
     });
   }
 
-  /** Gives ops that were made before the disk was read numbers above all that it holds: they are the latest. */
-  renumber(): void {
-    for (const op of [...this.own.values()]) {
-      if (this.#frozen.has(op)) continue;
-      this.#drop(op);
-      this.#add({ ...op, seq: ++this.clock });
-      this.renumberedTo = this.clock;
-    }
-  }
-
   freeze(ops: Iterable<Pending>): void {
-    for (const op of ops) this.#frozen.add(op);
+    for (const op of ops) if (this.#fresh.delete(op)) this.#unsaved.add(op);
   }
 
-  isFrozen(op: Pending): boolean {
-    return this.#frozen.has(op);
+  /** Own ops that nobody has seen yet. */
+  fresh(): Pending[] {
+    return [...this.#fresh];
+  }
+
+  /** Own ops that others may have seen. */
+  frozen(): Pending[] {
+    return [...this.own.values()].filter((op) => !this.#fresh.has(op));
   }
 
   /** Shows another tab's op, unless it is decided already. */
@@ -73,22 +74,19 @@ export class Outbox {
     if (!this.isDecided(op)) this.#memory.add(op);
   }
 
-  /**
-   * Takes over the rows of other page loads, in place of those found before. What is decided of another profile than `own`,
-   * only whoever sends it is told: it shows when it has come home.
-   */
-  adopt(rows: readonly OpRow[], own: string): void {
+  /** Takes over the rows of other page loads, in place of those found before. */
+  adopt(rows: readonly OpRow[]): void {
     this.others.clear();
-    for (const { profile, writer, op } of rows) {
+    for (const { writer, op } of rows) {
       const pending = { ...op, writer };
       if (this.isDecided(pending)) {
         this.#stale.push(rowName(pending));
         continue;
       }
-      if (profile === own) this.hear(pending);
-      const box = this.others.get(writer) ?? { profile, ops: [] };
-      box.ops.push(pending);
-      this.others.set(writer, box);
+      this.hear(pending);
+      const rows = this.others.get(writer) ?? [];
+      rows.push(pending);
+      this.others.set(writer, rows);
     }
   }
 
@@ -101,26 +99,9 @@ export class Outbox {
     return [...this.own.values()].filter((op) => op.writer === writer);
   }
 
-  /** What waits to be sent and is not shown, since it is of another profile than `own`. */
-  unseen(own: string): Pending[] {
-    return [...this.others.values()].flatMap(({ profile, ops }) => (profile === own ? [] : ops));
-  }
-
-  /**
-   * What is known of another page load's ops, oldest first. Where the user has cleared the disk under a living page, the rows
-   * that it has written since lack what it still waits for, and tells.
-   */
-  opsOf(writer: string): Pending[] {
-    const rows = this.others.get(writer)?.ops ?? [];
-    const last = rows.at(-1)?.seq ?? 0;
-    const told = this.#memory.all().filter((op) => op.writer === writer && op.seq < last);
-    const lacking = told.filter(({ seq }) => !rows.some((row) => row.seq === seq));
-    return [...rows, ...lacking].sort((a, b) => a.seq - b.seq);
-  }
-
-  /** Counts as saved only what is there: the user may have cleared the disk. */
-  recount(there: ReadonlySet<number>): void {
-    for (const [op, complete] of this.saved) if (complete && !there.has(op.seq)) this.saved.delete(op);
+  /** The rows of another page load, oldest first. */
+  opsOf(writer: string): readonly Pending[] {
+    return this.others.get(writer) ?? [];
   }
 
   /** Forgets a writer's ops up to `seq`, which the server has decided. Their rows are stale. */
@@ -130,35 +111,41 @@ export class Outbox {
     this.clock = Math.max(this.clock, seq);
     const done = this.#memory.remove((op) => op.writer === writer && op.seq <= seq);
     for (const op of done) this.#forget(op);
-    const box = this.others.get(writer);
-    if (box) {
-      this.#stale.push(...box.ops.filter((op) => op.seq <= seq).map(rowName));
-      box.ops = box.ops.filter((op) => op.seq > seq);
-      if (box.ops.length === 0) this.others.delete(writer);
-    }
+    const rows = this.opsOf(writer);
+    const left = rows.filter((op) => op.seq > seq);
+    this.#stale.push(...rows.filter((op) => op.seq <= seq).map(rowName));
+    if (left.length > 0) this.others.set(writer, left);
+    else this.others.delete(writer);
   }
 
   /** Own ops that may not be on disk: their transaction is not known to be complete. */
   unsafe(): Pending[] {
-    return [...this.own.values()].filter((op) => this.#frozen.has(op) && !this.saved.get(op));
+    return [...this.#saving, ...this.#unsaved];
+  }
+
+  /** The disk has nothing of these ops, or what it has is to be written anew. */
+  rebind(): void {
+    for (const op of this.frozen()) this.#unsaved.add(op);
   }
 
   /** What the disk lacks, counted as saved from here on: rows to put, names to delete. `failed` takes both back. */
   takeUnsaved(): { fresh: Pending[]; stale: string[]; done: () => void; failed: () => void } {
-    // One that may still be given another number must not leave a row under this one.
-    const fresh = [...this.own.values()].filter((op) => this.#frozen.has(op) && !this.saved.has(op));
+    const fresh = [...this.#unsaved];
     const stale = this.#stale;
     this.#stale = [];
-    for (const op of fresh) this.saved.set(op, false);
+    this.#unsaved.clear();
+    for (const op of fresh) this.#saving.add(op);
+    const done = () => {
+      for (const op of fresh) this.#saving.delete(op);
+    };
     return {
       fresh,
       stale,
-      done: () => {
-        for (const op of fresh) if (this.saved.has(op)) this.saved.set(op, true);
-      },
+      done,
       failed: () => {
+        done();
         // The next attempt writes all: the rows on disk of one writer are always all of its ops up to some seq.
-        this.saved.clear();
+        this.rebind();
         this.#stale.push(...stale);
       },
     };
@@ -168,13 +155,19 @@ export class Outbox {
     this.#memory.remove(() => true);
     this.own.clear();
     this.others.clear();
-    this.saved.clear();
+    for (const ops of [this.#fresh, this.#unsaved, this.#saving]) ops.clear();
     this.#decided.clear();
     this.#stale = [];
   }
 
+  #tick(): number {
+    this.clock = Math.max(this.clock + 1, this.#now());
+    return this.clock;
+  }
+
   #add(op: Pending): void {
     this.own.set(op.seq, op);
+    this.#fresh.add(op);
     this.#memory.add(op);
   }
 
@@ -184,9 +177,11 @@ export class Outbox {
   }
 
   #forget(op: Pending): void {
-    this.saved.delete(op);
+    if (this.own.get(op.seq) !== op) return;
+    this.own.delete(op.seq);
     // A frozen op may have a row, whether or not its transaction is known to be complete.
-    if (this.#frozen.has(op)) this.#stale.push(rowName(op));
-    if (this.own.get(op.seq) === op) this.own.delete(op.seq);
+    if (!this.#fresh.delete(op)) this.#stale.push(rowName(op));
+    this.#unsaved.delete(op);
+    this.#saving.delete(op);
   }
 }

@@ -15,7 +15,7 @@ import type { Delta, Facts } from "./delta.ts";
 import { type BaseEntry, Memory, type Pending } from "./memory.ts";
 import type { Migrate } from "./migrate.ts";
 import { Outbox } from "./outbox.ts";
-import { type CacheRow, type OpRow, type ProfileRow, type Rows, rowName } from "./rows.ts";
+import { type CacheRow, type Epoch, type OpRow, type Rows, rowName } from "./rows.ts";
 
 /** Of so many notes a push says that they were heard; fewer wait on the server. */
 const maxHeard = 16;
@@ -31,24 +31,27 @@ export class Replica {
   identifier: string | null = null;
   rev = 0;
   facts: Facts;
-  profile: ProfileRow;
+  /** The epoch that changes belong to while there is no session, and the nonce under which they begin one. */
+  epoch: string;
+  /**
+   * The browser's epoch by which this tab goes. Another one than its own: the page was rendered for another session than
+   * the browser had, and the tab is a guest until the server has named the session.
+   */
+  host: string;
+  /** Earlier epochs whose changes belong to this one. */
+  from: readonly string[];
+  profile: string;
   writer = "";
   /** Other page loads whose ops are all acknowledged and that will never push again. */
   readonly retired: Set<string> = new Set();
   /** Names of notes that the app was told of, and the server may still keep. */
   readonly heard: Set<string> = new Set();
-  /** Whether a push with ops has left: from then on the server may know profile and seqs, and they stay. */
-  spoke = false;
-  /** When the first one has left under the nonce at hand, which may have begun a session since. */
+  /** When the first push with ops has left under the epoch at hand, which may have begun a session since. */
   begunAt: number = never;
-  /** Rows of another session that the disk holds: they go out only if that one comes back. */
-  strangers: readonly OpRow[] = [];
   /** The values of the session are put away, not its revision: nothing older may be taken for news. */
   #hidden = false;
   /** Pushes that asked for everything since then. */
   readonly #whole = new WeakSet<Push>();
-  /** The page was rendered without a session: one that the disk holds is shown only when the server names it. */
-  #blank = false;
   /** The writer's highest acknowledged seq. */
   #acked = 0;
   /** Siblings' ops of which the disk knows nothing; one that is told anew is another object, and not among them. */
@@ -61,7 +64,7 @@ export class Replica {
 
   constructor(
     definition: AnyDefinition,
-    profile: ProfileRow,
+    epoch: Epoch,
     id: (bytes: number) => string,
     now: () => number,
     migrate?: Migrate,
@@ -70,8 +73,11 @@ export class Replica {
     this.#id = id;
     this.#now = now;
     this.memory = new Memory(definition, migrate);
-    this.outbox = new Outbox(this.memory);
-    this.profile = profile;
+    this.outbox = new Outbox(this.memory, now);
+    this.epoch = this.host = epoch.name;
+    this.from = epoch.from;
+    this.profile = epoch.profile;
+    this.identifier = epoch.identifier;
     this.#become();
     this.facts = this.#unknown();
   }
@@ -98,37 +104,51 @@ export class Replica {
     return this.#hidden ? 0 : this.rev;
   }
 
-  get begun(): boolean {
-    return this.begunAt < never;
+  get isGuest(): boolean {
+    return this.epoch !== this.host;
   }
 
-  /** What goes home from here on begins another session than what has left. */
-  renew(nonce: string): void {
-    this.profile = { ...this.profile, nonce };
+  /** Goes on under this epoch with all that it has, as the browser does. */
+  join(epoch: Epoch): void {
+    const { identifier } = epoch;
+    this.#enter(epoch);
+    this.#rebind();
+    if (this.identifier === null && identifier !== null) this.adopt(identifier);
+  }
+
+  #enter({ name, from, profile }: Epoch): void {
+    this.epoch = this.host = name;
+    this.from = from;
+    this.profile = profile;
+  }
+
+  /** Goes on as a guest, in an epoch of its own. */
+  move(epoch: string): void {
+    this.epoch = epoch;
+    this.#rebind();
+  }
+
+  /** What goes home from here on is of another epoch than what has left: all rows are written anew. */
+  #rebind(): void {
     this.begunAt = never;
+    this.outbox.rebind();
   }
 
   /** Takes the state that the server rendered into the page, unless the tab knows better. */
-  hydrate(snapshot: SessionSnapshot): void {
-    const { identifier, rev, facts } = snapshot;
-    if (this.identifier === null && !this.spoke) {
+  hydrate({ identifier, rev, facts, entries, decided }: SessionSnapshot): void {
+    // Nothing has come of what the tab knows by itself: the page was rendered later.
+    if (identifier !== this.identifier && this.rev === 0 && this.begunAt === never) {
+      this.epoch = this.#id(32);
       this.identifier = identifier;
-      this.#blank = identifier === null;
     }
     if (identifier === null || identifier !== this.identifier || rev <= this.rev) return;
-    const entries = Object.entries(snapshot.entries);
-    const { decided } = snapshot;
-    this.apply({ ...nothing, rev, entries, decided, reset: true, facts: facts && toFacts(facts, this.#now()) });
+    const rendered = { rev, entries: Object.entries(entries), decided };
+    this.apply({ ...nothing, ...rendered, reset: true, facts: facts && toFacts(facts, this.#now()) });
   }
 
-  /**
-   * Takes in what the disk holds: the cache unless the tab is ahead of it, and the ops of other page loads. Gives the
-   * unusable rows that are this session's to drop.
-   */
-  merge({ cache, ops, unusable }: Omit<Rows, "profile">, before: ReadonlySet<Pending>): Rows["unusable"] {
+  /** Takes in what the disk holds: the cache unless the tab is ahead of it, and the ops of other page loads. */
+  merge({ cache, ops }: Pick<Rows, "cache" | "ops">, before: ReadonlySet<Pending>): void {
     const { memory, outbox } = this;
-    if (this.identifier === null && !this.#blank && cache?.identifier) this.adopt(cache.identifier);
-    outbox.clock = Math.max(outbox.clock, cache?.clock ?? 0);
     // Of the session at hand, unless its time seems to be over.
     const own =
       cache?.identifier === this.identifier && (cache.facts?.expiresAt ?? never) > this.#now() ? cache : undefined;
@@ -137,38 +157,28 @@ export class Replica {
     // Ops whose effect is in what is shown, though their rows are still there.
     if (own && (newer || own.rev > 0)) this.#decide(own.decided);
     for (const name of own?.heard ?? []) this.heard.add(name);
-    outbox.recount(new Set(ops.filter(({ writer }) => writer === this.writer).map(({ op }) => op.seq)));
-    this.#find(ops);
+    outbox.adopt(ops);
     // Known before, and not on disk: on their way there, or decided while this tab did not listen.
     for (const op of memory.all()) if (!this.isMine(op.writer) && before.has(op)) this.#doubted.add(op);
-    outbox.renumber();
     if (newer) this.apply({ ...nothing, ...own, reset: true });
-    this.memory.settle();
-    return unusable.filter((row) => this.#isOurs(row));
+    memory.settle();
   }
 
   /** Takes over what pages have left, where the disk cannot tell what else there is. */
   find(rows: readonly OpRow[]): void {
-    this.#find(rows);
-    this.outbox.renumber();
+    this.outbox.adopt(rows);
     this.memory.settle();
   }
 
-  #find(rows: readonly OpRow[]): void {
-    this.strangers = rows.filter(({ identifier }) => identifier !== null && identifier !== this.identifier);
-    this.outbox.adopt(
-      rows.filter((row) => this.#isOurs(row)),
-      this.profile.profile,
-    );
-  }
-
-  #isOurs({ identifier, writer }: OpRow): boolean {
-    return !this.isMine(writer) && (identifier === null || identifier === this.identifier);
+  /** Whether a row is of the session at hand, and of another page load. */
+  isOurs({ identifier, epoch, writer }: OpRow): boolean {
+    if (this.isMine(writer)) return false;
+    return identifier === null ? epoch === this.epoch || this.from.includes(epoch) : identifier === this.identifier;
   }
 
   /** How many changes of this browser the server has not acknowledged. */
   get pending(): number {
-    return this.memory.pending() + this.outbox.unseen(this.profile.profile).length;
+    return this.memory.pending();
   }
 
   get doubted(): ReadonlySet<Pending> {
@@ -184,61 +194,45 @@ export class Replica {
 
   /** The record of the snapshot, without the definition's fingerprint. */
   cache(): Omit<CacheRow, "fingerprint"> {
-    const { identifier, rev, facts, memory, outbox } = this;
+    const { identifier, rev, facts, memory } = this;
     return {
       identifier,
       rev,
       facts,
-      clock: outbox.clock,
       decided: this.#decided,
       heard: this.#heardLately(),
       entries: [...memory.base],
     };
   }
 
-  /**
-   * Is of this profile from here on, and begins under this nonce; but not while it shows what others know, or sends, under
-   * the one at hand. After its data were cleared a browser has another profile, to which the tab belongs as a new writer.
-   */
-  belong(profile: ProfileRow): void {
-    const pending = this.memory.all();
-    if (pending.some((op) => !this.isMine(op.writer) || this.outbox.isFrozen(op))) return;
-    if (!this.spoke) this.profile = profile;
-    else if (profile.profile !== this.profile.profile && pending.length === 0) {
-      this.profile = { ...this.profile, profile: profile.profile };
-      this.#become();
-    }
-  }
-
   /** An op's row, bound to the session as of now. */
   row({ writer, ...op }: Pending): readonly [string, OpRow] {
-    const profile = this.outbox.others.get(writer)?.profile ?? this.profile.profile;
-    return [rowName({ ...op, writer }), { identifier: this.identifier, profile, writer, op }];
+    const { identifier, epoch } = this;
+    return [rowName({ ...op, writer }), { identifier, epoch, writer, op }];
   }
 
   /** The push of a writer's ops, as many of the oldest as one may carry. Freezes them. */
-  push(profile: string, writer: string, pending: readonly Pending[]): Push {
+  push(writer: string, pending: readonly Pending[]): Push {
     const own = writer === this.writer;
     const sent = pending.slice(0, maxOpsPerPush);
     // Of a tab that only seemed dead, frozen perhaps, the server should know what it has done when it comes back.
     const surplus = Math.max(0, Object.keys(this.#decided).length - remembered);
     const retire = [...this.retired].slice(0, surplus);
     this.outbox.freeze(sent);
-    this.spoke ||= sent.length > 0;
-    if (sent.length > 0 && !this.begun) this.begunAt = this.#now();
+    if (sent.length > 0 && this.begunAt === never) this.begunAt = this.#now();
     const push: Push = {
       protocol,
       identifier: this.identifier,
-      profile,
+      profile: this.profile,
       writer,
       ops: sent.map(({ writer: _, ...op }) => op),
       upTo: sent.at(-1)?.seq ?? 0,
       since: this.since,
       acked: own ? this.#acked : 0,
       ...(sent.length === 0 && this.since > 0 ? { checksum: checksum(this.#definition, this.memory.values()) } : {}),
-      ...(this.heard.size > 0 && profile === this.profile.profile ? { heard: this.#heardLately() } : {}),
+      ...(this.heard.size > 0 ? { heard: this.#heardLately() } : {}),
       ...(own && retire.length > 0 ? { retire } : {}),
-      ...(this.identifier === null ? { nonce: this.profile.nonce } : {}),
+      ...(this.identifier === null ? { nonce: this.epoch } : {}),
     };
     if (this.#hidden) this.#whole.add(push);
     return push;
@@ -246,7 +240,7 @@ export class Replica {
 
   /** Whether a push is one of this session, as it is now. */
   isOwn({ identifier, nonce }: Push): boolean {
-    return identifier === this.identifier && (nonce === undefined || nonce === this.profile.nonce);
+    return identifier === this.identifier && (nonce === undefined || nonce === this.epoch);
   }
 
   /** What an answer to `push` tells, with the values that it left out since the push carried them. */
@@ -310,9 +304,9 @@ export class Replica {
   /** From no session to one: ops made without belong to it from here on, and their rows are written anew. */
   adopt(identifier: string): void {
     this.identifier = identifier;
-    this.#blank = this.#hidden = false;
+    this.#hidden = false;
     this.rev = 0;
-    this.outbox.saved.clear();
+    this.outbox.rebind();
   }
 
   /** Shows nothing of a session whose time seems to be over, but what this browser has not sent, until the server has been asked. */
@@ -323,11 +317,12 @@ export class Replica {
     this.memory.settle();
   }
 
-  /** Forgets the session and becomes another writer, under another nonce. The ops are gone from memory, not from disk. */
-  reset(nonce: string, expiresAt: number = never): void {
-    this.identifier = null;
-    this.#blank = this.#hidden = false;
-    this.renew(nonce);
+  /** Forgets the session and becomes another writer, in this epoch. The ops are gone from memory, not from disk. */
+  reset(epoch: Epoch, expiresAt: number = never): void {
+    this.#enter(epoch);
+    this.identifier = epoch.identifier;
+    this.begunAt = never;
+    this.#hidden = false;
     this.#become();
     this.rev = 0;
     this.#decided = {};
@@ -338,10 +333,8 @@ export class Replica {
     this.memory.settle();
   }
 
-  /** The latest unacknowledged change of each key, decoded. */
-  unsent(
-    ops: readonly Op[] = [...this.outbox.unseen(this.profile.profile), ...this.memory.all()],
-  ): { key: string; value: unknown }[] {
+  /** The latest of these changes of each key, decoded. */
+  unsent(ops: readonly Op[]): { key: string; value: unknown }[] {
     const latest = new Map<string, Op>();
     for (const op of ops) latest.set(op.key, op);
     return [...latest.values()].map(({ key, value }) => ({
@@ -353,7 +346,6 @@ export class Replica {
   /** Another writer, of which the server knows nothing. */
   #become(): void {
     this.writer = this.#id(8);
-    this.spoke = false;
     this.#acked = 0;
     this.retired.clear();
   }

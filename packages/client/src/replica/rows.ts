@@ -4,16 +4,34 @@ import type { BaseEntry, Pending } from "./memory.ts";
 
 // What rests in the browser, as the replica gives and takes it.
 
-/** Who the browser profile is, and the secret by which its first requests know each other. */
-export interface ProfileRow {
+/** The life of one session in one browser, as localStorage holds it for all its tabs. It holds names and numbers, never a value. */
+export interface Epoch {
+  /** Also the nonce of the epoch's first requests, which makes them one session. */
+  readonly name: string;
+  /** Names the browser to the server, from epoch to epoch. */
   readonly profile: string;
-  readonly nonce: string;
+  /** The session, once the server has named it. */
+  readonly identifier: string | null;
+  /** Earlier epochs that met no session: their changes belong to this one. */
+  readonly from: readonly string[];
+  /** Epochs and sessions that have ended. */
+  readonly past: readonly string[];
+  /** Those of them that a logout has ended: what they left unsent is nobody's to hear of. */
+  readonly quiet: readonly string[];
+  /** Sessions that the server has to be told to end; `*` and a time stand for the one that the browser had then. */
+  readonly ends: readonly string[];
+  /** By writer, up to which seq the app was given what ended sessions left unsent. */
+  readonly told: Readonly<Record<string, number>>;
+  /** Names of notes that the app was told of. */
+  readonly heard: readonly string[];
+  /** The epoch before ended since the session had expired. */
+  readonly expired?: boolean | undefined;
 }
 
-/** An op as it rests on disk, bound to the session that it belongs to. */
+/** An op as it rests on disk, bound to the session that it belongs to, and before there is one to its epoch. */
 export interface OpRow {
   readonly identifier: string | null;
-  readonly profile: string;
+  readonly epoch: string;
   readonly writer: string;
   readonly op: Op;
 }
@@ -26,8 +44,6 @@ export interface CacheRow {
   readonly identifier: string | null;
   readonly fingerprint: string;
   readonly rev: number;
-  /** The highest seq seen: a later page goes on from here. */
-  readonly clock: number;
   /** How far each writer's ops are part of the entries: their rows may still be there. */
   readonly decided: Readonly<Record<string, number>>;
   /** Names of notes that the app was told of, and the server may still keep. */
@@ -36,11 +52,13 @@ export interface CacheRow {
   readonly entries: readonly (readonly [string, BaseEntry])[];
 }
 
-/** What the disk holds, sorted: the cache, the profile, the ops. */
+/** What the disk holds, sorted. */
 export interface Rows {
   readonly cache: CacheRow | undefined;
-  readonly profile: ProfileRow;
+  /** Of sessions that may be the tab's. */
   readonly ops: readonly OpRow[];
+  /** Of sessions that have ended, and the app was not told. */
+  readonly left: readonly OpRow[];
   /** Rows of changes that can never be sent, and why. */
   readonly unusable: readonly (OpRow & { readonly code: SessionErrorCode })[];
 }

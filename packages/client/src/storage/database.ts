@@ -1,38 +1,32 @@
 import { type AnyDefinition, type Op, SessionError, type SessionErrorCode } from "@catnap/shared";
 import { fitted, type Migrate } from "../replica/migrate.ts";
-import type { CacheRow, OpRow, ProfileRow, Rows } from "../replica/rows.ts";
+import type { CacheRow, OpRow, Rows } from "../replica/rows.ts";
+import type { Epochs } from "./epochs.ts";
 import type { Journal } from "./journal.ts";
-import type { Marks } from "./marks.ts";
 import type { GuardedPuts, Put, StorageState, Table } from "./table.ts";
 
 /** What the snapshot on disk is of: a small row, for whoever would write another one. */
 type Head = Pick<CacheRow, "identifier" | "rev" | "fingerprint">;
 
-/** The rows of which a snapshot consists. */
-export const snapshotRows: readonly string[] = ["cache", "head"];
-
-/** What of Catnap's is on disk, and how it is wiped. */
+/** What of Catnap's is on disk. */
 export class Database {
   readonly #table: Table;
-  readonly #marks: Marks;
+  readonly #epochs: Epochs;
   readonly #journal: Journal;
   readonly #definition: AnyDefinition;
-  readonly #id: (bytes: number) => string;
   readonly #migrate: Migrate | undefined;
 
   constructor(
     table: Table,
-    marks: Marks,
+    epochs: Epochs,
     journal: Journal,
     definition: AnyDefinition,
-    id: (bytes: number) => string,
     migrate: Migrate | undefined,
   ) {
     this.#table = table;
-    this.#marks = marks;
+    this.#epochs = epochs;
     this.#journal = journal;
     this.#definition = definition;
-    this.#id = id;
     this.#migrate = migrate;
   }
 
@@ -40,23 +34,12 @@ export class Database {
     return this.#table.storage;
   }
 
-  /** A nonce of nobody's. */
-  nonce(): string {
-    return this.#id(32);
-  }
-
-  /** What the browser's tabs have agreed on, or ids for a profile that has none. */
-  proposal(): ProfileRow {
-    return this.#marks.known({ profile: this.#id(12), nonce: this.nonce() });
-  }
-
   /** What pages have put aside, but for what is done: all that there is where the disk fails. */
-  aside(isDone: (row: OpRow) => boolean): OpRow[] {
-    const dead = this.#marks.list("dead");
-    this.#journal.filter((row) => !isDone(row) && !dead.includes(row.identifier ?? ""));
+  aside(isOurs: (row: OpRow) => boolean, isDone: (row: OpRow) => boolean): OpRow[] {
+    this.#journal.filter((row) => !isDone(row) && !this.#isOver(row));
     return this.#journal.rows().flatMap(([, row]) => {
       try {
-        return [{ ...row, op: this.#fitOp(row.op) }];
+        return isOurs(row) ? [{ ...row, op: this.#fitOp(row.op) }] : [];
       } catch {
         return []; // a later page may read the disk, and tell the app
       }
@@ -64,18 +47,12 @@ export class Database {
   }
 
   /**
-   * Finishes what wiping was interrupted, then reads all rows at once, with the journals of pages, except what is done. Changes
-   * that do not fit are left behind by older versions of the app when the page reads for the `first` time; what
-   * comes later is a newer page's, which sends it itself.
+   * All rows at once, with the journals of pages, except what is done. Changes that do not fit are left behind by older
+   * versions of the app when the page reads for the `first` time; what comes later is a newer page's, which sends it itself.
    */
-  async read(isDone: (row: OpRow) => boolean, first: boolean): Promise<Rows> {
-    await this.#sweep();
+  async read(isOurs: (row: OpRow) => boolean, isDone: (row: OpRow) => boolean, first: boolean): Promise<Rows> {
     const found = await this.#rows();
-    // What a tab wrote for a session that was wiped, and did not live to hear of it.
-    const dead = this.#marks.list("dead");
-    const late = (row: Partial<OpRow>) => dead.includes(row.identifier ?? "");
-    const gone: string[] = [];
-    this.#journal.filter((row) => !isDone(row) && !late(row));
+    this.#journal.filter((row) => !isDone(row) && !this.#isOver(row));
     const journal = this.#journal.rows();
     if (journal.length > 0) {
       const rescued = journal.filter(([name]) => !found.has(name));
@@ -85,29 +62,27 @@ export class Database {
       void this.#table.write(rescued, []).then(forget, () => undefined);
     }
     let cache: CacheRow | undefined;
-    let profile: ProfileRow | undefined;
     const ops: OpRow[] = [];
+    const left: OpRow[] = [];
     const unusable: (OpRow & { code: SessionErrorCode })[] = [];
+    let over = false;
     for (const [name, row] of found) {
       // Our own rows, by the names under which `write` puts them.
-      if (late(row as Partial<OpRow>)) gone.push(name);
-      else if (name === "cache") cache = this.#entriesOf(row as CacheRow);
-      else if (name === "profile") profile = row as ProfileRow;
-      else if (name.startsWith("op:")) {
-        const found = row as OpRow;
+      const found = row as OpRow;
+      if (name === "cache") cache = this.#entriesOf(row as CacheRow);
+      if (!name.startsWith("op:")) over ||= this.#isPast(found);
+      else if (isOurs(found)) {
         try {
           const op = this.#fitOp(found.op);
           if (first || (op.value === found.op.value && op.from === found.op.from)) ops.push({ ...found, op });
         } catch (error) {
           if (first) unusable.push({ ...found, code: SessionError.from(error)?.code ?? "INVALID_VALUE" });
         }
-      }
+      } else if (this.#isOver(found)) over = true;
+      else if (this.#isPast(found)) left.push(found);
     }
-    if (gone.length > 0) void this.#table.write([], gone).catch(() => undefined);
-    // A disk that takes nothing more can still be read.
-    profile ??= await this.#table.claim("profile", () => this.proposal()).catch(() => this.proposal());
-    // A tab that had not heard of a wipe yet may have put an older nonce back; and one that could not read may go by another.
-    return { cache, ops, unusable, profile: this.#marks.agree(profile) };
+    if (over) this.sweep();
+    return { cache, ops, unusable, left };
   }
 
   /** What is on disk. Of a journal that another page moves there meanwhile one would find nothing in either place. */
@@ -116,6 +91,20 @@ export class Database {
     const found = new Map(await this.#table.read());
     const names = new Set(this.#journal.rows().map(([name]) => name));
     return before.every(([name]) => names.has(name) || found.has(name)) ? found : this.#rows();
+  }
+
+  /** Whether a row is of an epoch or a session that has ended. */
+  #isPast({ epoch, identifier }: Pick<OpRow, "epoch" | "identifier">): boolean {
+    const { past } = this.#epochs.get();
+    return past.includes(epoch) || past.includes(identifier ?? "");
+  }
+
+  /** Whether a row is of one that has ended, and nobody is to hear of it any more. */
+  #isOver(row: OpRow): boolean {
+    const { quiet, told } = this.#epochs.get();
+    const { epoch, identifier, writer, op } = row;
+    const isQuiet = quiet.includes(epoch) || quiet.includes(identifier ?? "");
+    return isQuiet || (this.#isPast(row) && op.seq <= (told[writer] ?? 0));
   }
 
   /** The entries, of which a page of another version may have left some out: then all of it has to be asked for. */
@@ -134,8 +123,8 @@ export class Database {
   }
 
   /**
-   * A snapshot to write: not over a newer one, whose tab may have deleted rows of changes that this one does not contain
-   * yet; unless it is a `reset`, since the server went back in time.
+   * A snapshot to write: of the browser's session, and not over a newer one, whose tab may have deleted rows of changes that
+   * this one does not contain yet; unless it is a `reset`, since the server went back in time.
    */
   snapshot(row: Omit<CacheRow, "fingerprint">, reset: boolean): GuardedPuts {
     const { fingerprint } = this.#definition;
@@ -148,7 +137,8 @@ export class Database {
       found?.identifier === identifier && found.fingerprint === fingerprint && found.rev > rev;
     return {
       guard: "head",
-      passes: (found) => reset || !isNewer(found as Head | undefined),
+      passes: (found) =>
+        this.#epochs.get().identifier === identifier && (reset || !isNewer(found as Head | undefined)),
       puts: [
         ["cache", cache],
         ["head", head],
@@ -161,12 +151,9 @@ export class Database {
     return this.#definition.keys.get(name)?.disk !== false;
   }
 
-  /** Puts and deletes, in a transaction that is begun at once; but not before a wipe that failed, which would take what comes after it. */
-  async write(puts: readonly Put[], deletes: readonly string[], snapshot?: GuardedPuts): Promise<void> {
-    const wiped = this.#marks.get("wiped");
-    while (this.#marks.list("wipe").length > 0) await this.#sweep();
-    // What was wiped while it waited is not to come back.
-    if (this.#marks.get("wiped") === wiped) await this.#table.write(puts, deletes, snapshot);
+  /** Puts and deletes, in a transaction that is begun at once. */
+  write(puts: readonly Put[], deletes: readonly string[], snapshot?: GuardedPuts): Promise<void> {
+    return this.#table.write(puts, deletes, snapshot);
   }
 
   /** Puts a writer's rows aside, at once, since the page ends. */
@@ -174,38 +161,19 @@ export class Database {
     this.#journal.keep(writer, rows);
   }
 
-  /** Deletes what is bound to a session, or, where it begins with `*`, all; a mark that is set first lets the next start finish it. */
-  wipe(what: string): Promise<void> {
-    this.#marks.add("wipe", what);
-    this.#journal.filter((row) => !isOf([what], row));
-    return this.#sweep();
+  /** Deletes what has ended. What is left, should that fail, is not shown, and deleted by whoever reads it. */
+  sweep(): void {
+    this.#journal.filter((row) => !this.#isOver(row));
+    this.#table
+      .sift((name, row) =>
+        name.startsWith("op:")
+          ? !this.#isOver(row as OpRow)
+          : (row as Head).identifier === this.#epochs.get().identifier,
+      )
+      .catch(() => undefined);
   }
 
   close(): void {
     this.#table.close();
   }
-
-  async #sweep(): Promise<void> {
-    const dying = this.#marks.list("wipe");
-    if (dying.length === 0) return;
-    // The disk may open late. What another tab has finished by then is not done to what was written since.
-    let doomed: readonly string[] | undefined;
-    let profile: ProfileRow | undefined;
-    await this.#table.sift((name, row) => {
-      doomed ??= this.#marks.list("wipe");
-      if (name === "profile") profile = row as ProfileRow;
-      return name === "profile" || !isOf(doomed, row as Partial<OpRow>);
-    });
-    if (profile && doomed && doomed.length > 0) {
-      const nonce = this.#marks.get("nonce") || this.nonce();
-      // A full disk takes deletions alone; where there is localStorage, the nonce is there.
-      await this.#table.write([["profile", { ...profile, nonce }]], []).catch(() => undefined);
-    }
-    for (const what of doomed ?? dying) this.#marks.remove("wipe", what);
-  }
-}
-
-/** Whether one of these wipes takes a row. */
-function isOf(wipes: readonly string[], { identifier }: Pick<Partial<OpRow>, "identifier">): boolean {
-  return wipes.some((what) => what.startsWith("*") || what === identifier);
 }

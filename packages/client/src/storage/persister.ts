@@ -2,23 +2,21 @@ import { after, type Cancel } from "@catnap/shared";
 import type { Told } from "../replica/delta.ts";
 import type { Pending } from "../replica/memory.ts";
 import type { Replica } from "../replica/replica.ts";
-import { type OpRow, type ProfileRow, rowName } from "../replica/rows.ts";
+import { type OpRow, rowName } from "../replica/rows.ts";
 import type { Database } from "./database.ts";
-import type { Marks } from "./marks.ts";
+import type { Epochs } from "./epochs.ts";
 import type { Put } from "./table.ts";
 
 /** How long the first awake waits for the disk before it goes on without; what the disk says later still counts. */
 const softMs = 150;
-/** How long the first changes wait for it: without localStorage it alone knows profile and numbers. */
-const hardMs = 3_000;
 
 /** What the persister tells of: ops that became frozen, notes for the app, a status that may have changed. */
 export interface PersisterEvents {
   frozen(ops: readonly Pending[]): void;
   /** Ops of other page loads were found on disk, or missed there: the server knows more. */
   found(): void;
-  /** The profile is another one than before. */
-  renamed(): void;
+  /** What sessions that have ended left unsent. */
+  left(rows: readonly OpRow[]): void;
   notes(told: readonly Told[]): void;
   pulse(): void;
 }
@@ -27,23 +25,24 @@ export interface PersisterEvents {
 export class Persister {
   readonly #replica: Replica;
   readonly #database: Database;
-  readonly #marks: Marks;
+  readonly #epochs: Epochs;
   readonly #events: PersisterEvents;
+  /** The disk was read once. */
   #loaded = false;
-  #waited = false;
-  /** The disk was waited for as long as anybody would. */
-  #givenUp = false;
+  #closed = false;
   #loading: Promise<void> | undefined;
   /** The read under way. */
   #reading: object | undefined;
   #willFlush = false;
+  /** `load` has waited for the read at hand. */
+  #waited = false;
   /** How often what was read was forgotten. */
   #era = 0;
 
-  constructor(replica: Replica, database: Database, marks: Marks, events: PersisterEvents) {
+  constructor(replica: Replica, database: Database, epochs: Epochs, events: PersisterEvents) {
     this.#replica = replica;
     this.#database = database;
-    this.#marks = marks;
+    this.#epochs = epochs;
     this.#events = events;
   }
 
@@ -52,27 +51,15 @@ export class Persister {
     this.#loading ??= this.#read();
     if (this.#waited) return;
     const era = this.#era;
-    await this.#wait(softMs);
-    // What was wiped meanwhile is read anew, and waited for anew.
-    if (era !== this.#era) return this.load();
-    this.#waited = true;
-    this.flush();
-  }
-
-  /** Resolves when the disk has answered, or is given up. */
-  async settled(): Promise<void> {
-    await this.#wait(hardMs);
-    this.#givenUp = true;
-    this.flush();
-  }
-
-  async #wait(ms: number): Promise<void> {
     let cancel: Cancel | undefined;
     const patience = new Promise<void>((resolve) => {
-      cancel = after(ms, resolve);
+      cancel = after(softMs, resolve);
     });
     await Promise.race([this.#loading, patience]);
     cancel?.();
+    // What has ended meanwhile is read anew, and waited for anew.
+    if (era !== this.#era) return this.load();
+    this.#waited = true;
   }
 
   /** Lets the next `load` read again, unless a read is under way. */
@@ -80,22 +67,28 @@ export class Persister {
     if (!this.#reading) this.forget();
   }
 
-  /** Lets the next `load` read again; a read under way counts no more, since it may bring back what was wiped. */
+  /** Lets the next `load` read again; a read under way counts no more, since it may bring back what has ended. */
   forget(): void {
     this.#era++;
     this.#loading = this.#reading = undefined;
     this.#waited = false;
   }
 
+  /** Deletes what has ended, and lets the next `load` read again. */
+  sweep(): void {
+    this.forget();
+    this.#database.sweep();
+  }
+
   /** Writes what is not on disk yet; from here on nothing is read or written. */
   close(): void {
     this.flush();
-    this.#loaded = false;
+    this.#closed = true;
     this.#reading = {};
     this.#loading = Promise.resolve();
   }
 
-  /** Reads once more without waiting: what rests on disk for the session that has come back. */
+  /** Reads once more without waiting: what rests on disk for the session that the tab has met. */
   readAgain(): void {
     this.#loading = this.#read();
   }
@@ -104,25 +97,26 @@ export class Persister {
   soon(): boolean {
     if (this.#willFlush) return false;
     this.#willFlush = true;
-    queueMicrotask(() => {
-      this.flush();
-      // A disk that was never asked is asked, so that the change becomes safe; one that failed is tried again.
-      if (!this.#loaded || !this.#waited) void this.load();
-    });
+    queueMicrotask(() => this.flush());
     return true;
   }
 
   /** Freezes what is new and writes to disk what is not there yet, in one transaction that is begun at once. */
   flush(): void {
     this.#willFlush = false;
-    // What is frozen keeps its number: not while the disk may still tell of higher ones.
-    if (this.#waited && (this.#loaded || !this.#reading || this.#givenUp)) this.#freeze();
+    const { outbox } = this.#replica;
+    const fresh = outbox.fresh();
+    if (fresh.length > 0) {
+      this.#epochs.agree();
+      outbox.freeze(fresh);
+      this.#events.frozen(fresh);
+    }
+    this.save();
   }
 
-  /** Flushes, though the disk may not have been read, and puts aside what may not get there any more. */
+  /** Flushes, and puts aside what may not get to the disk any more. */
   depart(): void {
-    this.#willFlush = false;
-    this.#freeze();
+    this.flush();
     const { outbox, writer } = this.#replica;
     const ops = outbox.unsafe().filter(({ key }) => this.#database.keeps(key));
     this.#database.stash(
@@ -131,47 +125,12 @@ export class Persister {
     );
   }
 
-  /** Before anything is frozen or sent: all tabs of a browser are of one profile, and begin under one nonce. */
-  agree(): void {
-    this.#belong(this.#marks.agree(this.#replica.profile));
-  }
-
-  /** Before anything is asked: what the others have agreed on, if they have. */
-  follow(): void {
-    this.#belong(this.#marks.known(this.#replica.profile));
-  }
-
-  #belong(row: ProfileRow): void {
-    const { profile } = this.#replica.profile;
-    this.#replica.belong(row);
-    if (this.#replica.profile.profile !== profile) this.#events.renamed();
-  }
-
-  #freeze(): void {
-    const { outbox } = this.#replica;
-    const fresh = () => [...outbox.own.values()].filter((op) => !outbox.isFrozen(op));
-    const [first] = fresh();
-    if (first) {
-      this.agree();
-      // Other tabs' changes are older, though neither the disk nor they may have told of them.
-      outbox.clock = Math.max(outbox.clock, this.#marks.clock);
-      if (first.seq <= this.#marks.clock) outbox.renumber();
-      this.#marks.clock = outbox.clock;
-      const ops = fresh();
-      outbox.freeze(ops);
-      this.#events.frozen(ops);
-    }
-    this.save();
-  }
-
   /** Saves what is not on disk, in one transaction, with the snapshot after a delta or a reset; no transaction for nothing. */
   save(what: "changes" | "delta" | "reset" = "changes", deletes: readonly string[] = []): void {
-    if (!this.#loaded) return;
+    if (this.#closed) return;
     const { fresh, stale, done, failed } = this.#replica.outbox.takeUnsaved();
     const rows = fresh.filter(({ key }) => this.#database.keeps(key));
     const puts: Put[] = rows.map((op) => this.#replica.row(op));
-    // Whoever finds changes of a session that is not there yet has to make it under the same nonce, also after an eviction.
-    if (fresh.length > 0 && this.#replica.identifier === null) puts.push(["profile", this.#replica.profile]);
     const snapshot = what === "changes" ? undefined : this.#database.snapshot(this.#replica.cache(), what === "reset");
     if (!snapshot && puts.length + stale.length + deletes.length === 0) return;
     void this.#database
@@ -187,14 +146,15 @@ export class Persister {
     const { outbox } = this.#replica;
     const waiting = outbox.others.size;
     let failed = false;
+    const isOurs = (row: OpRow) => this.#replica.isOurs(row);
     const isDone = ({ op, writer }: OpRow) =>
       this.#replica.isMine(writer) ? !outbox.own.has(op.seq) : outbox.isDecided({ ...op, writer });
     try {
-      const rows = await this.#database.read(isDone, !this.#loaded);
+      const rows = await this.#database.read(isOurs, isDone, !this.#loaded);
       if (this.#reading !== reading) return;
-      this.#belong(rows.profile);
-      const unusable = this.#replica.merge(rows, before);
       this.#loaded = true;
+      this.#replica.merge(rows, before);
+      const { unusable, left } = rows;
       this.#events.notes(
         unusable.map(({ op: { key, seq, value }, writer, code }) => ({
           key,
@@ -205,17 +165,16 @@ export class Persister {
           mine: value,
         })),
       );
-      const names = unusable.map(({ writer, op }) => rowName({ ...op, writer }));
-      if (this.#waited) {
-        this.flush();
-        this.save("changes", names);
-      } else if (names.length > 0) void this.#database.write([], names).catch(() => undefined);
+      if (left.length > 0) this.#events.left(left);
+      const names = [...unusable, ...left].map(({ writer, op }) => rowName({ ...op, writer }));
+      // What the disk did not take before is tried again.
+      this.save("changes", names);
     } catch {
       // Works from memory; the next write or awake tries again.
       failed = true;
       if (this.#reading === reading) {
         this.#loading = undefined;
-        if (!this.#loaded) this.#replica.find(this.#database.aside(isDone));
+        if (!this.#loaded) this.#replica.find(this.#database.aside(isOurs, isDone));
       }
     }
     if (this.#reading === reading) this.#reading = undefined;

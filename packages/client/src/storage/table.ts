@@ -67,19 +67,6 @@ export class Table {
     });
   }
 
-  /** The row of this name, made of `fresh` when it is absent: tabs that start at once agree on it. */
-  async claim<T>(name: string, fresh: () => T): Promise<T> {
-    let row: T | undefined;
-    await this.#change((store) => {
-      const request: IDBRequest<T | undefined> = store.get(name);
-      request.onsuccess = () => {
-        row = request.result ?? fresh();
-        if (request.result === undefined) store.put(row, name);
-      };
-    });
-    return row as T;
-  }
-
   /** Deletes what `keeps` does not hold for, in one pass and one transaction. */
   sift(keeps: (name: string, row: unknown) => boolean): Promise<void> {
     return this.#change((store) => {

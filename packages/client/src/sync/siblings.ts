@@ -1,17 +1,15 @@
 import type { Delta } from "../replica/delta.ts";
 import type { Pending } from "../replica/memory.ts";
 import type { Replica } from "../replica/replica.ts";
-import type { Wipe } from "../storage/wiper.ts";
 
-/** What one tab tells the others. `hello` asks all living ones for their `op`. */
+/** What one tab tells the others. `hello` asks all living ones of its epoch for their `op`. */
 type Body =
   | { readonly kind: "op"; readonly ops: readonly Pending[] }
   | { readonly kind: "synced"; readonly delta: Delta }
-  | ({ readonly kind: "wipe" } & Wipe)
   | { readonly kind: "hello" };
 
-/** Every message names the session that it is about, and whose it is: tabs of another session ignore it. */
-type Message = Body & { readonly identifier: string | null; readonly profile: string; readonly writer: string };
+/** Every message names its epoch and its session: tabs of others look which ones the browser has, and ignore the rest. */
+type Message = Body & { readonly identifier: string | null; readonly epoch: string; readonly writer: string };
 
 /** The few methods of a BroadcastChannel that are called. */
 export interface Channel {
@@ -22,9 +20,10 @@ export interface Channel {
 
 /** What a sibling's message may ask of this tab. */
 export interface SiblingsEvents {
+  /** A sibling is of another epoch, or knows a session that this tab does not. */
+  differs(): void;
   /** The server knows more than this tab. */
   behind(): void;
-  wiped(wipe: Wipe): void;
   /** The replica has changed. */
   changed(): void;
 }
@@ -52,11 +51,8 @@ export class Siblings {
   }
 
   tell(body: Body): void {
-    const { identifier, writer, profile } = this.#replica;
-    // A tab that is asleep listens to nobody, but what it wipes is wiped everywhere.
-    const channel = this.#channel ?? (body.kind === "wipe" ? this.#open() : undefined);
-    channel?.postMessage({ ...body, identifier, profile: profile.profile, writer });
-    if (channel !== this.#channel) channel?.close();
+    const { identifier, writer, epoch } = this.#replica;
+    this.#channel?.postMessage({ ...body, identifier, epoch, writer });
   }
 
   close(): void {
@@ -65,37 +61,26 @@ export class Siblings {
   }
 
   #heard(message: Message): void {
-    const { memory, outbox, identifier, profile } = this.#replica;
-    if (message.kind === "wipe") return this.#events.wiped(message);
-    // Whatever session they are of: a later edit has a higher number in all tabs.
-    if (message.kind === "op") for (const { seq } of message.ops) outbox.clock = Math.max(outbox.clock, seq);
-    const same = message.identifier === identifier;
-    // A sibling has a session where this tab has none yet.
-    if (!same && identifier === null) this.#events.behind();
-    // Two profiles are two devices: what is decided of the other's changes, no answer tells.
-    if (message.profile !== profile.profile) {
-      if (same && message.kind === "synced") this.#events.behind();
-      return;
-    }
-    const meetsLater = !same && message.identifier === null;
-    if (same || meetsLater) {
-      this.alive.add(message.writer);
-      // It seemed dead when its rows were sent for it, and is not.
-      this.#replica.retired.delete(message.writer);
-    }
+    const { outbox } = this.#replica;
+    const isOurs = () => message.epoch === this.#replica.epoch && message.identifier === this.#replica.identifier;
+    if (!isOurs()) this.#events.differs();
+    const { epoch, identifier } = this.#replica;
+    // Of one that has yet to meet the session, what it waits for is known.
+    if (message.epoch !== epoch || (message.identifier !== null && message.identifier !== identifier)) return;
+    this.alive.add(message.writer);
+    // It seemed dead when its rows were sent for it, and is not.
+    this.#replica.retired.delete(message.writer);
     switch (message.kind) {
       case "hello":
-        if (same || identifier === null) {
-          this.tell({ kind: "op", ops: [...outbox.own.values()].filter((op) => outbox.isFrozen(op)) });
-        }
+        this.tell({ kind: "op", ops: outbox.frozen() });
         break;
       case "op":
-        for (const op of message.ops) if (same || (meetsLater && memory.has(op))) outbox.hear(op);
-        memory.settle();
+        for (const op of message.ops) outbox.hear(op);
+        this.#replica.memory.settle();
         this.#events.changed();
         break;
       case "synced":
-        if (!same) break;
+        if (!isOurs()) break;
         if (this.#replica.lacks(message.delta)) this.#events.behind();
         else this.#replica.apply(message.delta);
         this.#events.changed();

@@ -12,8 +12,7 @@ import {
 import type { Told } from "../replica/delta.ts";
 import type { Pending } from "../replica/memory.ts";
 import type { Replica } from "../replica/replica.ts";
-import type { OpRow } from "../replica/rows.ts";
-import type { Marks } from "../storage/marks.ts";
+import type { Epochs } from "../storage/epochs.ts";
 import type { Persister } from "../storage/persister.ts";
 import type { Siblings } from "./siblings.ts";
 import { failure, type Transport } from "./transport.ts";
@@ -32,7 +31,7 @@ export interface SyncParts {
   readonly persister: Persister;
   readonly siblings: Siblings;
   readonly transport: Transport;
-  readonly marks: Marks;
+  readonly epochs: Epochs;
   readonly now: () => number;
   /** From 0 to 1. */
   readonly random: () => number;
@@ -40,16 +39,16 @@ export interface SyncParts {
 
 /** What the synchroniser tells its tab. */
 export interface SyncEvents {
-  /** Something is about to be sent, or shown: another tab may have wiped the session meanwhile. */
+  /** Something is about to be sent, or shown: another tab may have ended the session meanwhile. */
   before(): void;
   /** What became of some changes, unless the browser has heard. */
   notes(told: readonly Told[]): void;
   /** The server has ended the session. Comes before the call that found it out rejects. */
   ended(code: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED"): void;
-  /** The server has named the browser's session, and these rows are of others. */
-  replaced(strangers: readonly OpRow[]): void;
-  /** No session can be begun under this nonce any more: it takes another. */
-  spent(nonce: string): void;
+  /** The server has named the browser's session. */
+  met(): void;
+  /** No session can be begun in this epoch any more: what waits goes on in another. */
+  spent(): void;
   pulse(): void;
 }
 
@@ -69,8 +68,6 @@ export class Sync {
   #closed = false;
   /** The last seq of a closing push: the second event of one departure sends nothing. */
   #lastSent = 0;
-  /** Under these no session is wanted any more. */
-  readonly #deadNonces = new Set<string>();
 
   constructor(parts: SyncParts, events: SyncEvents) {
     this.#parts = parts;
@@ -134,22 +131,17 @@ export class Sync {
 
   /** Sends what the server has not acknowledged, once: synchronously, since the page may be gone in a moment. */
   sendLast(): void {
-    const { replica, transport, marks } = this.#parts;
+    const { replica, transport, epochs } = this.#parts;
     const last = [...replica.outbox.own.keys()].at(-1) ?? 0;
     this.#renew();
-    if (last <= this.#lastSent || marks.list("end").length > 0) return;
+    if (last <= this.#lastSent || epochs.get().ends.length > 0) return;
     this.#lastSent = last;
     for (const writer of [replica.writer, replica.diskless]) {
       const ops = replica.outbox.ownOf(writer);
-      const sent = ops.length > 0 && transport.sendLast(replica.push(replica.profile.profile, writer, ops));
+      const sent = ops.length > 0 && transport.sendLast(replica.push(writer, ops));
       // It may never be answered; the next awake finds out what became of it.
       if (sent) sent.answer.then((answer) => this.#take(sent.push, answer)).catch(() => undefined);
     }
-  }
-
-  /** The session that is made, or was made, under this nonce is to end, as soon as an answer names it. */
-  abandon(nonce: string): void {
-    this.#deadNonces.add(nonce);
   }
 
   /** Takes in what the server tells by itself. */
@@ -174,23 +166,20 @@ export class Sync {
   }
 
   async #run(): Promise<void> {
-    const { transport, marks, replica, persister } = this.#parts;
+    const { transport, epochs, replica, persister } = this.#parts;
     this.#events.before();
     await persister.load();
     const doubted = new Set(replica.doubted);
-    if (!replica.spoke && replica.outbox.own.size > 0) await persister.settled();
     this.#renew();
     try {
       // First of all: the cookie still names a session that is to die, and a pull would bring its values back.
-      for (const due of marks.list("end")) {
-        const identifier = due.startsWith("*") ? await this.#sessionBefore(Number(due.slice(1))) : due;
-        if (identifier !== null) await transport.invalidate(identifier);
-        marks.remove("end", due);
+      for (const due of epochs.get().ends) {
+        const age = (this.#parts.now() - Number(due.slice(1))) / 1000;
+        await transport.invalidate(due.startsWith("*") ? { age } : { identifier: due });
+        epochs.set({ ends: epochs.get().ends.filter((one) => one !== due) });
       }
       // Dead tabs' ops are older than ours. Those of a living sibling do no harm twice; that it lives is never certain.
-      for (const [writer, { profile }] of replica.outbox.others) {
-        await this.#exchange(profile, writer, replica.outbox.opsOf(writer));
-      }
+      for (const [writer, ops] of replica.outbox.others) await this.#exchange(writer, ops);
       const { forced } = this;
       await this.#exchangeOwn();
       replica.dropDoubted(doubted);
@@ -213,52 +202,26 @@ export class Sync {
   /** The server knows first requests by their nonce for a minute. Later they could only revive what has ended since. */
   #renew(): void {
     const { replica, now } = this.#parts;
-    if (replica.identifier === null && now() - replica.begunAt > claimMs) this.#events.spent(replica.profile.nonce);
+    if (replica.identifier === null && now() - replica.begunAt > claimMs) this.#events.spent();
   }
 
-  /** Which session the browser has, unless it was made after that time. Nothing of it is taken in. */
-  async #sessionBefore(time: number): Promise<string | null> {
-    const { transport, marks, replica } = this.#parts;
-    // Not when the answer has come: that would make every session younger by its way back, and one just made would live on.
-    const asked = this.#parts.now();
-    const question = replica.push(replica.profile.profile, replica.writer, []);
-    const answer = await transport.send({ ...question, identifier: null, since: 0 });
-    if (!answer.ok) {
-      const { code, message } = answer;
-      if (code === "SESSION_GONE" || code === "SESSION_EXPIRED") return null;
-      throw new SessionError(code, message);
-    }
-    const age = (answer.facts?.createdAgo ?? Number.POSITIVE_INFINITY) * 1000;
-    if (answer.identifier === null || asked - age > time) return null;
-    marks.add("dead", answer.identifier);
-    return answer.identifier;
-  }
-
-  /** Anew where the tab has become another profile's meanwhile, or begins another session: then nothing was taken in. */
+  /** Anew where the tab goes on in another epoch meanwhile: then nothing was taken in. */
   async #exchangeOwn(): Promise<void> {
-    const { replica, persister } = this.#parts;
-    const { outbox } = replica;
-    if (outbox.own.size > 0) persister.agree();
-    else persister.follow();
-    const { profile, nonce } = replica.profile;
+    const { replica } = this.#parts;
+    const { outbox, epoch } = replica;
     const diskless = outbox.ownOf(replica.diskless);
-    if (diskless.length > 0) await this.#exchange(profile, replica.diskless, diskless);
+    if (diskless.length > 0) await this.#exchange(replica.diskless, diskless);
     const ops = outbox.ownOf(replica.writer);
-    if (ops.length > 0 || diskless.length === 0) await this.#exchange(profile, replica.writer, ops);
-    const now = replica.profile;
-    if (now.profile !== profile || (replica.identifier === null && now.nonce !== nonce)) await this.#exchangeOwn();
+    if (ops.length > 0 || diskless.length === 0) await this.#exchange(replica.writer, ops);
+    if (replica.epoch !== epoch) await this.#exchangeOwn();
   }
 
-  async #exchange(profile: string, writer: string, ops: readonly Pending[]): Promise<void> {
+  async #exchange(writer: string, ops: readonly Pending[]): Promise<void> {
     const { replica, transport, siblings } = this.#parts;
-    const push = replica.push(profile, writer, ops);
-    const { strangers } = replica;
+    const push = replica.push(writer, ops);
     const answer = await transport.send(push);
     // Meanwhile the tab has put away what the answer builds on.
-    if (!this.#take(push, answer)) return this.#exchange(profile, writer, ops);
-    // What was on disk before the server named the browser's session is of none that the browser still has.
-    const named = answer.ok ? answer.identifier : null;
-    if (strangers.length > 0 && named !== null && named === replica.identifier) this.#events.replaced(strangers);
+    if (!this.#take(push, answer)) return this.#exchange(writer, ops);
     for (const retired of push.retire ?? []) replica.retired.delete(retired);
     const own = replica.isMine(writer);
     const left = own ? replica.outbox.ownOf(writer) : replica.outbox.opsOf(writer);
@@ -267,8 +230,8 @@ export class Sync {
       throw new SessionError("CONFLICT", "The server took none: changes are kept and sent later");
     }
     if (own) return;
-    if (left.length > 0) await this.#exchange(profile, writer, left);
-    else if (profile === replica.profile.profile && !siblings.alive.has(writer)) replica.retired.add(writer);
+    if (left.length > 0) await this.#exchange(writer, left);
+    else if (!siblings.alive.has(writer)) replica.retired.add(writer);
   }
 
   /**
@@ -276,7 +239,7 @@ export class Sync {
    * ends the session, or asks for what this client cannot.
    */
   #take(push: Push, answer: Answer): boolean {
-    const { replica, marks, persister, siblings } = this.#parts;
+    const { replica, persister, siblings } = this.#parts;
     if (this.#closed) return true;
     this.#events.before();
     // The tab has moved on to another session since: nothing of this one may be shown.
@@ -285,28 +248,21 @@ export class Sync {
       return true;
     }
     if (!answer.ok) {
-      const { code, identifier } = answer;
-      // This browser has wiped what the changes belong to.
-      const isWiped = marks.list("dead").includes(identifier ?? "");
-      if (push.nonce !== undefined && !isWiped && (code === "SESSION_GONE" || code === "SESSION_EXPIRED")) {
-        this.#events.spent(push.nonce);
+      const { code, message } = answer;
+      if (push.nonce !== undefined && (code === "SESSION_GONE" || code === "SESSION_EXPIRED")) {
+        this.#events.spent();
         throw new SessionError("CONFLICT", "The session has ended: changes begin another");
       }
-      this.#refused(answer.code, answer.message);
+      this.#refused(code, message);
     }
-    if (push.identifier === null && answer.identifier !== null) {
-      if (marks.list("end").includes(answer.identifier)) return true;
-      // A sibling has met this session and wiped it, or this push has made it once more after that.
-      if (push.upTo > 0 && answer.acked >= push.upTo && marks.list("dead").includes(answer.identifier)) {
-        marks.add("end", answer.identifier);
-        this.#refused("SESSION_GONE", "The browser has ended the session");
-      }
-      marks.remove("dead", answer.identifier);
-      replica.adopt(answer.identifier);
-      this.expired = false;
-      if (replica.strangers.length > 0) persister.readAgain();
-    } else if (answer.identifier !== push.identifier) {
+    const { identifier } = answer;
+    if (identifier !== null && push.identifier === null) replica.adopt(identifier);
+    else if (identifier !== push.identifier) {
       this.#refused("SESSION_REPLACED", "The browser has another session now");
+    }
+    if (identifier !== null) {
+      this.expired = false;
+      this.#events.met();
     }
     // What this push has said it heard, the server has forgotten in the commit that decided its ops.
     if (push.ops.length > 0 && answer.acked >= push.upTo)
@@ -317,13 +273,8 @@ export class Sync {
     const untold = answer.notes.filter((note) => !known.has(noteName(note)));
     const told = untold.map(({ was, ...note }) => ({ ...note, mine: was === undefined ? sent.get(note.seq) : was }));
     const delta = replica.delta(push, answer);
-    const isOther = push.profile !== replica.profile.profile;
-    const fits = isOther || !replica.lacks(delta);
-    if (isOther) {
-      // What else it tells may hold changes of this profile, and does not say so.
-      replica.outbox.acknowledge(push.writer, answer.acked);
-      persister.save();
-    } else if (fits) {
+    const fits = !replica.lacks(delta);
+    if (fits) {
       const quiet = delta.rev === replica.rev && !delta.reset && delta.entries.length === 0 && push.ops.length === 0;
       const anew = replica.apply(delta, push);
       persister.save(quiet && answer.notes.length === 0 ? "changes" : anew ? "reset" : "delta");
@@ -337,11 +288,12 @@ export class Sync {
 
   /** A first push that was answered after the session had been ended here: what it has made is to end too. */
   #abandon({ nonce, upTo }: Push, answer: Answer): void {
-    const { marks } = this.#parts;
-    if (nonce === undefined || !this.#deadNonces.has(nonce) || !answer.ok || answer.identifier === null) return;
+    const { epochs } = this.#parts;
+    const { past, ends } = epochs.get();
+    if (nonce === undefined || !past.includes(nonce) || !answer.ok || answer.identifier === null) return;
     // What brought nothing in has only met the session that the cookie named, which may be a new one by now.
     if (upTo === 0 || answer.acked < upTo) return;
-    marks.add("end", answer.identifier);
+    epochs.set({ ends: [...ends, answer.identifier] });
     this.later(0);
   }
 

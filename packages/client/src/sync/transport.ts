@@ -48,9 +48,12 @@ export class Transport {
     return null;
   }
 
-  /** Ends a session on the server; that it has ended already is success. */
-  invalidate(identifier: string): Promise<void> {
-    return this.#call("invalidate", this.#written({ identifier }));
+  /**
+   * Ends a session on the server, or the one that the browser has, unless it was made in the last `age` seconds; that it has
+   * ended already is success.
+   */
+  invalidate(which: { readonly identifier: string } | { readonly age: number }): Promise<void> {
+    return this.#call("invalidate", this.#written(which));
   }
 
   /** Opens a live stream. Gives what ends it; `ended` is told when it has ended by itself, or never began. */

@@ -1,4 +1,4 @@
-import { identityOf, wipedOf } from "./device.ts";
+import { epochOf, identityOf } from "./device.ts";
 import type { Reference } from "./reference.ts";
 import type { World } from "./world.ts";
 
@@ -24,8 +24,8 @@ export async function checkAll(world: World, reference: Reference): Promise<void
     }
   }
   for (const device of world.devices) {
-    const dead = wipedOf(device);
-    const [left] = [...device.disk.rows].find(([, row]) => dead.includes(sessionOf(row))) ?? [];
+    const over = epochOf(device)?.past ?? [];
+    const [left] = [...device.disk.rows].find(([, row]) => over.includes(sessionOf(row))) ?? [];
     if (left !== undefined) throw new Error(`${left} is on disk, though its session was wiped`);
   }
   for (const identifier of await world.identifiers()) {

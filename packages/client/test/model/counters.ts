@@ -1,10 +1,8 @@
-import { type Device, identityOf, type Tab } from "./device.ts";
+import { type Device, epochOf, identityOf, type Tab } from "./device.ts";
 import type { World } from "./world.ts";
 
 /** What a device remembers of sessions that have ended. */
-export function endsOf({ marks }: Device): string {
-  return [...marks].filter(([name]) => /:(dead|end|parked|wiped?)$/.test(name)).join();
-}
+export const endsOf = (device: Device): string => String(epochOf(device)?.past);
 
 /** What each tab shows of the counter, which only rises: whatever arrives in whatever order, it never falls while the session lives. */
 export class Counters {

@@ -1,6 +1,7 @@
 import { counter, defineSession, homeOf, merge, value } from "@catnap/shared";
 import { z } from "zod";
 import type { ClientSession, Expired } from "../../src/index.ts";
+import type { Epoch } from "../../src/replica/rows.ts";
 import type { SimulatedChannels } from "./channels.ts";
 import type { SimulatedDisk } from "./disk.ts";
 import type { SimulatedLocks } from "./locks.ts";
@@ -72,7 +73,8 @@ export function isSafe({ device, session, left }: Tab): boolean {
   return left || (session.status().storage === "disk" && device.disk.health !== "stuck");
 }
 
-/** The sessions that a device has wiped and may not keep anything of. */
-export function wipedOf({ marks }: Device): string[] {
-  return [...marks].filter(([name]) => name.endsWith(":dead")).flatMap(([, text]) => text.split(" "));
+/** What the device's tabs have agreed on, if they have. */
+export function epochOf({ marks }: Device): Epoch | undefined {
+  const text = marks.get("catnap:catnap");
+  return text ? (JSON.parse(text) as Epoch) : undefined;
 }

@@ -82,8 +82,8 @@ export type SessionRouterRecord<D extends AnyDefinition> = {
    */
   changes: Subscription<ChangesInput, AsyncIterable<{ id: string; data: ChangesEvent }, void, void>>;
   info: Query<void, RouterInfo>;
-  /** Ends the session of that identifier, if it is the caller's own. */
-  invalidate: Mutation<{ identifier: string }, { ok: true }>;
+  /** Ends the caller's session, if it has that identifier, or is at least so many seconds old. */
+  invalidate: Mutation<{ identifier: string } | { age: number }, { ok: true }>;
 };
 
 /** The methods of a tRPC procedure builder that the router calls, whatever the builder's own types. */
@@ -196,13 +196,16 @@ export function createRouter<D extends AnyDefinition>(
     }),
     invalidate: builder
       .input((raw) => {
-        const { identifier } = asObject(raw);
-        if (typeof identifier === "string") return identifier;
-        throw new SessionError("BAD_PUSH", "invalidate takes { identifier }, the session's own");
+        const { identifier, age } = asObject(raw);
+        if (typeof identifier === "string" || typeof age === "number") return identifier ?? age;
+        throw new SessionError("BAD_PUSH", "invalidate takes { identifier }, the session's own, or { age } in seconds");
       })
-      .mutation(async ({ ctx, input }: { ctx: Record<string, unknown>; input: string }) => {
+      .mutation(async ({ ctx, input }: { ctx: Record<string, unknown>; input: string | number }) => {
         const session = sessionOf(ctx);
-        if ((homeOf(session) as SyncHome).bears(input)) await session.invalidate();
+        const home = homeOf(session) as SyncHome;
+        const isMeant =
+          typeof input === "string" ? home.bears(input) : home.now() - session.creationTime() >= input * 1000;
+        if (isMeant) await session.invalidate();
         return { ok: true };
       }),
   };

@@ -1,0 +1,147 @@
+import { call, type Pending } from "./replica/memory.ts";
+import type { Replica } from "./replica/replica.ts";
+import type { OpRow } from "./replica/rows.ts";
+import type { Epochs } from "./storage/epochs.ts";
+
+/** A session ended with changes that never went home: the app decides what becomes of them. */
+export interface Expired {
+  readonly code: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED";
+  /** The latest unsent change of each key; a `value` of `undefined` is a deletion. */
+  readonly unsent: readonly { readonly key: string; readonly value: unknown }[];
+}
+
+/** What `Life` works with. */
+export interface LifeParts {
+  readonly replica: Replica;
+  readonly epochs: Epochs;
+  readonly now: () => number;
+  readonly onExpired: ((event: Expired) => void) | undefined;
+}
+
+/** What `Life` asks of its tab. */
+export interface LifeEvents {
+  /** The tab goes on in another epoch with what it has; `met`: and in a session that it did not know. */
+  joined(met: boolean): void;
+  /** The tab has forgotten what it knew: what has ended may go from the disk. */
+  left(): void;
+}
+
+/** How a tab goes from one epoch of its browser to the next, and with it from session to session. */
+export class Life {
+  readonly #parts: LifeParts;
+  readonly #events: LifeEvents;
+
+  constructor(parts: LifeParts, events: LifeEvents) {
+    this.#parts = parts;
+    this.#events = events;
+  }
+
+  /** Before anything is shown, sent or taken in: another tab may have ended the session, or met one. */
+  follow(): void {
+    const { replica, epochs } = this.#parts;
+    const epoch = epochs.get();
+    const { identifier } = replica;
+    if (epoch.name !== replica.host) {
+      const isSame = identifier !== null && identifier === epoch.identifier;
+      const comesAlong = identifier === null && epoch.from.includes(replica.host);
+      if (isSame || comesAlong || replica.host === epochs.proposal) return this.#join();
+      const own = [...replica.outbox.own.values()].filter(({ writer, seq }) => seq > (epoch.told[writer] ?? 0));
+      const isQuiet = [replica.host, replica.epoch].some((name) => epoch.quiet.includes(name));
+      this.#leave("SESSION_REPLACED", isQuiet ? [] : own);
+    } else if (identifier === null && epoch.identifier !== null && !replica.isGuest) this.#join();
+  }
+
+  /** The server has named the browser's session: from here on it is all tabs'. */
+  met(): void {
+    const { replica, epochs } = this.#parts;
+    const { identifier, epoch, isGuest } = replica;
+    const known = epochs.get();
+    if (known.name === epoch && known.identifier === identifier) return;
+    if (known.identifier !== identifier) {
+      const without = (names: readonly string[]) => names.filter((name) => name !== identifier);
+      const change = { name: epoch, identifier, past: without(known.past), quiet: without(known.quiet), expired: false };
+      const hosts = isGuest ? [...known.from, known.name] : known.from;
+      if (known.identifier === null) epochs.set({ ...change, from: hosts });
+      else epochs.set({ ...change, from: [], past: [...change.past, known.name] });
+    }
+    this.#join();
+  }
+
+  /** No session can be begun in this epoch any more: what waits begins one in the next. */
+  spent(): void {
+    const { replica, epochs } = this.#parts;
+    const { name, from } = epochs.get();
+    const next = epochs.fresh();
+    if (replica.isGuest) replica.move(next);
+    else epochs.set({ name: next, from: [...from, name] });
+    this.follow();
+  }
+
+  /** The server has ended the session. */
+  ended(code: Expired["code"]): void {
+    const { replica, epochs } = this.#parts;
+    const { identifier, epoch, isGuest } = replica;
+    const { past } = epochs.get();
+    const expired = code === "SESSION_EXPIRED";
+    const names = expired || identifier === null ? [epoch] : [epoch, identifier];
+    epochs.set({
+      past: [...past, ...names],
+      // A guest was wrong of the browser's session, which goes on.
+      ...(isGuest ? {} : { name: epochs.fresh(), identifier: null, from: [], expired }),
+    });
+    this.#leave(code, replica.memory.all(), true);
+  }
+
+  /** Ends the session in all tabs, and owes it to the server. */
+  end(): void {
+    const { replica, epochs, now } = this.#parts;
+    const { identifier, epoch, host } = replica;
+    const { past, quiet, ends } = epochs.get();
+    // One that this tab cannot name, since it has not met it, is asked for; one that is made after now is another.
+    const due = identifier ?? `*${now()}`;
+    const names = [epoch, host, due];
+    epochs.set({
+      name: epochs.fresh(),
+      identifier: null,
+      from: [],
+      past: [...past, ...names],
+      quiet: [...quiet, ...names],
+      ends: [...ends, due],
+      expired: false,
+    });
+    this.#leave("SESSION_GONE", []);
+  }
+
+  /** What ended sessions have left on disk. */
+  leftover(rows: readonly OpRow[]): void {
+    const ops = rows.map(({ writer, op }) => ({ ...op, writer }));
+    this.#hand("SESSION_REPLACED", ops)();
+  }
+
+  #join(): void {
+    const { replica, epochs } = this.#parts;
+    const met = replica.isGuest || replica.identifier === null;
+    replica.join(epochs.get());
+    this.#events.joined(met);
+  }
+
+  #leave(code: Expired["code"], ops: readonly Pending[], always = false): void {
+    const { replica, epochs, now } = this.#parts;
+    const hand = this.#hand(code, ops, always);
+    const epoch = epochs.get();
+    replica.reset(epoch, epoch.expired ? now() : undefined);
+    this.#events.left();
+    hand();
+  }
+
+  /** Gives these changes to the app when what it gives is called; from now on they count as given. */
+  #hand(code: Expired["code"], ops: readonly Pending[], always = false): () => void {
+    const { replica, epochs, onExpired } = this.#parts;
+    if (ops.length === 0 && !always) return () => {};
+    const told = { ...epochs.get().told };
+    for (const { writer, seq } of ops) told[writer] = Math.max(seq, told[writer] ?? 0);
+    epochs.set({ told });
+    const unsent = replica.unsent(ops);
+    return () => call(() => onExpired?.({ code, unsent }));
+  }
+}
