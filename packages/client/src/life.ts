@@ -39,6 +39,7 @@ export class Life {
   /** Before anything is shown, sent or taken in: another tab may have ended the session, or met one. */
   follow(): void {
     const { replica, epochs } = this.#parts;
+    if (!epochs.proposal && epochs.agree()) replica.outbox.rebind();
     const epoch = epochs.get();
     const { identifier } = replica;
     if (epoch.name !== replica.host) {
@@ -47,7 +48,7 @@ export class Life {
       if (isSame || comesAlong || replica.host === epochs.proposal) return this.#join();
       const own = [...replica.outbox.own.values()].filter(({ writer, seq }) => seq > (epoch.told[writer] ?? 0));
       const isQuiet = [replica.host, replica.epoch].some((name) => epoch.quiet.includes(name));
-      this.#leave("SESSION_REPLACED", isQuiet ? [] : own);
+      this.#leave(epoch.ended ?? "SESSION_REPLACED", isQuiet ? [] : own, epoch.ended === "SESSION_EXPIRED");
     } else if (identifier === null && epoch.identifier !== null && !replica.isGuest) this.#join();
   }
 
@@ -59,7 +60,7 @@ export class Life {
     if (known.name === epoch && known.identifier === identifier) return;
     if (known.identifier !== identifier) {
       const without = (names: readonly string[]) => names.filter((name) => name !== identifier);
-      const change = { name: epoch, identifier, past: without(known.past), quiet: without(known.quiet), expired: false };
+      const change = { name: epoch, identifier, past: without(known.past), quiet: without(known.quiet), ended: undefined };
       const hosts = isGuest ? [...known.from, known.name] : known.from;
       if (known.identifier === null) epochs.set({ ...change, from: hosts });
       else epochs.set({ ...change, from: [], past: [...change.past, known.name] });
@@ -82,12 +83,11 @@ export class Life {
     const { replica, epochs } = this.#parts;
     const { identifier, epoch, isGuest } = replica;
     const { past } = epochs.get();
-    const expired = code === "SESSION_EXPIRED";
-    const names = expired || identifier === null ? [epoch] : [epoch, identifier];
+    const names = code === "SESSION_EXPIRED" || identifier === null ? [epoch] : [epoch, identifier];
     epochs.set({
       past: [...past, ...names],
       // A guest was wrong of the browser's session, which goes on.
-      ...(isGuest ? {} : { name: epochs.fresh(), identifier: null, from: [], expired }),
+      ...(isGuest ? {} : { name: epochs.fresh(), identifier: null, from: [], ended: code }),
     });
     this.#leave(code, replica.memory.all(), true);
   }
@@ -107,7 +107,7 @@ export class Life {
       past: [...past, ...names],
       quiet: [...quiet, ...names],
       ends: [...ends, due],
-      expired: false,
+      ended: undefined,
     });
     this.#leave("SESSION_GONE", []);
   }
@@ -129,7 +129,7 @@ export class Life {
     const { replica, epochs, now } = this.#parts;
     const hand = this.#hand(code, ops, always);
     const epoch = epochs.get();
-    replica.reset(epoch, epoch.expired ? now() : undefined);
+    replica.reset(epoch, epoch.ended === "SESSION_EXPIRED" ? now() : undefined);
     this.#events.left();
     hand();
   }

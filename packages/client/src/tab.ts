@@ -5,6 +5,7 @@ import {
   decode,
   type Key,
   noteName,
+  SessionError,
   type SessionErrorCode,
   type SessionSnapshot,
   type SessionState,
@@ -92,13 +93,12 @@ export class Tab implements BaseHome {
       joined: (met) => {
         this.#siblings.tell({ kind: "hello" });
         if (met) this.#persister.readAgain();
-        else this.#persister.save();
         this.pulse();
       },
       left: () => {
         this.#persister.sweep();
         this.#sync.forced = false;
-        this.#sync.expired = parts.epochs.get().expired === true;
+        this.#sync.expired = parts.epochs.get().ended === "SESSION_EXPIRED";
         this.#siblings.tell({ kind: "hello" });
         this.pulse();
       },
@@ -187,8 +187,7 @@ export class Tab implements BaseHome {
   write(key: Key, encoded: string | null): void {
     const { memory, outbox } = this.#replica;
     const before = memory.get(key.name);
-    // An asleep tab has not heard of a wipe: nothing of what was wiped may live on in what it writes.
-    if (!this.#awake) this.#comeBack();
+    this.#beforeWrite();
     // What was only put away meanwhile is to be deleted all the same.
     if (before === encoded && memory.get(key.name) === encoded) return;
     outbox.write(key, encoded, this.#replica.writerOf(key));
@@ -201,7 +200,7 @@ export class Tab implements BaseHome {
   }
 
   update(key: Key, change: (current: unknown) => unknown): unknown {
-    if (!this.#awake) this.#comeBack();
+    this.#beforeWrite();
     const present = this.read(key);
     this.write(key, key.encode(change(present === undefined ? key.fallback() : present)));
     return this.read(key);
@@ -230,11 +229,16 @@ export class Tab implements BaseHome {
 
   /** Sends what is pending home. Resolves when the server has acknowledged it, rejects when it did not. */
   async sleep(): Promise<void> {
-    const { outbox } = this.#replica;
+    const { outbox, writer } = this.#replica;
     const last = outbox.clock;
     // A round that was under way already may have left without the latest ops.
     const owes = () => [...outbox.own.keys()].some((seq) => seq <= last);
+    const owed = owes();
     while (this.#sync.forced || owes()) await this.#sync.round();
+    // Another tab has ended the session, and this one has heard of it.
+    if (owed && writer !== this.#replica.writer) {
+      throw new SessionError("SESSION_GONE", "The session has ended: what was not sent went to onExpired");
+    }
   }
 
   save(): Promise<void> {
@@ -301,6 +305,12 @@ export class Tab implements BaseHome {
     for (const { writer: _, seq: __, mine, ...note } of fresh) {
       call(() => onConflict?.({ ...note, mine: decoded(mine, note.key) }));
     }
+  }
+
+  /** Nothing of a session that has ended may live on in what is written. Once in a task: nothing can end it within one. */
+  #beforeWrite(): void {
+    if (!this.#awake) this.#comeBack();
+    else if (!this.#persister.isDue) this.#life.follow();
   }
 
   /** Called when the page may be visible again. Hides values whose session has ended, or has expired, in the meantime. */

@@ -13,6 +13,7 @@ import {
   type Expired,
   type SessionClientOptions,
 } from "../src/index.ts";
+import type { Epoch } from "../src/replica/rows.ts";
 import { createRouter, k, type Shop, shop } from "./shop.ts";
 
 export { k, type Shop, shop };
@@ -244,6 +245,12 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
       marks,
       name,
       indexedDB,
+      /** What its tabs have agreed on. */
+      epoch: (): Epoch => JSON.parse(marks.get(`catnap:${name}`) || "{}"),
+      /** One of its tabs has changed that, and died. */
+      agree(change: Partial<Epoch>): void {
+        marks.set(`catnap:${name}`, JSON.stringify({ ...this.epoch(), ...change }));
+      },
       /** All rows on disk, by name. */
       async rows(): Promise<Map<string, unknown>> {
         const db = await new Promise<IDBDatabase>((resolve, reject) => {

@@ -3,16 +3,17 @@ import { shop } from "../../test/world.ts";
 import { Memory } from "./memory.ts";
 import { Outbox } from "./outbox.ts";
 
-test("an op that may still be given another number is not written to disk under its first", () => {
-  const memory = new Memory(shop);
-  const outbox = new Outbox(memory);
+const now = () => 7;
+
+test("an op is written to disk once it is frozen, under a number that is later than all before", () => {
+  const outbox = new Outbox(new Memory(shop), now);
+  outbox.clock = 8;
   const [op] = write(outbox, "visits", "1");
+  expect(op?.seq).toBe(9);
   expect(outbox.takeUnsaved().fresh).toEqual([]);
-  outbox.clock = 7;
-  outbox.renumber();
-  expect([...outbox.own.keys()]).toEqual([8]);
-  outbox.freeze(outbox.own.values());
-  expect(outbox.takeUnsaved().fresh).toEqual([{ ...op, seq: 8 }]);
+  outbox.freeze(outbox.fresh());
+  expect(outbox.takeUnsaved().fresh).toEqual([op]);
+  expect(outbox.takeUnsaved().fresh).toEqual([]);
 });
 
 function write(outbox: Outbox, name: string, encoded: string) {
@@ -23,14 +24,14 @@ function write(outbox: Outbox, name: string, encoded: string) {
 
 test("an op that is decided is not brought back by a row or a message that comes late", () => {
   const memory = new Memory(shop);
-  const outbox = new Outbox(memory);
+  const outbox = new Outbox(memory, now);
   const op = { seq: 5, key: "note", value: '"x"', base: 0 };
   outbox.hear({ ...op, writer: "sibling" });
   memory.settle();
   expect(memory.get("note")).toBe('"x"');
   outbox.acknowledge("sibling", 5);
   outbox.hear({ ...op, writer: "sibling" });
-  outbox.adopt([{ identifier: null, profile: "p", writer: "sibling", op }], "p");
+  outbox.adopt([{ identifier: null, epoch: "e", profile: "p", writer: "sibling", op }]);
   memory.settle();
   expect(memory.get("note")).toBeNull();
   expect(outbox.others.size).toBe(0);

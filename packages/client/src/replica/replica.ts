@@ -171,8 +171,8 @@ export class Replica {
   }
 
   /** Whether a row is of the session at hand, and of another page load. */
-  isOurs({ identifier, epoch, writer }: OpRow): boolean {
-    if (this.isMine(writer)) return false;
+  isOurs({ identifier, epoch, profile, writer }: OpRow): boolean {
+    if (this.isMine(writer) || profile !== this.profile) return false;
     return identifier === null ? epoch === this.epoch || this.from.includes(epoch) : identifier === this.identifier;
   }
 
@@ -207,8 +207,8 @@ export class Replica {
 
   /** An op's row, bound to the session as of now. */
   row({ writer, ...op }: Pending): readonly [string, OpRow] {
-    const { identifier, epoch } = this;
-    return [rowName({ ...op, writer }), { identifier, epoch, writer, op }];
+    const { identifier, epoch, profile } = this;
+    return [rowName({ ...op, writer }), { identifier, epoch, profile, writer, op }];
   }
 
   /** The push of a writer's ops, as many of the oldest as one may carry. Freezes them. */

@@ -24,14 +24,16 @@ export interface Epoch {
   readonly told: Readonly<Record<string, number>>;
   /** Names of notes that the app was told of. */
   readonly heard: readonly string[];
-  /** The epoch before ended since the session had expired. */
-  readonly expired?: boolean | undefined;
+  /** How the server ended the epoch before. */
+  readonly ended?: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED" | undefined;
 }
 
 /** An op as it rests on disk, bound to the session that it belongs to, and before there is one to its epoch. */
 export interface OpRow {
   readonly identifier: string | null;
   readonly epoch: string;
+  /** Under another one the server would not know what it has decided of them. */
+  readonly profile: string;
   readonly writer: string;
   readonly op: Op;
 }

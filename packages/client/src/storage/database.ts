@@ -93,10 +93,11 @@ export class Database {
     return before.every(([name]) => names.has(name) || found.has(name)) ? found : this.#rows();
   }
 
-  /** Whether a row is of an epoch or a session that has ended. */
-  #isPast({ epoch, identifier }: Pick<OpRow, "epoch" | "identifier">): boolean {
-    const { past } = this.#epochs.get();
-    return past.includes(epoch) || past.includes(identifier ?? "");
+  /** Whether a row is of an epoch or a session that has ended, or of what the browser was before its storage was cleared. */
+  #isPast(row: OpRow | Head): boolean {
+    const { past, profile } = this.#epochs.get();
+    const isForeign = "profile" in row && (row.profile !== profile || past.includes(row.epoch));
+    return isForeign || past.includes(row.identifier ?? "");
   }
 
   /** Whether a row is of one that has ended, and nobody is to hear of it any more. */

@@ -67,11 +67,14 @@ export class Epochs {
     return epoch;
   }
 
-  /** Before anything is stored, told or sent: the epoch at hand is the browser's, unless that has one. */
-  agree(): void {
-    this.get();
-    // Nobody has one yet, or the user has cleared it under the tab.
-    if (!this.#read()) this.set({});
+  /**
+   * Before anything is stored, told or sent: the epoch at hand is the browser's, unless that has one. Says whether the user,
+   * or the app, has cleared it under the tab: then the disk was perhaps cleared, too.
+   */
+  agree(): boolean {
+    const wasCleared = !this.proposal && !this.#read();
+    if (wasCleared || this.get().name === this.proposal) this.set({});
+    return wasCleared;
   }
 
   /** A name of nobody's. */

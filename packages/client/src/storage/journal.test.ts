@@ -224,6 +224,7 @@ test("of more than there is room for the oldest are kept, and storage that refus
   const journal = new Journal(storage as never, "catnap");
   const row = (seq: number) => ({
     identifier: null,
+    epoch: "e",
     profile: "p",
     writer: "w",
     op: { seq, key: "note", value: "x".repeat(30_000), base: 0 },

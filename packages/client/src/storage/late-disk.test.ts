@@ -19,7 +19,6 @@ async function stall({ indexedDB, name }: Browser): Promise<() => void> {
   };
 }
 
-const mark = ({ marks, name }: Browser, what: string) => marks.get(`catnap:${name}:${what}`);
 const onDisk = async (browser: Browser) => JSON.stringify([...(await browser.rows())]);
 
 /** A browser whose tabs have given numbers to changes of the note. */
@@ -94,20 +93,7 @@ test("the edit of a page that left at once stands over what a dead page had on d
   expect([await note(browser), next.conflicts]).toEqual(['"latest"', []]);
 });
 
-test("a pull settles nothing of the browser before the disk was heard", async () => {
-  const { browser, tab } = await withHistory();
-  tab.kill();
-  const known = mark(browser, "profile");
-  browser.marks.clear();
-  const late = openedLate(browser);
-  const { session } = browser.tab({ surroundings: { indexedDB: late.indexedDB } });
-  await session.awake();
-  expect(mark(browser, "profile")).toBeUndefined();
-  late.release();
-  await until(() => mark(browser, "profile") === known);
-});
-
-test("a pull is made anew where the tab has become another profile's while it was under way", async () => {
+test("a pull is made anew where the browser has gone on to another epoch while it was under way", async () => {
   const { world, browser, tab } = await withHistory();
   const other = world.browser();
   other.jar.cookie = browser.jar.cookie;
@@ -119,31 +105,12 @@ test("a pull is made anew where the tab has become another profile's while it wa
   const asked = world.requests.length;
   const awake = tab.session.awake();
   await until(() => world.requests.length > asked);
-  await browser.clear();
-  browser.marks.set(`catnap:${browser.name}:profile`, "another-profile");
+  const { name, past } = browser.epoch();
+  browser.agree({ name: "n".repeat(43), identifier: null, past: [...past, name] });
   const again = tab.session.awake();
-  await until(async () => (await browser.rows()).has("profile"));
   release();
   await Promise.all([awake, again]);
   expect(tab.session.value("note")).toBe("newer");
-});
-
-test("what a page of another profile has left counts as pending, and the app gets it when the session ends", async () => {
-  const { world, browser, tab } = await withHistory();
-  world.fate = () => "lost";
-  tab.session.setValue("note", "unsent");
-  await until(async () => (await onDisk(browser)).includes("unsent"));
-  tab.kill();
-  browser.marks.clear();
-  browser.marks.set(`catnap:${browser.name}:profile`, "another-profile");
-  const next = browser.tab();
-  await next.session.awake();
-  expect([next.session.status().pending, next.session.isDirty()]).toEqual([1, true]);
-  browser.jar.cookie = "";
-  world.fate = () => "ok";
-  await next.session.awake();
-  await until(() => next.expired.length > 0);
-  expect(next.expired).toMatchObject([{ unsent: [{ key: "note", value: "unsent" }] }]);
 });
 
 test("what waits for the disk behind a wipe does not outlive the next one", async () => {
@@ -155,13 +122,10 @@ test("what waits for the disk behind a wipe does not outlive the next one", asyn
   // Its disk is given up, so that the change waits for it outside.
   await tab.session.awake();
   await tab.session.invalidate().catch(() => undefined);
-  // The end of the first is not that of the second.
-  expect(mark(browser, "wipe")?.split(" ")).toHaveLength(2);
   release();
-  await until(() => mark(browser, "wipe") === "");
+  await until(async () => !(await onDisk(browser)).includes("private-note"));
   await tab.session.awake();
   tab.kill();
-  expect(await onDisk(browser)).not.toContain("private-note");
   world.fate = () => "ok";
   const next = browser.tab();
   await next.session.awake();

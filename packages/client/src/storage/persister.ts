@@ -93,7 +93,12 @@ export class Persister {
     this.#loading = this.#read();
   }
 
-  /** Whether a flush at the end of the task is due for the first time in this task. */
+  /** Whether the tab was written to in this task. */
+  get isDue(): boolean {
+    return this.#willFlush;
+  }
+
+  /** Flushes at the end of the task. `false`: that was due already. */
   soon(): boolean {
     if (this.#willFlush) return false;
     this.#willFlush = true;

@@ -1,12 +1,11 @@
 import { expect, test } from "vitest";
 import { refuse, useless } from "../../test/disks.ts";
-import { type Browser, type createWorld, open, type Tab, until } from "../../test/world.ts";
+import { type createWorld, open, type Tab, until } from "../../test/world.ts";
 
 type World = ReturnType<typeof createWorld>;
 /** What all requests have named themselves by. */
 const named = ({ requests }: World, what: "profile" | "nonce") =>
   new Set(requests.flatMap(({ body }) => new RegExp(`"${what}":"([^"]+)"`).exec(body)?.[1] ?? []));
-const mark = ({ marks, name }: Browser, what: string) => marks.get(`catnap:${name}:${what}`);
 
 const visit = ({ session }: Tab) => session.update("visits", (visits) => visits + 1);
 const awake = (tabs: readonly Tab[]) => Promise.all(tabs.map(({ session }) => session.awake()));
@@ -49,106 +48,60 @@ test("pages that leave in their first moment, whatever their disk would have sai
   expect((await browser.server()).entries).toMatchObject({ visits: { value: "2" } });
 });
 
-test("what the disk alone knows of the browser counts from then on where it cannot be read", async () => {
-  const { world, browser } = open();
-  const first = browser.tab();
-  visit(first);
-  await awake([first]);
-  await sleep([first]);
-  first.kill();
-  browser.marks.clear();
-  await awake([browser.tab()]);
-  const blind = browser.tab({ surroundings: { indexedDB: undefined } });
-  visit(blind);
-  await awake([blind]);
-  await sleep([blind]);
-  expect(named(world, "profile").size).toBe(1);
-});
-
-test("without localStorage the disk alone decides, each time that it is read", async () => {
-  const { world, browser } = open();
-  const denied = { surroundings: { localStorage: undefined } };
-  const tabs = [browser.tab(denied), browser.tab(denied)];
-  tabs.forEach(visit);
-  await awake(tabs);
-  await sleep(tabs);
-  expect([named(world, "profile").size, named(world, "nonce").size]).toEqual([1, 1]);
-  expect((await browser.server()).entries).toMatchObject({ visits: { value: "2" } });
-});
-
-test("a tab of another profile is another device: its changes show when they have come home, once", async () => {
+test("without localStorage a tab keeps nothing on disk, and says so", async () => {
   const { browser } = open();
+  const denied = { surroundings: { localStorage: undefined } };
+  const [first, second] = [browser.tab(denied), browser.tab(denied)];
+  for (const tab of [first, second]) {
+    visit(tab);
+    await awake([tab]);
+    await sleep([tab]);
+  }
+  expect((await browser.server()).entries).toMatchObject({ visits: { value: "2" } });
+  expect([first.session.status().storage, (await browser.rows()).size]).toEqual(["memory", 0]);
+});
+
+test("after site data were cleared under a living tab, the browser is what that tab knows", async () => {
+  const { world, browser } = open();
   const old = browser.tab();
   visit(old);
   await awake([old]);
   await sleep([old]);
-  // The user clears what sites have stored, and opens another tab.
+  const before = browser.epoch();
   await browser.clear();
   const other = browser.tab();
-  await awake([other]);
   const shown: number[] = [];
   for (const { session } of [old, other]) session.subscribe("visits", () => shown.push(session.value("visits")));
+  visit(old);
+  await awake([other]);
   visit(other);
-  visit(old);
-  await sleep([other]);
-  await sleep([old]);
+  await sleep([other, old]);
   await until(() => [old, other].every(({ session }) => session.value("visits") === 3));
-  expect(Math.max(...shown)).toBe(3);
+  expect([Math.max(...shown), named(world, "profile").size]).toEqual([3, 1]);
+  expect(browser.epoch()).toMatchObject({ name: before.name, profile: before.profile });
 });
 
-test("a tab takes the browser's new profile after site data were cleared, once nothing is pending", async () => {
+test("what a page has left on disk is handed to the app where localStorage is gone, since it may have gone home", async () => {
   const { world, browser } = open();
   const old = browser.tab();
   visit(old);
   await awake([old]);
   await sleep([old]);
-  const before = mark(browser, "profile");
-  const writer = () => /"writer":"([^"]+)"/.exec(world.requests.at(-1)?.body ?? "")?.[1];
-  const first = writer();
-  await browser.clear();
-  await awake([browser.tab()]);
-  const after = mark(browser, "profile") ?? "";
-  expect(after).not.toBe(before);
-  world.fate = () => "lost";
+  world.fate = () => "answer lost";
   visit(old);
-  await awake([old]);
-  world.fate = () => "ok";
-  await sleep([old]);
-  expect(world.requests.at(-1)?.body).toContain(`"profile":"${before}"`);
-  await awake([old]);
-  visit(old);
-  await sleep([old]);
-  expect(world.requests.at(-1)?.body).toContain(`"profile":"${after}"`);
-  // Of that profile the server knew no such writer.
-  expect(writer()).not.toBe(first);
-  expect((await browser.server()).entries).toMatchObject({ visits: { value: "3" } });
-});
-
-test("what a page of another profile has left on disk goes home, and no change counts twice meanwhile", async () => {
-  const { world, browser } = open();
-  const old = browser.tab();
-  visit(old);
-  await awake([old]);
-  await sleep([old]);
-  world.fate = () => "lost";
-  visit(old);
+  await sleep([old]).catch(() => undefined);
   await until(async () => [...(await browser.rows()).keys()].some((name) => name.startsWith("op:")));
   old.kill();
   browser.marks.clear();
-  await browser.put(new Map([["profile", { profile: "another-profile", nonce: "n".repeat(43) }]]));
-  // No idle sleep comes between.
-  const next = browser.tab({ initialSnapshot: await browser.server(), idle: 60 });
-  visit(next);
-  world.fate = () => "answer lost";
-  next.page.leave();
-  await until(async () => (await browser.server()).entries.visits?.value !== "1");
   world.fate = () => "ok";
-  const shown: number[] = [];
-  next.session.subscribe("visits", () => shown.push(next.session.value("visits")));
+  const next = browser.tab({ initialSnapshot: await browser.server() });
+  visit(next);
   await awake([next]);
-  await until(() => next.session.value("visits") === 3);
-  expect(Math.max(...shown)).toBe(3);
+  await sleep([next]);
   expect((await browser.server()).entries).toMatchObject({ visits: { value: "3" } });
+  await until(() => next.expired.length > 0);
+  expect(next.expired).toEqual([{ code: "SESSION_REPLACED", unsent: [{ key: "visits", value: 2 }] }]);
+  await until(async () => ![...(await browser.rows()).keys()].some((name) => name.startsWith("op:")));
 });
 
 test("what tabs write while they end a session begins one with what their siblings write, though no disk answers", async () => {
@@ -158,8 +111,7 @@ test("what tabs write while they end a session begins one with what their siblin
   await awake([before]);
   await sleep([before]);
   before.kill();
-  browser.marks.clear();
-  browser.marks.set(`catnap:${browser.name}:end`, (await browser.server()).identifier ?? "");
+  browser.agree({ name: "n".repeat(43), identifier: null, ends: [before.session.identifier()] });
   const release = world.hold();
   const tabs = [1, 2].map(() => browser.tab({ surroundings: { indexedDB: useless.hanging() } }));
   const awoken = awake(tabs);
@@ -200,7 +152,7 @@ test("what a page still waits for is not passed over by what it wrote after the 
   await until(async () => (await stored()) === 1);
   await browser.clear();
   visit(tab);
-  await until(async () => (await stored()) === 1);
+  await until(async () => (await stored()) === 2);
   world.fate = () => "lost";
   const next = browser.tab();
   await awake([next]);
@@ -232,9 +184,8 @@ test("a disk that takes nothing more is wiped all the same", async () => {
   await until(async () => (await browser.rows()).has("cache"));
   const restore = refuse("put");
   await tab.session.invalidate();
-  await until(() => mark(browser, "wipe") === "");
+  await until(async () => (await browser.rows()).size === 0);
   restore();
-  expect([...(await browser.rows()).keys()]).toEqual(["profile"]);
 });
 
 test("a wipe that failed takes nothing that was written after it", async () => {
@@ -248,7 +199,6 @@ test("a wipe that failed takes nothing that was written after it", async () => {
   await tab.session.invalidate();
   await until(() => tab.session.status().storage === "memory");
   restore();
-  expect(mark(browser, "wipe")).not.toBe("");
   world.fate = () => "lost";
   visit(tab);
   await until(async () => [...(await browser.rows()).keys()].some((name) => name.startsWith("op:")));
@@ -265,7 +215,6 @@ test("a wipe that finds nothing is done, and takes nothing that is written after
   const tab = browser.tab();
   const stored = async () => [...(await browser.rows()).keys()].filter((name) => name.startsWith("op:")).length;
   await tab.session.invalidate().catch(() => undefined);
-  expect(mark(browser, "wipe")).toBe("");
   for (let count = 1; count <= 3; count++) {
     visit(tab);
     await until(async () => (await stored()) === count);

@@ -52,20 +52,21 @@ test("an invalidate that the server did not hear of is told later, and the sessi
   expect(b.session.status().state).toBe("synced");
 });
 
-test("an interrupted wipe is finished before anything is read", async () => {
+test("what a logout has left on disk, since its tab died, is not shown, and deleted", async () => {
   const { world, browser } = open();
   const a = await signedIn(browser);
   a.kill();
-  // The tab died right after the mark.
-  browser.marks.set(`catnap:${browser.name}:wipe`, "*");
+  // The tab died right after it began the next epoch.
+  const { name, identifier } = browser.epoch();
+  const past = [name, String(identifier)];
+  browser.agree({ name: "n".repeat(43), identifier: null, past, quiet: past });
   world.fate = () => "lost";
   const b = browser.tab();
   const shown: unknown[] = [];
   b.session.subscribe(null, () => shown.push(...Object.values(b.session.values())));
   await b.session.awake();
   expect(shown).toEqual([]);
-  expect(await onDisk(browser)).not.toContain("private-note");
-  expect(browser.marks.get(`catnap:${browser.name}:wipe`)).toBe("");
+  await until(async () => !(await onDisk(browser)).includes("private-note"));
 });
 
 test("a page back from the bfcache forgets what was wiped meanwhile before it shows anything", async () => {
@@ -80,7 +81,7 @@ test("a page back from the bfcache forgets what was wiped meanwhile before it sh
   expect(b.session.hasValue("note")).toBe(false);
 });
 
-test("an expired session parks its outbox, hands the values to the app, and starts empty", async () => {
+test("an expired session hands what was not sent to the app, and starts empty", async () => {
   let now = Date.now();
   const { browser } = open(createWorld({ timeout: 60, clock: () => now }));
   const a = await signedIn(browser);
@@ -117,36 +118,22 @@ test("a page of another session hands over what the disk still holds of the one 
   browser.jar.cookie = other.jar.cookie;
   const grace = browser.tab({ initialSnapshot: await other.server() });
   await grace.session.awake();
+  await until(() => grace.expired.length > 0);
   expect(grace.expired).toEqual([{ code: "SESSION_REPLACED", unsent: [{ key: "note", value: "unsent-note" }] }]);
   await until(async () => !(await onDisk(browser)).includes("unsent-note"));
   expect(grace.session.value("note")).toBe("private-note");
   expect((await other.server()).entries).toEqual((await browser.server()).entries);
 });
 
-test("what was parked goes out when the same session comes back", async () => {
-  let now = Date.now();
-  const { browser } = open(createWorld({ timeout: 60, clock: () => now }));
-  const a = await signedIn(browser);
-  const identifier = a.session.identifier();
-  now += 120_000;
-  a.session.update("visits", (n) => n + 1);
-  await expect(a.session.sleep()).rejects.toMatchObject({ code: "SESSION_EXPIRED" });
-  now -= 120_000;
-  await a.session.awake();
-  expect(a.session.identifier()).toBe(identifier);
-  await until(() => a.session.value("visits") === 1 && a.session.status().state === "synced");
-  expect((await browser.server()).entries).toMatchObject({ visits: { value: "1" } });
-});
-
-test("what an expired session has parked reaches no later one, and none gets its identifier again", async () => {
+test("what waited for a session that has expired reaches no later one, and none gets its identifier again", async () => {
   let now = Date.now();
   const { world, browser } = open(createWorld({ timeout: 60, clock: () => now }));
   const a = await signedIn(browser);
   const identifier = a.session.identifier();
   now += 120_000;
-  a.session.setValue("note", "parked-note");
+  a.session.setValue("note", "unsent-note");
   await expect(a.session.sleep()).rejects.toMatchObject({ code: "SESSION_EXPIRED" });
-  await until(async () => (await onDisk(browser)).includes("parked-note"));
+  await until(async () => !(await onDisk(browser)).includes("unsent-note"));
   a.kill();
   await world.sessions.sweep();
 
@@ -218,7 +205,7 @@ test("the tabs of an expired session begin the next one together", async () => {
   await beginTogether(browser, [a, b, browser.tab()], "3");
 });
 
-test("a tab that would begin a session which has ended already begins another one, with all that it wrote", async () => {
+test("what a tab wrote for a session that it had not met, and that has ended, is handed to its app, and the tab begins the next one with the others", async () => {
   const { world, browser } = open();
   const late = browser.tab({ surroundings: deaf });
   await late.session.awake();
@@ -234,12 +221,11 @@ test("a tab that would begin a session which has ended already begins another on
   const first = sibling.session.identifier();
   await world.sessions.revoke(first);
 
-  await expect(late.session.sleep()).rejects.toMatchObject({ code: "CONFLICT" });
+  await expect(late.session.sleep()).rejects.toMatchObject({ code: "SESSION_GONE" });
+  expect(late.expired).toEqual([{ code: "SESSION_GONE", unsent: [{ key: "note", value: "late-note" }] }]);
+  late.session.setValue("note", "anew");
   await late.session.sleep();
   expect(late.session.identifier()).not.toBe(first);
-  expect([...late.session]).toEqual([["note", "late-note"]]);
-  expect(late.expired).toEqual([]);
-  await sibling.session.awake();
   await sibling.session.awake();
   expect(sibling.session.identifier()).toBe(late.session.identifier());
 });
@@ -507,16 +493,32 @@ test("a session that was revoked takes nothing with it that a tab without one ha
 /** A tab that no other can tell anything. */
 const deaf = { channel: undefined };
 
-test("a tab that could not hear of a wipe forgets before its next request", async () => {
-  const { world, browser } = open();
+test("a tab that could not hear of a logout forgets before its next write, which is the next session's", async () => {
+  const { browser } = open();
   const a = await signedIn(browser);
   const { session } = browser.tab({ surroundings: deaf });
   await session.awake();
   expect(session.value("note")).toBe("private-note");
+  const identifier = session.identifier();
   await a.session.invalidate();
   session.setValue("theme", "dark");
-  const asked = world.requests.length;
+  expect([session.hasValue("note"), session.value("theme")]).toEqual([false, "dark"]);
   await session.sleep();
+  expect(session.identifier()).not.toBe(identifier);
+});
+
+test("a tab that could not hear of a logout forgets before its next request, and sends nothing of the session", async () => {
+  const { world, browser } = open();
+  const a = await signedIn(browser);
+  const { session } = browser.tab({ surroundings: deaf });
+  await session.awake();
+  world.fate = () => "lost";
+  session.setValue("theme", "dark");
+  await session.sleep().catch(() => undefined);
+  world.fate = () => "ok";
+  await a.session.invalidate();
+  const asked = world.requests.length;
+  await expect(session.sleep()).rejects.toMatchObject({ code: "SESSION_GONE" });
   expect([session.hasValue("note"), session.hasValue("theme")]).toEqual([false, false]);
   expect(JSON.stringify(world.requests.slice(asked))).not.toContain("dark");
 });
@@ -536,18 +538,6 @@ test("a tab that could not hear of a wipe takes in no answer to what it sent bef
   await Promise.all([first, ended]);
   expect(shown).toEqual([false]);
   await until(async () => (await browser.server()).identifier === null);
-});
-
-test("what a tab writes before it hears of a wipe does not stay on disk", async () => {
-  const { browser } = open();
-  const a = await signedIn(browser);
-  const b = browser.tab();
-  await b.session.awake();
-  const ended = a.session.invalidate();
-  b.session.setValue("note", "late note");
-  await ended;
-  await until(() => !b.session.hasValue("note"));
-  await until(async () => !/private-note|late note/.test(await onDisk(browser)));
 });
 
 test("what comes to the disk after a wipe is neither shown nor makes the browser two", async () => {
@@ -607,9 +597,12 @@ test("a page that ends sends and keeps nothing of what was wiped unheard", async
   const a = await signedIn(browser);
   const { session, page } = browser.tab({ surroundings: deaf });
   await session.awake();
+  world.fate = () => "lost";
+  session.setValue("note", "late note");
+  await session.sleep().catch(() => undefined);
+  world.fate = () => "ok";
   await a.session.invalidate();
   const asked = world.requests.length;
-  session.setValue("note", "late note");
   page.fire("pagehide");
   expect(JSON.stringify(world.requests.slice(asked))).not.toContain("late note");
   expect(JSON.stringify([...browser.marks])).not.toContain("late note");
@@ -679,17 +672,16 @@ test("a tab that knew nothing of a session that was revoked begins the next one 
   await beginTogether(browser, [a, b]);
 });
 
-test("a page from before a logout, shown again, forgets what was rendered into it", async () => {
+test("a page from before a logout, shown again, does not show what was rendered into it", async () => {
   const { world, browser } = open();
   const a = await signedIn(browser);
   const { identifier, rev, entries, decided, facts } = await browser.server();
   await a.session.invalidate();
   world.fate = () => "lost";
   const { session } = browser.tab({ initialSnapshot: { identifier, rev, entries, decided, facts } });
-  expect(session.hasValue("note")).toBe(true);
-  const awake = session.awake();
   expect(session.hasValue("note")).toBe(false);
-  await awake;
+  await session.awake();
+  expect(session.hasValue("note")).toBe(false);
 });
 
 test("a page that comes back after its session's time shows what it has not sent, and the rest once the server agrees", async () => {

@@ -13,7 +13,6 @@ async function twoTabs() {
   return { world, browser, a, b };
 }
 
-const profileOf = ({ marks, name }: Browser) => marks.get(`catnap:${name}:profile`);
 
 test("a sibling shows a write at once, without the network, and the answer too", async () => {
   const { world, a, b } = await twoTabs();
@@ -131,7 +130,7 @@ test("a change of a sibling that died, whose acknowledgement a tab has not heard
   const writer = "writer-that-died";
   const op = { seq: 50, key: "visits", value: "1", from: null, base: 0, writer };
   const died = new BroadcastChannel(`catnap:${browser.name}`);
-  const about = { identifier: a.session.identifier(), profile: profileOf(browser), writer };
+  const about = { identifier: a.session.identifier(), epoch: browser.epoch().name, writer };
   died.postMessage({ ...about, kind: "op", ops: [op] });
   died.close();
   await until(() => b.session.value("visits") === 1);
@@ -139,11 +138,11 @@ test("a change of a sibling that died, whose acknowledgement a tab has not heard
   expect([b.session.value("visits"), b.session.status().pending]).toEqual([0, 0]);
 });
 
-test("messages of another session, or of another profile, are ignored", async () => {
+test("messages of another session, or of another epoch, are ignored", async () => {
   const { browser, a } = await twoTabs();
   const foreign = new BroadcastChannel(`catnap:${browser.name}`);
   const op = { seq: 99, key: "note", value: '"leak"', base: 0, writer: "w".repeat(11) };
-  const about = { identifier: "x".repeat(32), profile: profileOf(browser), writer: op.writer };
+  const about = { identifier: "x".repeat(32), epoch: browser.epoch().name, writer: op.writer };
   const delta = {
     since: 0,
     rev: 999,
@@ -155,11 +154,10 @@ test("messages of another session, or of another profile, are ignored", async ()
   };
   foreign.postMessage({ ...about, kind: "op", ops: [op] });
   foreign.postMessage({ ...about, kind: "synced", delta });
-  foreign.postMessage({ ...about, kind: "wipe" });
-  const stranger = { ...about, identifier: a.session.identifier(), profile: "p".repeat(16) };
+  const stranger = { ...about, identifier: a.session.identifier(), epoch: "p".repeat(16) };
   foreign.postMessage({ ...stranger, kind: "op", ops: [op] });
   foreign.postMessage({ ...stranger, kind: "synced", delta });
-  const known = { ...stranger, profile: about.profile };
+  const known = { ...stranger, epoch: about.epoch };
   foreign.postMessage({ ...known, kind: "op", ops: [{ ...op, key: "k1", value: '"mark"' }] });
   await until(() => a.session.value("k0" as never, undefined) === undefined && a.session.status().pending === 1);
   expect([a.session.value("note"), a.session.value("theme")]).toEqual(["start", "light"]);

@@ -239,7 +239,7 @@ export class Sync {
    * ends the session, or asks for what this client cannot.
    */
   #take(push: Push, answer: Answer): boolean {
-    const { replica, persister, siblings } = this.#parts;
+    const { replica, persister, siblings, epochs } = this.#parts;
     if (this.#closed) return true;
     this.#events.before();
     // The tab has moved on to another session since: nothing of this one may be shown.
@@ -256,6 +256,8 @@ export class Sync {
       this.#refused(code, message);
     }
     const { identifier } = answer;
+    // The server has yet to hear that it is to end.
+    if (identifier !== null && epochs.get().ends.includes(identifier)) return true;
     if (identifier !== null && push.identifier === null) replica.adopt(identifier);
     else if (identifier !== push.identifier) {
       this.#refused("SESSION_REPLACED", "The browser has another session now");

@@ -81,7 +81,7 @@ test("a transformer of two halves writes with the one and reads with the other",
     return Response.json({ result: { data: { out: "read" } } });
   };
   const transport = new Transport({ url: "/trpc", transformer: halves, fetch }, "session");
-  expect([await transport.invalidate("i"), bodies]).toEqual(["read", [{ in: { identifier: "i" } }]]);
+  expect([await transport.invalidate({ identifier: "i" }), bodies]).toEqual(["read", [{ in: { identifier: "i" } }]]);
 });
 
 test("what answers without being tRPC is named by its address", async () => {
