@@ -96,10 +96,8 @@ function createProcess(store: SessionStore, clock: () => number) {
     },
     /** A live stream with this cookie, until it ends or the signal ends it. */
     async follow(cookie: string, input: ChangesInput, signal: AbortSignal, tell: (event: ChangesEvent) => void) {
-      const session = sessions.wake({
-        headers: new Headers(cookie === "" ? {} : { cookie }),
-        setCookie: () => undefined,
-      });
+      // No way for cookies: the device would not take in what a stream sets, and nothing is renewed where none can be set.
+      const session = sessions.wake({ headers: new Headers(cookie === "" ? {} : { cookie }) });
       for await (const event of await createCaller({ session }, { signal }).session.changes(input)) {
         // Who calls in process gets the envelope as it leaves the procedure, not as a client unpacks it: id and data in turn.
         const [, data] = event as unknown as readonly [id: string, data: ChangesEvent];

@@ -83,7 +83,7 @@ export class Wire {
       const { identifier, ops = [] } = input as Partial<Push>;
       if (ops.length > 0 && disk.health === "stuck") this.#reached.add("a push past a stuck disk");
       const waiting = tab.device.tabs.filter((each) => identityOf(each) === null && each.session.status().pending > 0);
-      if (waiting.length > 1 && disk.health !== "fine" && !disk.rows.has("profile")) {
+      if (waiting.length > 1 && disk.health !== "fine") {
         this.#reached.add("the first pushes of several tabs, past a disk that does not work");
       }
       const message: Message = {
