@@ -9,7 +9,7 @@ function uncaught(page: Page): string[] {
   return errors;
 }
 
-const database = "catnap";
+const database = "catnap:catnap";
 
 /** Clears storage of the page's origin, as its user may at any time: of Chromium alone that can be asked. */
 async function clear({ page }: ShopPage, storageTypes: string): Promise<void> {

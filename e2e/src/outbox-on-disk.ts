@@ -14,7 +14,7 @@ export function outboxOnDisk(page: Page): Promise<OutboxRow[]> {
         request.onsuccess = () => resolve(request.result);
         request.onerror = () => reject(request.error);
       });
-    const database = await settled(indexedDB.open("catnap"));
+    const database = await settled(indexedDB.open("catnap:catnap"));
     const store = database.transaction("catnap").objectStore("catnap");
     const rows = await settled<OutboxRow[]>(store.getAll(IDBKeyRange.bound("op:", "op;")));
     database.close();

@@ -4,8 +4,8 @@ import { type Page, watchPage } from "./page.ts";
 import { Replica } from "./replica/replica.ts";
 import { ClientSession } from "./session.ts";
 import { Database } from "./storage/database.ts";
-import { Journal } from "./storage/journal.ts";
 import { Epochs } from "./storage/epochs.ts";
+import { Journal } from "./storage/journal.ts";
 import { Table } from "./storage/table.ts";
 import type { HttpOptions } from "./sync/http-options.ts";
 import type { Channel } from "./sync/siblings.ts";
@@ -42,7 +42,7 @@ export interface SessionClientOptions<D extends AnyDefinition> {
   readonly live?: boolean;
   /** Seconds without a write after which the session sleeps by itself; default 1. */
   readonly idle?: number;
-  /** Names the database; default `catnap`. Two clients of one origin need two names. */
+  /** Names the database, the channel and the locks; default the definition's name. Two apps on one origin need two names. */
   readonly name?: string;
   /** The state that the server rendered into the page. */
   readonly initialSnapshot?: SessionSnapshot;
@@ -66,14 +66,14 @@ export interface SessionClientOptions<D extends AnyDefinition> {
  * snapshot and the defaults.
  */
 export function createSessionClient<D extends AnyDefinition>(options: SessionClientOptions<D>): ClientSession<D> {
-  const { definition, http, path = "session", name = "catnap", idle = 1 } = options;
+  const { definition, http, path = "session", name = definition.name, idle = 1 } = options;
   const { now, random, id, indexedDB, localStorage, channel, locks, page } = {
     ...browser(),
     ...options.surroundings,
   };
   const epochs = new Epochs(localStorage, name, id);
   // The disk reports to the tab, which is made after it.
-  const table = new Table(epochs.shared ? indexedDB : undefined, name, () => tab.pulse());
+  const table = new Table(epochs.shared ? indexedDB : undefined, `catnap:${name}`, () => tab.pulse());
   const database = new Database(table, epochs, new Journal(localStorage, name), definition, options.migrate);
   const replica = new Replica(definition, epochs.get(), id, now, options.migrate);
   const tab: Tab = new Tab({

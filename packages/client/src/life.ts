@@ -60,7 +60,13 @@ export class Life {
     if (known.name === epoch && known.identifier === identifier) return;
     if (known.identifier !== identifier) {
       const without = (names: readonly string[]) => names.filter((name) => name !== identifier);
-      const change = { name: epoch, identifier, past: without(known.past), quiet: without(known.quiet), ended: undefined };
+      const change = {
+        name: epoch,
+        identifier,
+        past: without(known.past),
+        quiet: without(known.quiet),
+        ended: undefined,
+      };
       const hosts = isGuest ? [...known.from, known.name] : known.from;
       if (known.identifier === null) epochs.set({ ...change, from: hosts });
       else epochs.set({ ...change, from: [], past: [...change.past, known.name] });

@@ -254,7 +254,7 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
       /** All rows on disk, by name. */
       async rows(): Promise<Map<string, unknown>> {
         const db = await new Promise<IDBDatabase>((resolve, reject) => {
-          const request = indexedDB.open(name);
+          const request = indexedDB.open(`catnap:${name}`);
           request.onupgradeneeded = () => void request.result.createObjectStore("catnap");
           request.onsuccess = () => resolve(request.result);
           request.onerror = () => reject(request.error);
@@ -266,7 +266,7 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
       },
       /** Puts rows on disk, beside every tab. */
       async put(rows: ReadonlyMap<string, unknown>): Promise<void> {
-        const db = await done(indexedDB.open(name));
+        const db = await done(indexedDB.open(`catnap:${name}`));
         const store = db.transaction("catnap", "readwrite").objectStore("catnap");
         await Promise.all([...rows].map(([key, row]) => done(store.put(row, key))));
         db.close();
@@ -274,7 +274,7 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
       /** The user clears what sites have stored, but for the cookies. */
       async clear(): Promise<void> {
         marks.clear();
-        const db = await done(indexedDB.open(name));
+        const db = await done(indexedDB.open(`catnap:${name}`));
         await done(db.transaction("catnap", "readwrite").objectStore("catnap").clear());
         db.close();
       },

@@ -16,13 +16,7 @@ export class Database {
   readonly #definition: AnyDefinition;
   readonly #migrate: Migrate | undefined;
 
-  constructor(
-    table: Table,
-    epochs: Epochs,
-    journal: Journal,
-    definition: AnyDefinition,
-    migrate: Migrate | undefined,
-  ) {
+  constructor(table: Table, epochs: Epochs, journal: Journal, definition: AnyDefinition, migrate: Migrate | undefined) {
     this.#table = table;
     this.#epochs = epochs;
     this.#journal = journal;
@@ -67,19 +61,23 @@ export class Database {
     const unusable: (OpRow & { code: SessionErrorCode })[] = [];
     let over = false;
     for (const [name, row] of found) {
-      // Our own rows, by the names under which `write` puts them.
-      const found = row as OpRow;
-      if (name === "cache") cache = this.#entriesOf(row as CacheRow);
-      if (!name.startsWith("op:")) over ||= this.#isPast(found);
-      else if (isOurs(found)) {
-        try {
-          const op = this.#fitOp(found.op);
-          if (first || (op.value === found.op.value && op.from === found.op.from)) ops.push({ ...found, op });
-        } catch (error) {
-          if (first) unusable.push({ ...found, code: SessionError.from(error)?.code ?? "INVALID_VALUE" });
-        }
-      } else if (this.#isOver(found)) over = true;
-      else if (this.#isPast(found)) left.push(found);
+      try {
+        // Our own rows, by the names under which `write` puts them.
+        const found = row as OpRow;
+        if (name === "cache") cache = this.#entriesOf(row as CacheRow);
+        if (!name.startsWith("op:")) over ||= this.#isPast(found);
+        else if (isOurs(found)) {
+          try {
+            const op = this.#fitOp(found.op);
+            if (first || (op.value === found.op.value && op.from === found.op.from)) ops.push({ ...found, op });
+          } catch (error) {
+            if (first) unusable.push({ ...found, code: SessionError.from(error)?.code ?? "INVALID_VALUE" });
+          }
+        } else if (this.#isOver(found)) over = true;
+        else if (this.#isPast(found)) left.push(found);
+      } catch {
+        console.warn(`catnap: the row ${name} of the browser's database is damaged, and left out`);
+      }
     }
     if (over) this.sweep();
     return { cache, ops, unusable, left };
@@ -138,8 +136,7 @@ export class Database {
       found?.identifier === identifier && found.fingerprint === fingerprint && found.rev > rev;
     return {
       guard: "head",
-      passes: (found) =>
-        this.#epochs.get().identifier === identifier && (reset || !isNewer(found as Head | undefined)),
+      passes: (found) => this.#epochs.get().identifier === identifier && (reset || !isNewer(found as Head | undefined)),
       puts: [
         ["cache", cache],
         ["head", head],

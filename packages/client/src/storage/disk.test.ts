@@ -1,5 +1,5 @@
 import { IDBDatabase } from "fake-indexeddb";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { refuse, useless } from "../../test/disks.ts";
 import { type Browser, open, until } from "../../test/world.ts";
 import { Table } from "./table.ts";
@@ -182,7 +182,7 @@ test("a database that throws when it is asked again fails whoever waits, and nob
   const denied = () => {
     throw new DOMException("denied", "SecurityError");
   };
-  const disk = new Table(answeringLate(browser, denied).factory, browser.name, () => {});
+  const disk = new Table(answeringLate(browser, denied).factory, `catnap:${browser.name}`, () => {});
   await expect(disk.read()).rejects.toThrow("denied");
   expect(disk.storage).toBe("memory");
 });
@@ -190,7 +190,7 @@ test("a database that throws when it is asked again fails whoever waits, and nob
 test("a database that opens after the end takes what waited, and is closed", async () => {
   const { browser } = open();
   const late = answeringLate(browser, () => ({}));
-  const disk = new Table(late.factory, browser.name, () => {});
+  const disk = new Table(late.factory, `catnap:${browser.name}`, () => {});
   const written = disk.write([["a", 1]], []);
   disk.close();
   late.answer();
@@ -198,14 +198,14 @@ test("a database that opens after the end takes what waited, and is closed", asy
   expect((await browser.rows()).get("a")).toBe(1);
   // An open connection without a listener would block this for ever.
   await new Promise<void>((resolve) => {
-    browser.indexedDB.deleteDatabase(browser.name).onsuccess = () => resolve();
+    browser.indexedDB.deleteDatabase(`catnap:${browser.name}`).onsuccess = () => resolve();
   });
 });
 
 test("an answer to an opening that was given up does not end the patience with the next", async () => {
   const { browser } = open();
   const late = answeringLate(browser, (name) => (late.asked === 2 ? {} : browser.indexedDB.open(name)));
-  const disk = new Table(late.factory, browser.name, () => {});
+  const disk = new Table(late.factory, `catnap:${browser.name}`, () => {});
   void disk.read().catch(() => undefined);
   disk.close();
   const second = disk.read();
@@ -231,7 +231,7 @@ test("a full disk makes it memory; when there is room again, everything unsent i
 
 test("a connection that was lost without an event is opened anew, once", async () => {
   const { browser } = open();
-  const disk = new Table(browser.indexedDB, browser.name, () => {});
+  const disk = new Table(browser.indexedDB, `catnap:${browser.name}`, () => {});
   await disk.write([["a", 1]], []);
   const { transaction } = IDBDatabase.prototype;
   let failures = 0;
@@ -249,7 +249,7 @@ test("a connection that was lost without an event is opened anew, once", async (
 
 test("so is one that breaks under a change, which is made then", async () => {
   const { browser } = open();
-  const disk = new Table(browser.indexedDB, browser.name, () => {});
+  const disk = new Table(browser.indexedDB, `catnap:${browser.name}`, () => {});
   await disk.read();
   const { transaction } = IDBDatabase.prototype;
   IDBDatabase.prototype.transaction = () => {
@@ -292,10 +292,59 @@ test("another tab may delete the database while this one has it open", async () 
   const { session } = browser.tab();
   await session.awake();
   await new Promise<void>((resolve, reject) => {
-    const request = browser.indexedDB.deleteDatabase(browser.name);
+    const request = browser.indexedDB.deleteDatabase(`catnap:${browser.name}`);
     request.onsuccess = () => resolve();
     request.onblocked = () => reject(new Error("blocked"));
   });
   session.setValue("note", "x");
   await until(async () => (await opRows(browser)).length === 1);
+});
+
+test("a row that is damaged hides no other, and the console names it", async () => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+  const { world, browser } = open();
+  const first = browser.tab();
+  await first.session.awake();
+  world.fate = () => "lost";
+  first.session.setValue("note", "unsent");
+  await until(async () => (await opRows(browser)).length === 1);
+  first.kill();
+  await browser.put(
+    new Map<string, unknown>([
+      ["op:damaged:1", null],
+      ["cache", "nonsense"],
+      ["head", 7],
+    ]),
+  );
+  const { session } = browser.tab();
+  await session.awake();
+  expect([session.value("note"), session.status().storage]).toEqual(["unsent", "disk"]);
+  expect(warn.mock.calls.flat().join()).toContain("op:damaged:1");
+  warn.mockRestore();
+});
+
+test("a database of the same name that is another library's is left alone", async () => {
+  const { browser } = open();
+  await new Promise((resolve) => {
+    const request = browser.indexedDB.open(browser.name, 7);
+    request.onupgradeneeded = () => void request.result.createObjectStore("theirs");
+    request.onsuccess = resolve;
+  });
+  const { session } = browser.tab();
+  session.setValue("note", "x");
+  await until(async () => (await opRows(browser)).length === 1);
+  expect(session.status().storage).toBe("disk");
+});
+
+test("a channel that refuses a message stops nothing", async () => {
+  const { browser } = open();
+  const refuse = () => {
+    throw new DOMException("closed", "InvalidStateError");
+  };
+  const channel = () => ({ onmessage: null, postMessage: refuse, close: () => undefined });
+  const { session } = browser.tab({ surroundings: { channel } });
+  await session.awake();
+  session.setValue("note", "x");
+  await session.sleep();
+  expect((await browser.server()).entries).toMatchObject({ note: { value: '"x"' } });
 });

@@ -5,7 +5,7 @@ import { type Browser, createWorld, open, type Tab, until } from "../../test/wor
 /** Holds up all that the disk is asked until the function that it gives is called. */
 async function stall({ indexedDB, name }: Browser): Promise<() => void> {
   const db = await new Promise<IDBDatabase>((resolve) => {
-    const request = indexedDB.open(name);
+    const request = indexedDB.open(`catnap:${name}`);
     request.onsuccess = () => resolve(request.result);
   });
   let held = true;

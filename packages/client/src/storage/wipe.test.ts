@@ -517,10 +517,32 @@ test("a tab that could not hear of a logout forgets before its next request, and
   await session.sleep().catch(() => undefined);
   world.fate = () => "ok";
   await a.session.invalidate();
+  // The next user is there already.
+  a.session.setValue("note", "of the next user");
+  await a.session.sleep();
   const asked = world.requests.length;
   await expect(session.sleep()).rejects.toMatchObject({ code: "SESSION_GONE" });
-  expect([session.hasValue("note"), session.hasValue("theme")]).toEqual([false, false]);
+  expect([session.value("note"), session.hasValue("theme")]).toEqual(["of the next user", false]);
   expect(JSON.stringify(world.requests.slice(asked))).not.toContain("dark");
+});
+
+test("a change that was made, without a session, as a sibling logged out never reaches the next user's session", async () => {
+  const { world, browser } = open();
+  const late = browser.tab({ surroundings: deaf });
+  await late.session.awake();
+  world.fate = () => "lost";
+  late.session.setValue("theme", "dark");
+  await late.session.sleep().catch(() => undefined);
+  world.fate = () => "ok";
+  const sibling = browser.tab();
+  await sibling.session.awake();
+  await sibling.session.invalidate();
+  sibling.session.setValue("note", "of the next user");
+  await sibling.session.sleep();
+  await late.session.sleep().catch(() => undefined);
+  await late.session.awake();
+  expect((await browser.server()).entries).not.toHaveProperty("theme");
+  expect([late.session.value("note"), late.session.hasValue("theme")]).toEqual(["of the next user", false]);
 });
 
 test("a tab that could not hear of a wipe takes in no answer to what it sent before", async () => {

@@ -13,7 +13,6 @@ async function twoTabs() {
   return { world, browser, a, b };
 }
 
-
 test("a sibling shows a write at once, without the network, and the answer too", async () => {
   const { world, a, b } = await twoTabs();
   world.fate = () => "lost";

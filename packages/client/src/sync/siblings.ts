@@ -52,7 +52,11 @@ export class Siblings {
 
   tell(body: Body): void {
     const { identifier, writer, epoch } = this.#replica;
-    this.#channel?.postMessage({ ...body, identifier, epoch, writer });
+    try {
+      this.#channel?.postMessage({ ...body, identifier, epoch, writer });
+    } catch {
+      // Siblings find out by their next look at the epoch, the disk or the server.
+    }
   }
 
   close(): void {

@@ -221,8 +221,8 @@ class Play {
     const writer = phone.tabs.at(-1) as Tab;
     const session = identityOf(writer);
     const together = desk.cookie === phone.cookie && desk.tabs.every((tab) => identityOf(tab) === session);
-    // A token that was rotated opens no stream.
-    if (session === null || !together || world.rotated.has(desk.cookie)) return;
+    // A token that was rotated opens no stream, and the two share theirs: a late request of the one may have replaced it.
+    if (session === null || !together || world.rotated) return;
     // As long as a broken stream may wait for its next try.
     await world.pass(61_000);
     await this.#network(4);

@@ -18,8 +18,8 @@ export class World {
   readonly time: SimulatedTime = new SimulatedTime();
   readonly devices: Device[] = [];
   readonly reached: Set<Trouble> = new Set();
-  /** Cookies in whose place the server has given another. */
-  readonly rotated: Set<string> = new Set();
+  /** The server has put another cookie in the place of a living one. */
+  rotated = false;
   readonly #ready: (() => void)[] = [];
   readonly #server = new SimulatedServer(() => this.time.now);
   readonly #random: () => number;
@@ -171,7 +171,7 @@ export class World {
   /** Something that the server does for the owner of a cookie, such as a login; the device hears of its cookies unless they are `lost`. */
   async serve(device: Device, act: "rotate" | "login" | "logout", lost = false): Promise<void> {
     const { cookies } = await this.#server.call(device.cookie, (caller) => caller[act]());
-    if (cookies.length > 0) this.rotated.add(device.cookie);
+    this.rotated ||= cookies.length > 0;
     if (!lost) for (const cookie of cookies) device.cookie = nameAndContent(cookie);
   }
 
