@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { openedLate, useless } from "../../test/disks.ts";
+import { useless } from "../../test/disks.ts";
 import { type Browser, createWorld, open, type Tab, until } from "../../test/world.ts";
 
 /** Holds up all that the disk is asked until the function that it gives is called. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { refuse } from "../../test/disks.ts";
-import { type Browser, createWorld, open, until } from "../../test/world.ts";
+import { createWorld, open, until } from "../../test/world.ts";
 
 async function twoTabs() {
   const world = createWorld();
