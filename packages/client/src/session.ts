@@ -13,6 +13,9 @@ import { statusName } from "./replica/memory.ts";
 import type { Replica } from "./replica/replica.ts";
 import type { Status, Tab } from "./tab.ts";
 
+/** Bundlers replace `process.env.NODE_ENV` in the text, so it is written out, and a browser without one has no `process`. */
+declare const process: { env: { NODE_ENV?: string } };
+
 /** The methods that the server's session alone has. */
 const serverOnly = [
   "setTimeout",
@@ -27,16 +30,6 @@ const serverOnly = [
 
 /** A session held by a browser tab: reads are synchronous, writes optimistic, and what is dirty goes home at sleep. Made by `createSessionClient`. */
 export class ClientSession<D extends AnyDefinition = AnyDefinition> extends BaseSession<D, "browser"> {
-  static {
-    // Who calls these without types is told, too.
-    const methods = ClientSession.prototype as unknown as Record<string, () => never>;
-    for (const name of serverOnly) {
-      methods[name] = () => {
-        throw new SessionError("SERVER_ONLY", `${name} is the server's alone: call a procedure of the server instead`);
-      };
-    }
-  }
-
   readonly #tab: Tab;
   readonly #replica: Replica;
   readonly #fallbacks = new Map<string, unknown>();
@@ -104,11 +97,14 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
 
   /** The default is the same object each time: a view library compares by identity. */
   #orDefault<K extends NameOf<D, "browser">>(name: K, value: unknown): ValueOf<D, K> | undefined {
-    if (value === undefined && !this.#fallbacks.has(name)) {
-      this.#fallbacks.set(name, freezeInDevelopment(this.#replica.memory.key(name)?.fallback()));
+    if (value === undefined) {
+      if (!this.#fallbacks.has(name)) {
+        this.#fallbacks.set(name, freezeInDevelopment(this.#replica.memory.key(name)?.fallback()));
+      }
+      value = this.#fallbacks.get(name);
     }
     // Values and defaults are of the type that the key's schema puts out.
-    return (value === undefined ? this.#fallbacks.get(name) : value) as ValueOf<D, K> | undefined;
+    return value as ValueOf<D, K> | undefined;
   }
 
   /**
@@ -129,5 +125,16 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
   close(): void {
     this.#stop?.abort();
     this.#tab.close();
+  }
+}
+
+// Who calls these without types is told, too, in development.
+if (typeof process === "undefined" ? false : process.env.NODE_ENV !== "production") {
+  for (const name of serverOnly) {
+    Object.defineProperty(ClientSession.prototype, name, {
+      value: () => {
+        throw new SessionError("SERVER_ONLY", `${name} is the server's alone: call a procedure of the server instead`);
+      },
+    });
   }
 }

@@ -36,7 +36,6 @@ export class Memory {
   readonly #visible = new Map<string, string>();
   readonly #ops = new Map<string, Pending[]>();
   readonly #touched = new Set<string>();
-  #count = 0;
   readonly #subscribers = new Map<string | null, Set<() => void>>();
 
   readonly #migrate: Migrate | undefined;
@@ -78,7 +77,7 @@ export class Memory {
       shown = fitted(key, encoded, this.#migrate);
     } catch (error) {
       // The schema's refusal is what this is for; the app should hear what its own `migrate` throws.
-      if (!isSessionError(error)) call(() => raise(error));
+      if (!isSessionError(error)) report(error);
     }
     this.#shown.set(key.name, { encoded, shown });
     return shown;
@@ -105,7 +104,7 @@ export class Memory {
 
   /** How many ops are unacknowledged. */
   pending(): number {
-    return this.#count;
+    return this.all().length;
   }
 
   all(): Pending[] {
@@ -127,7 +126,6 @@ export class Memory {
     );
     // Equal seqs of two writers need an order that all tabs agree on.
     const ops = [...others, op].sort((a, b) => a.seq - b.seq || (a.writer < b.writer ? -1 : 1));
-    this.#count += ops.length - this.ops(op.key).length;
     this.#ops.set(op.key, ops);
     this.#touched.add(op.key);
   }
@@ -140,10 +138,9 @@ export class Memory {
       const gone = ops.filter(test);
       if (gone.length === 0) continue;
       removed.push(...gone);
-      this.#count -= gone.length;
       this.#ops.set(
         name,
-        ops.filter((op) => !gone.includes(op)),
+        ops.filter((op) => !test(op)),
       );
       this.#touched.add(name);
     }
@@ -218,8 +215,11 @@ export class Memory {
   }
 }
 
-function raise(error: unknown): never {
-  throw error;
+/** Reports an error as uncaught: what an app's function throws is the app's to see, and stops nothing here. */
+export function report(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }
 
 /** Calls an app's function; what it throws is reported as uncaught and does not stop the caller. */
@@ -227,8 +227,6 @@ export function call(run: () => void): void {
   try {
     run();
   } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
+    report(error);
   }
 }

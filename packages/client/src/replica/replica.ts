@@ -116,9 +116,13 @@ export class Replica {
       this.#blank = identifier === null;
     }
     if (identifier === null || identifier !== this.identifier || rev <= this.rev) return;
-    const entries = Object.entries(snapshot.entries);
-    const { decided } = snapshot;
-    this.apply({ ...nothing, rev, entries, decided, reset: true, facts: facts && toFacts(facts, this.#now()) });
+    this.apply({
+      ...nothing,
+      ...snapshot,
+      entries: Object.entries(snapshot.entries),
+      reset: true,
+      facts: facts && toFacts(facts, this.#now()),
+    });
   }
 
   /**
@@ -235,10 +239,10 @@ export class Replica {
       upTo: sent.at(-1)?.seq ?? 0,
       since: this.since,
       acked: own ? this.#acked : 0,
-      ...(sent.length === 0 && this.since > 0 ? { checksum: checksum(this.#definition, this.memory.values()) } : {}),
-      ...(this.heard.size > 0 && profile === this.profile.profile ? { heard: this.#heardLately() } : {}),
-      ...(own && retire.length > 0 ? { retire } : {}),
-      ...(this.identifier === null ? { nonce: this.profile.nonce } : {}),
+      ...(sent.length === 0 && this.since > 0 && { checksum: checksum(this.#definition, this.memory.values()) }),
+      ...(this.heard.size > 0 && profile === this.profile.profile && { heard: this.#heardLately() }),
+      ...(own && retire.length > 0 && { retire }),
+      ...(this.identifier === null && { nonce: this.profile.nonce }),
     };
     if (this.#hidden) this.#whole.add(push);
     return push;
@@ -342,12 +346,8 @@ export class Replica {
   unsent(
     ops: readonly Op[] = [...this.outbox.unseen(this.profile.profile), ...this.memory.all()],
   ): { key: string; value: unknown }[] {
-    const latest = new Map<string, Op>();
-    for (const op of ops) latest.set(op.key, op);
-    return [...latest.values()].map(({ key, value }) => ({
-      key,
-      value: value === null ? undefined : decode(value, key),
-    }));
+    const latest = new Map(ops.map(({ key, value }) => [key, value]));
+    return [...latest].map(([key, value]) => ({ key, value: value === null ? undefined : decode(value, key) }));
   }
 
   /** Another writer, of which the server knows nothing. */
