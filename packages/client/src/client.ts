@@ -1,5 +1,7 @@
 import type { AnyDefinition, SessionSnapshot } from "@catnap/shared";
 import { type Page, watchPage } from "./page.ts";
+import { type Conflict, type Expired, tell } from "./replica/events.ts";
+import type { Listeners } from "./replica/listeners.ts";
 import { Replica } from "./replica/replica.ts";
 import { ClientSession } from "./session.ts";
 import { Database } from "./storage/database.ts";
@@ -9,7 +11,7 @@ import { Table } from "./storage/table.ts";
 import type { HttpOptions } from "./sync/http-options.ts";
 import type { Channel } from "./sync/siblings.ts";
 import { Transport } from "./sync/transport.ts";
-import { type Conflict, type Expired, Tab } from "./tab.ts";
+import { Tab } from "./tab.ts";
 
 /** What a client uses of its browser. Each is replaceable, for tests and for browsers that lack it. */
 export interface Surroundings {
@@ -45,15 +47,15 @@ export interface SessionClientOptions<D extends AnyDefinition> {
   readonly name?: string;
   /** The state that the server rendered into the page. */
   readonly initialSnapshot?: SessionSnapshot;
-  /** Called when a change of this browser was not simply applied: once in a browser, by the tab that hears of it first. */
-  readonly onConflict?: (conflict: Conflict) => void;
+  /** As `session.onConflict`. Called when a change of this browser was not simply applied: once in a browser, by the tab that hears of it first. */
+  readonly onConflict?: (conflict: Conflict<D>) => void;
   /**
    * Makes a value of another version of the app fit today's definition, whether it comes from the disk, the server or
    * another tab. Called with what the schema rejects; what it gives is checked again. Without it, or when it gives
    * `undefined`, the key is shown as absent, and `onConflict` hears of a change that is dropped since it was not sent.
    */
   readonly migrate?: (key: string, value: unknown) => unknown;
-  /** Called when the session ended while changes were unsent. */
+  /** As `session.onExpired`. Called when the session ended while changes were unsent. */
   readonly onExpired?: (event: Expired) => void;
   /** Parts of the browser to replace, for tests. */
   readonly surroundings?: Partial<Surroundings>;
@@ -70,6 +72,8 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     ...browser(),
     ...options.surroundings,
   };
+  const conflicts: Listeners<Conflict<D>> = new Set();
+  const ends: Listeners<Expired> = new Set();
   const marks = new Marks(localStorage, name);
   // The disk reports to the tab, which is made after it.
   const table = new Table(indexedDB, name, () => tab.pulse());
@@ -87,8 +91,9 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     visible: () => page?.document.visibilityState !== "hidden",
     openChannel: () => channel?.(`catnap:${name}`),
     live: options.live ? { locks, name } : undefined,
-    onConflict: options.onConflict,
-    onExpired: options.onExpired,
+    // The tab tells of keys of this definition, whose types it does not know.
+    onConflict: (conflict) => tell(conflicts, conflict as Conflict<D>, conflict.what === "merged" ? [] : [conflict]),
+    onExpired: (event) => tell(ends, event, event.unsent),
   });
   const stop =
     page &&
@@ -97,9 +102,16 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
       () => void tab.awake().catch(() => undefined),
       (leaving) => tab.depart(leaving),
     );
-  const session = new ClientSession<D>(tab, replica, stop, (initialSnapshot) =>
-    createSessionClient({ ...options, initialSnapshot }),
+  const session = new ClientSession<D>(
+    tab,
+    replica,
+    stop,
+    (initialSnapshot) => createSessionClient({ ...options, initialSnapshot }),
+    conflicts,
+    ends,
   );
+  if (options.onConflict) session.onConflict(options.onConflict);
+  if (options.onExpired) session.onExpired(options.onExpired);
   if (options.initialSnapshot) session.hydrate(options.initialSnapshot);
   return session;
 }

@@ -9,6 +9,8 @@ import {
   type SessionSnapshot,
   type ValueOf,
 } from "@catnap/shared";
+import type { Conflict, Expired } from "./replica/events.ts";
+import { type Listeners, listen } from "./replica/listeners.ts";
 import { statusName } from "./replica/memory.ts";
 import type { Replica } from "./replica/replica.ts";
 import type { Status, Tab } from "./tab.ts";
@@ -38,17 +40,24 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
   /** Makes a session as this one was made, which shows the given state: for one request's rendering on a server. */
   readonly showing: (snapshot: SessionSnapshot) => ClientSession<D>;
 
+  readonly #conflicts: Listeners<Conflict<D>>;
+  readonly #ends: Listeners<Expired>;
+
   constructor(
     tab: Tab,
     replica: Replica,
     stop: AbortController | undefined,
     showing: (snapshot: SessionSnapshot) => ClientSession<D>,
+    conflicts: Listeners<Conflict<D>>,
+    ends: Listeners<Expired>,
   ) {
     super(tab);
     this.#tab = tab;
     this.#replica = replica;
     this.#stop = stop;
     this.showing = showing;
+    this.#conflicts = conflicts;
+    this.#ends = ends;
   }
 
   /**
@@ -67,6 +76,22 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
   /** Calls `listener` after the status changed. Gives the function that ends it. */
   subscribeStatus(listener: () => void): () => void {
     return this.#replica.memory.subscribe(statusName, listener);
+  }
+
+  /**
+   * Calls `listener` when a change of this browser was not simply applied: once in a browser, by the tab that hears of it
+   * first. Gives the function that ends it. Where nobody listens, a change that is lost or rejected is a line on the console.
+   */
+  onConflict(listener: (conflict: Conflict<D>) => void): () => void {
+    return listen(this.#conflicts, listener);
+  }
+
+  /**
+   * Calls `listener` when the session ended while changes were unsent. Gives the function that ends it. Where nobody listens,
+   * such changes are a line on the console.
+   */
+  onExpired(listener: (event: Expired) => void): () => void {
+    return listen(this.#ends, listener);
   }
 
   /**

@@ -1,15 +1,6 @@
-import {
-  type AnyDefinition,
-  after,
-  type BaseHome,
-  decode,
-  type Key,
-  noteName,
-  type SessionErrorCode,
-  type SessionState,
-} from "@catnap/shared";
+import { type AnyDefinition, after, type BaseHome, type Key, noteName, type SessionState } from "@catnap/shared";
 import type { Told } from "./replica/delta.ts";
-import { call } from "./replica/memory.ts";
+import type { Conflict, Expired } from "./replica/events.ts";
 import type { Replica } from "./replica/replica.ts";
 import { type OpRow, rowName } from "./replica/rows.ts";
 import { type Database, snapshotRows } from "./storage/database.ts";
@@ -32,27 +23,6 @@ export interface Status {
   readonly storage: StorageState;
 }
 
-/** A session ended with changes that never went home: the app decides what becomes of them. */
-export interface Expired {
-  readonly code: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED";
-  /** The latest unsent change of each key; a `value` of `undefined` is a deletion. */
-  readonly unsent: readonly { readonly key: string; readonly value: unknown }[];
-}
-
-/** A change of this browser that was not simply applied: enough to tell the user, and to offer an undo. */
-export interface Conflict {
-  readonly key: string;
-  /**
-   * `merged`: the change and another one were joined. `lost`: another device's change stands in its place. `rejected`:
-   * it fits neither the schema nor the rights of the browser, and was dropped.
-   */
-  readonly what: "lost" | "merged" | "rejected";
-  /** What the change had set; `undefined`: it was a deletion, or too long to be kept since it was sent. */
-  readonly mine: unknown;
-  readonly code?: SessionErrorCode;
-  readonly message?: string;
-}
-
 /** What a tab works with; `createSessionClient` puts it together. */
 export interface TabParts {
   readonly definition: AnyDefinition;
@@ -67,8 +37,8 @@ export interface TabParts {
   readonly openChannel: () => Channel | undefined;
   /** Absent: no live updates. */
   readonly live: Pick<LiveParts, "locks" | "name"> | undefined;
-  readonly onConflict: ((conflict: Conflict) => void) | undefined;
-  readonly onExpired: ((event: Expired) => void) | undefined;
+  readonly onConflict: (conflict: Conflict) => void;
+  readonly onExpired: (event: Expired) => void;
 }
 
 /** The browser's home of a session: the tab's memory, its outbox, and the way to the server. */
@@ -290,7 +260,7 @@ export class Tab implements BaseHome {
     const fresh = told.filter((note) => !heard.has(noteName(note)));
     marks.add("heard", ...fresh.map(noteName));
     for (const { writer: _, seq: __, mine, ...note } of fresh) {
-      call(() => onConflict?.({ ...note, mine: decoded(mine, note.key) }));
+      onConflict({ ...note, mine: this.#replica.memory.mine(note, mine) });
     }
   }
 
@@ -308,7 +278,7 @@ export class Tab implements BaseHome {
       this.#persister.save();
       this.#wiper.leave(this.#wiper.nonceAfter(profile.nonce));
     } else this.#wiper.wipe(identifier);
-    call(() => this.#parts.onExpired?.({ code, unsent }));
+    this.#parts.onExpired({ code, unsent });
   }
 
   /** Nothing of one session waits on disk while the browser has another: the app gets it, unless it was given it when that one expired. */
@@ -325,7 +295,7 @@ export class Tab implements BaseHome {
     const unsent = this.#replica.unsent(
       rows.filter((row) => !parked.includes(row.identifier ?? "")).map(({ op }) => op),
     );
-    if (unsent.length > 0) call(() => this.#parts.onExpired?.({ code: "SESSION_REPLACED", unsent }));
+    if (unsent.length > 0) this.#parts.onExpired({ code: "SESSION_REPLACED", unsent });
   }
 
   /** A page that comes back may show what was wiped meanwhile, or what has expired. */
@@ -339,14 +309,5 @@ export class Tab implements BaseHome {
     this.#persister.forget();
     this.#sync.forced = false;
     this.pulse();
-  }
-}
-
-/** What was refused may be no encoded value at all. */
-function decoded(encoded: string | null | undefined, key: string): unknown {
-  try {
-    return encoded == null ? undefined : decode(encoded, key);
-  } catch {
-    return undefined;
   }
 }

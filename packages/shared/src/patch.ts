@@ -11,7 +11,7 @@ export interface Op {
   readonly key: string;
   /** The value set, or `null`: deleted. */
   readonly value: string | null;
-  /** The revision of the key's entry that the change was made on; 0 when there was none. */
+  /** The revision of the key's entry that the page has shown, or had shown before its pending changes; 0 when there was none. */
   readonly base: number;
   /** The value before, for a key with a merge: what the change was made from. */
   readonly from?: string | null;

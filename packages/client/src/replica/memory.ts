@@ -5,9 +5,10 @@ import {
   freezeInDevelopment,
   isSessionError,
   type Key,
+  type Note,
   type Op,
 } from "@catnap/shared";
-
+import { call, listen, report } from "./listeners.ts";
 import { fitted, type Migrate } from "./migrate.ts";
 
 /** An op together with the tab that made it. */
@@ -81,6 +82,17 @@ export class Memory {
     }
     this.#shown.set(key.name, { encoded, shown });
     return shown;
+  }
+
+  /** What a change had set, of which a note tells. One that was rejected fits no schema, and may be no encoded value at all. */
+  mine({ key: name, what }: Pick<Note, "key" | "what">, encoded: string | null | undefined): unknown {
+    const key = what === "rejected" ? undefined : this.key(name);
+    try {
+      const shown = key && encoded != null ? this.shown(key, encoded) : encoded;
+      return shown == null ? undefined : decode(shown, name);
+    } catch {
+      return undefined;
+    }
   }
 
   /** The tab itself has made this value of the key: it fits. */
@@ -186,10 +198,7 @@ export class Memory {
   subscribe(name: string | null, listener: () => void): () => void {
     const listeners = this.#subscribers.get(name) ?? new Set();
     this.#subscribers.set(name, listeners);
-    // A function of its own: the same listener may subscribe twice, and each takes back only its own.
-    const own = () => listener();
-    listeners.add(own);
-    return () => void listeners.delete(own);
+    return listen(listeners, listener);
   }
 
   /** Calls those who have subscribed to `statusName`. */
@@ -212,21 +221,5 @@ export class Memory {
       }
     }
     return value;
-  }
-}
-
-/** Reports an error as uncaught: what an app's function throws is the app's to see, and stops nothing here. */
-export function report(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
-}
-
-/** Calls an app's function; what it throws is reported as uncaught and does not stop the caller. */
-export function call(run: () => void): void {
-  try {
-    run();
-  } catch (error) {
-    report(error);
   }
 }
