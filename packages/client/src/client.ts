@@ -90,26 +90,26 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     idleMs: idle * 1000,
     visible: () => page?.document.visibilityState !== "hidden",
     openChannel: () => channel?.(`catnap:${name}`),
+    watch: () =>
+      page &&
+      watchPage(
+        page,
+        () => void tab.awake().catch(() => undefined),
+        (leaving) => tab.depart(leaving),
+      ),
     live: options.live ? { locks, name } : undefined,
     // The tab tells of keys of this definition, whose types it does not know.
     onConflict: (conflict) => tell(conflicts, conflict as Conflict<D>, conflict.what === "merged" ? [] : [conflict]),
     onExpired: (event) => tell(ends, event, event.unsent),
   });
-  const stop =
-    page &&
-    watchPage(
-      page,
-      () => void tab.awake().catch(() => undefined),
-      (leaving) => tab.depart(leaving),
-    );
   const session = new ClientSession<D>(
     tab,
     replica,
-    stop,
     (initialSnapshot) => createSessionClient({ ...options, initialSnapshot }),
     conflicts,
     ends,
   );
+  tab.open();
   if (options.onConflict) session.onConflict(options.onConflict);
   if (options.onExpired) session.onExpired(options.onExpired);
   if (options.initialSnapshot) session.hydrate(options.initialSnapshot);

@@ -36,7 +36,6 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
   readonly #replica: Replica;
   readonly #fallbacks = new Map<string, unknown>();
   readonly #initial = new Map<string, unknown>();
-  readonly #stop: AbortController | undefined;
   /** Makes a session as this one was made, which shows the given state: for one request's rendering on a server. */
   readonly showing: (snapshot: SessionSnapshot) => ClientSession<D>;
 
@@ -46,7 +45,6 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
   constructor(
     tab: Tab,
     replica: Replica,
-    stop: AbortController | undefined,
     showing: (snapshot: SessionSnapshot) => ClientSession<D>,
     conflicts: Listeners<Conflict<D>>,
     ends: Listeners<Expired>,
@@ -54,7 +52,6 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
     super(tab);
     this.#tab = tab;
     this.#replica = replica;
-    this.#stop = stop;
     this.showing = showing;
     this.#conflicts = conflicts;
     this.#ends = ends;
@@ -146,9 +143,11 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
     }
   }
 
-  /** Ends timers, listeners, the channel and the connection. What is unsent stays on disk for the next page. */
+  /**
+   * Ends timers, listeners, the channel and the connection. What is unsent stays on disk for the next page. An `awake`, or a
+   * write, opens the session again.
+   */
   close(): void {
-    this.#stop?.abort();
     this.#tab.close();
   }
 }

@@ -35,6 +35,8 @@ export interface TabParts {
   readonly random: () => number;
   readonly visible: () => boolean;
   readonly openChannel: () => Channel | undefined;
+  /** Tells the tab when its page comes and goes, until that is aborted. */
+  readonly watch: () => AbortController | undefined;
   /** Absent: no live updates. */
   readonly live: Pick<LiveParts, "locks" | "name"> | undefined;
   readonly onConflict: (conflict: Conflict) => void;
@@ -54,6 +56,8 @@ export class Tab implements BaseHome {
   readonly #wiper: Wiper;
   readonly #live: Live | undefined;
   #status: Status;
+  /** Absent: the tab is closed. */
+  #watched: { readonly end: AbortController | undefined } | undefined;
   #awake = false;
   /** The page ends in this moment. */
   #leaving = false;
@@ -194,7 +198,10 @@ export class Tab implements BaseHome {
     const last = outbox.clock;
     // A round that was under way already may have left without the latest ops.
     const owes = () => [...outbox.own.keys()].some((seq) => seq <= Math.max(last, outbox.renumberedTo));
-    while (this.#sync.forced || owes()) await this.#sync.round();
+    while (this.#sync.forced || owes()) {
+      this.open();
+      await this.#sync.round();
+    }
   }
 
   save(): Promise<void> {
@@ -225,8 +232,18 @@ export class Tab implements BaseHome {
     this.pulse();
   }
 
+  /** Begins, also anew after `close`, which whatever the app does with the session takes back. */
+  open(): void {
+    if (this.#watched) return;
+    this.#watched = { end: this.#parts.watch() };
+    this.#persister.forget();
+    this.#sync.refresh();
+  }
+
   close(): void {
     this.#awake = false;
+    this.#watched?.end?.abort();
+    this.#watched = undefined;
     this.#live?.follow(null);
     this.#persister.close();
     this.#sync.close();
@@ -300,6 +317,7 @@ export class Tab implements BaseHome {
 
   /** A page that comes back may show what was wiped meanwhile, or what has expired. */
   #comeBack(): void {
+    this.open();
     this.#wiper.bury();
     this.#replica.hideExpired();
   }

@@ -87,7 +87,7 @@ export class Persister {
     this.#waited = false;
   }
 
-  /** Writes what is not on disk yet; from here on nothing is read or written. */
+  /** Writes what is not on disk yet; until the next `forget` nothing is read or written. */
   close(): void {
     this.flush();
     this.#loaded = false;
