@@ -3,7 +3,7 @@ import { build } from "esbuild";
 import type { Figure } from "./figure.ts";
 
 const browser = `
-export { counter, defineSession, isSessionError, merge, Session, SessionError, value } from "catnap";
+export { counter, defineSession, isSessionError, merge, SessionError, value } from "catnap";
 export { createSessionClient } from "catnap/client";`;
 const hooks = `
 export { SessionProvider, useSession, useSessionStatus, useSessionValue } from "catnap/react";`;

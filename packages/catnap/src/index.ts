@@ -17,7 +17,7 @@ export {
   type ReadonlyKey,
   type Refused,
   type ReportHandler,
-  Session,
+  type Session,
   SessionError,
   type SessionErrorCode,
   type SessionErrorData,

@@ -37,3 +37,4 @@ export {
   type WriteResult,
 } from "@catnap/server";
 export { type MemoryStoreOptions, memoryStore } from "@catnap/server/memory";
+export { Session } from "@catnap/shared";

@@ -1,6 +1,7 @@
 import type { AnyDefinition, SessionSnapshot } from "@catnap/shared";
-import type { Expired } from "./life.ts";
 import { type Page, watchPage } from "./page.ts";
+import { type Conflict, type Expired, tell } from "./replica/events.ts";
+import type { Listeners } from "./replica/listeners.ts";
 import { Replica } from "./replica/replica.ts";
 import { ClientSession } from "./session.ts";
 import { Database } from "./storage/database.ts";
@@ -10,7 +11,7 @@ import { Table } from "./storage/table.ts";
 import type { HttpOptions } from "./sync/http-options.ts";
 import type { Channel } from "./sync/siblings.ts";
 import { Transport } from "./sync/transport.ts";
-import { type Conflict, Tab } from "./tab.ts";
+import { Tab } from "./tab.ts";
 
 /** What a client uses of its browser. Each is replaceable, for tests and for browsers that lack it. */
 export interface Surroundings {
@@ -46,15 +47,15 @@ export interface SessionClientOptions<D extends AnyDefinition> {
   readonly name?: string;
   /** The state that the server rendered into the page. */
   readonly initialSnapshot?: SessionSnapshot;
-  /** Called when a change of this browser was not simply applied: once in a browser, by the tab that hears of it first. */
-  readonly onConflict?: (conflict: Conflict) => void;
+  /** As `session.onConflict`. Called when a change of this browser was not simply applied: once in a browser, by the tab that hears of it first. */
+  readonly onConflict?: (conflict: Conflict<D>) => void;
   /**
    * Makes a value of another version of the app fit today's definition, whether it comes from the disk, the server or
    * another tab. Called with what the schema rejects; what it gives is checked again. Without it, or when it gives
    * `undefined`, the key is shown as absent, and `onConflict` hears of a change that is dropped since it was not sent.
    */
   readonly migrate?: (key: string, value: unknown) => unknown;
-  /** Called when the session ended while changes were unsent. */
+  /** As `session.onExpired`. Called when the session ended while changes were unsent. */
   readonly onExpired?: (event: Expired) => void;
   /** Parts of the browser to replace, for tests. */
   readonly surroundings?: Partial<Surroundings>;
@@ -72,6 +73,8 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     ...options.surroundings,
   };
   const epochs = new Epochs(localStorage, name, id);
+  const conflicts: Listeners<Conflict<D>> = new Set();
+  const ends: Listeners<Expired> = new Set();
   // The disk reports to the tab, which is made after it.
   const table = new Table(epochs.shared ? indexedDB : undefined, `catnap:${name}`, () => tab.pulse());
   const database = new Database(table, epochs, new Journal(localStorage, name), definition, options.migrate);
@@ -87,20 +90,28 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     idleMs: idle * 1000,
     visible: () => page?.document.visibilityState !== "hidden",
     openChannel: () => channel?.(`catnap:${name}`),
+    watch: () =>
+      page &&
+      watchPage(
+        page,
+        () => void tab.awake().catch(() => undefined),
+        (leaving) => tab.depart(leaving),
+      ),
     live: options.live ? { locks, name } : undefined,
-    onConflict: options.onConflict,
-    onExpired: options.onExpired,
+    // The tab tells of keys of this definition, whose types it does not know.
+    onConflict: (conflict) => tell(conflicts, conflict as Conflict<D>, conflict.what === "merged" ? [] : [conflict]),
+    onExpired: (event) => tell(ends, event, event.unsent),
   });
-  const stop =
-    page &&
-    watchPage(
-      page,
-      () => void tab.awake().catch(() => undefined),
-      (leaving) => tab.depart(leaving),
-    );
-  const session = new ClientSession<D>(tab, replica, stop, (initialSnapshot) =>
-    createSessionClient({ ...options, initialSnapshot }),
+  const session = new ClientSession<D>(
+    tab,
+    replica,
+    (initialSnapshot) => createSessionClient({ ...options, initialSnapshot }),
+    conflicts,
+    ends,
   );
+  tab.open();
+  if (options.onConflict) session.onConflict(options.onConflict);
+  if (options.onExpired) session.onExpired(options.onExpired);
   if (options.initialSnapshot) session.hydrate(options.initialSnapshot);
   return session;
 }

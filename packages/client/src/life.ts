@@ -1,21 +1,15 @@
-import { call, type Pending } from "./replica/memory.ts";
+import type { Expired } from "./replica/events.ts";
+import type { Pending } from "./replica/memory.ts";
 import type { Replica } from "./replica/replica.ts";
 import type { OpRow } from "./replica/rows.ts";
 import type { Epochs } from "./storage/epochs.ts";
-
-/** A session ended with changes that never went home: the app decides what becomes of them. */
-export interface Expired {
-  readonly code: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED";
-  /** The latest unsent change of each key; a `value` of `undefined` is a deletion. */
-  readonly unsent: readonly { readonly key: string; readonly value: unknown }[];
-}
 
 /** What `Life` works with. */
 export interface LifeParts {
   readonly replica: Replica;
   readonly epochs: Epochs;
   readonly now: () => number;
-  readonly onExpired: ((event: Expired) => void) | undefined;
+  readonly onExpired: (event: Expired) => void;
 }
 
 /** What `Life` asks of its tab. */
@@ -143,11 +137,11 @@ export class Life {
   /** Gives these changes to the app when what it gives is called; from now on they count as given. */
   #hand(code: Expired["code"], ops: readonly Pending[], always = false): () => void {
     const { replica, epochs, onExpired } = this.#parts;
-    if (ops.length === 0 && !always) return () => {};
+    if (ops.length === 0 && !always) return () => undefined;
     const told = { ...epochs.get().told };
     for (const { writer, seq } of ops) told[writer] = Math.max(seq, told[writer] ?? 0);
     epochs.set({ told });
     const unsent = replica.unsent(ops);
-    return () => call(() => onExpired?.({ code, unsent }));
+    return () => onExpired({ code, unsent });
   }
 }

@@ -1,7 +1,8 @@
 import type { Push } from "@catnap/shared";
 import superjson from "superjson";
 import { afterEach, expect, test, vi } from "vitest";
-import { k, open, until } from "../test/world.ts";
+import { k, open, type Tab, until } from "../test/world.ts";
+import { watchPage } from "./page.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -184,6 +185,22 @@ test("a page that comes back and writes at once is awake", async () => {
   await until(() => session.status().state === "synced");
 });
 
+test("a page that gets the focus back and forth, as from frames in it, asks once a second", () => {
+  const window = new EventTarget();
+  const awake = vi.fn();
+  const document = Object.assign(new EventTarget(), { visibilityState: "visible" });
+  const stop = watchPage({ document, window }, awake, () => undefined);
+  const clock = vi.spyOn(Event.prototype, "timeStamp", "get");
+  const focusAt = (ms: number) => {
+    clock.mockReturnValue(ms);
+    window.dispatchEvent(new Event("focus"));
+  };
+  for (const ms of [0, 100, 900, 1_000, 1_999, 2_000]) focusAt(ms);
+  clock.mockRestore();
+  stop.abort();
+  expect(awake).toHaveBeenCalledTimes(3);
+});
+
 test("close ends listeners, timers and the channel", async () => {
   const { world, browser } = open();
   const { session, page } = browser.tab();
@@ -195,6 +212,51 @@ test("close ends listeners, timers and the channel", async () => {
   page.fire("focus");
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(world.requests).toHaveLength(before);
+});
+
+test.each<[string, (session: Tab["session"]) => unknown]>([
+  ["awakes", (session) => session.awake()],
+  ["is written to", (session) => session.setValue("note", "again")],
+])("a session that was closed and %s is open again, with all that it had", async (_, use) => {
+  const { world, browser } = open();
+  const { session, page } = browser.tab();
+  await session.awake();
+  session.setValue("theme", "dark");
+  session.close();
+  session.close();
+  await use(session);
+  session.setValue("note", "again");
+  await session.sleep();
+  expect((await browser.server()).entries).toMatchObject({ theme: { value: '"dark"' }, note: { value: '"again"' } });
+  await session.awake();
+  const before = world.requests.length;
+  session.setValue("note", "last words");
+  page.leave();
+  expect(world.requests.slice(before)).toMatchObject([{ keepalive: true }]);
+  await until(() => session.status().pending === 0);
+});
+
+test("what is written to a session that was closed reaches the disk and the siblings, and is sent by itself", async () => {
+  const { browser } = open();
+  const [{ session }, other] = [browser.tab({ idle: 0.01 }), browser.tab()];
+  await other.session.awake();
+  await session.awake();
+  session.close();
+  session.setValue("note", "again");
+  await until(() => session.status().pending === 0 && session.status().storage === "disk");
+  expect((await browser.server()).entries).toMatchObject({ note: { value: '"again"' } });
+  await session.awake();
+  session.setValue("note", "and again");
+  await until(() => other.session.value("note", "") === "and again");
+});
+
+test("what was written as the session was closed is sent by the sleep that comes after", async () => {
+  const { browser } = open();
+  const { session } = browser.tab();
+  session.setValue("note", "first");
+  session.close();
+  await session.sleep();
+  expect((await browser.server()).entries).toMatchObject({ note: { value: '"first"' } });
 });
 
 test("on a server it is inert: it shows the snapshot and the defaults", () => {

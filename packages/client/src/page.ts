@@ -4,6 +4,9 @@ export interface Page {
   readonly window: EventTarget;
 }
 
+/** Each way into a frame of the page and back is a focus of it, and one of them a second is worth a question. */
+const leastMs = 1_000;
+
 /**
  * Tells when the page comes and goes, until what it gives is aborted. `asleep` may run several times for one departure: the
  * order of the events differs between browsers, and none of them is certain to come. It is told whether the page is
@@ -15,13 +18,20 @@ export function watchPage(
   asleep: (leaving: boolean) => void,
 ): AbortController {
   const stop = new AbortController();
-  const on = (target: EventTarget, names: string, listener: () => void) => {
+  /** When a focus has awoken the session last. */
+  let focusedAt = -leastMs;
+  const on = (target: EventTarget, names: string, listener: (event: Event) => void) => {
     for (const name of names.split(" ")) target.addEventListener(name, listener, { signal: stop.signal });
   };
   on(document, "visibilitychange", () => (document.visibilityState === "hidden" ? asleep(false) : awake()));
   on(document, "freeze", () => asleep(false));
   on(document, "resume", awake);
   on(window, "pagehide", () => asleep(true));
-  on(window, "pageshow focus online", awake);
+  on(window, "pageshow online", awake);
+  on(window, "focus", ({ timeStamp }) => {
+    if (timeStamp - focusedAt < leastMs) return;
+    focusedAt = timeStamp;
+    awake();
+  });
   return stop;
 }

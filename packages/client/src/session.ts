@@ -9,9 +9,14 @@ import {
   type SessionSnapshot,
   type ValueOf,
 } from "@catnap/shared";
+import type { Conflict, Expired } from "./replica/events.ts";
+import { type Listeners, listen } from "./replica/listeners.ts";
 import { statusName } from "./replica/memory.ts";
 import type { Replica } from "./replica/replica.ts";
 import type { Status, Tab } from "./tab.ts";
+
+/** Bundlers replace `process.env.NODE_ENV` in the text, so it is written out, and a browser without one has no `process`. */
+declare const process: { env: { NODE_ENV?: string } };
 
 /** The methods that the server's session alone has. */
 const serverOnly = [
@@ -27,35 +32,29 @@ const serverOnly = [
 
 /** A session held by a browser tab: reads are synchronous, writes optimistic, and what is dirty goes home at sleep. Made by `createSessionClient`. */
 export class ClientSession<D extends AnyDefinition = AnyDefinition> extends BaseSession<D, "browser"> {
-  static {
-    // Who calls these without types is told, too.
-    const methods = ClientSession.prototype as unknown as Record<string, () => never>;
-    for (const name of serverOnly) {
-      methods[name] = () => {
-        throw new SessionError("SERVER_ONLY", `${name} is the server's alone: call a procedure of the server instead`);
-      };
-    }
-  }
-
   readonly #tab: Tab;
   readonly #replica: Replica;
   readonly #fallbacks = new Map<string, unknown>();
   readonly #initial = new Map<string, unknown>();
-  readonly #stop: AbortController | undefined;
   /** Makes a session as this one was made, which shows the given state: for one request's rendering on a server. */
   readonly showing: (snapshot: SessionSnapshot) => ClientSession<D>;
+
+  readonly #conflicts: Listeners<Conflict<D>>;
+  readonly #ends: Listeners<Expired>;
 
   constructor(
     tab: Tab,
     replica: Replica,
-    stop: AbortController | undefined,
     showing: (snapshot: SessionSnapshot) => ClientSession<D>,
+    conflicts: Listeners<Conflict<D>>,
+    ends: Listeners<Expired>,
   ) {
     super(tab);
     this.#tab = tab;
     this.#replica = replica;
-    this.#stop = stop;
     this.showing = showing;
+    this.#conflicts = conflicts;
+    this.#ends = ends;
   }
 
   /**
@@ -74,6 +73,22 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
   /** Calls `listener` after the status changed. Gives the function that ends it. */
   subscribeStatus(listener: () => void): () => void {
     return this.#replica.memory.subscribe(statusName, listener);
+  }
+
+  /**
+   * Calls `listener` when a change of this browser was not simply applied: once in a browser, by the tab that hears of it
+   * first. Gives the function that ends it. Where nobody listens, a change that is lost or rejected is a line on the console.
+   */
+  onConflict(listener: (conflict: Conflict<D>) => void): () => void {
+    return listen(this.#conflicts, listener);
+  }
+
+  /**
+   * Calls `listener` when the session ended while changes were unsent. Gives the function that ends it. Where nobody listens,
+   * such changes are a line on the console.
+   */
+  onExpired(listener: (event: Expired) => void): () => void {
+    return listen(this.#ends, listener);
   }
 
   /**
@@ -104,11 +119,14 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
 
   /** The default is the same object each time: a view library compares by identity. */
   #orDefault<K extends NameOf<D, "browser">>(name: K, value: unknown): ValueOf<D, K> | undefined {
-    if (value === undefined && !this.#fallbacks.has(name)) {
-      this.#fallbacks.set(name, freezeInDevelopment(this.#replica.memory.key(name)?.fallback()));
+    if (value === undefined) {
+      if (!this.#fallbacks.has(name)) {
+        this.#fallbacks.set(name, freezeInDevelopment(this.#replica.memory.key(name)?.fallback()));
+      }
+      value = this.#fallbacks.get(name);
     }
     // Values and defaults are of the type that the key's schema puts out.
-    return (value === undefined ? this.#fallbacks.get(name) : value) as ValueOf<D, K> | undefined;
+    return value as ValueOf<D, K> | undefined;
   }
 
   /**
@@ -125,9 +143,22 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
     }
   }
 
-  /** Ends timers, listeners, the channel and the connection. What is unsent stays on disk for the next page. */
+  /**
+   * Ends timers, listeners, the channel and the connection. What is unsent stays on disk for the next page. An `awake`, or a
+   * write, opens the session again.
+   */
   close(): void {
-    this.#stop?.abort();
     this.#tab.close();
+  }
+}
+
+// Who calls these without types is told, too, in development.
+if (typeof process === "undefined" ? false : process.env.NODE_ENV !== "production") {
+  for (const name of serverOnly) {
+    Object.defineProperty(ClientSession.prototype, name, {
+      value: () => {
+        throw new SessionError("SERVER_ONLY", `${name} is the server's alone: call a procedure of the server instead`);
+      },
+    });
   }
 }

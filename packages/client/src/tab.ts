@@ -2,17 +2,15 @@ import {
   type AnyDefinition,
   after,
   type BaseHome,
-  decode,
   type Key,
   noteName,
   SessionError,
-  type SessionErrorCode,
   type SessionSnapshot,
   type SessionState,
 } from "@catnap/shared";
-import { type Expired, Life } from "./life.ts";
+import { Life } from "./life.ts";
 import type { Told } from "./replica/delta.ts";
-import { call } from "./replica/memory.ts";
+import type { Conflict, Expired } from "./replica/events.ts";
 import type { Replica } from "./replica/replica.ts";
 import type { Database } from "./storage/database.ts";
 import type { Epochs } from "./storage/epochs.ts";
@@ -33,20 +31,6 @@ export interface Status {
   readonly storage: StorageState;
 }
 
-/** A change of this browser that was not simply applied: enough to tell the user, and to offer an undo. */
-export interface Conflict {
-  readonly key: string;
-  /**
-   * `merged`: the change and another one were joined. `lost`: another device's change stands in its place. `rejected`:
-   * it fits neither the schema nor the rights of the browser, and was dropped.
-   */
-  readonly what: "lost" | "merged" | "rejected";
-  /** What the change had set; `undefined`: it was a deletion, or too long to be kept since it was sent. */
-  readonly mine: unknown;
-  readonly code?: SessionErrorCode;
-  readonly message?: string;
-}
-
 /** What a tab works with; `createSessionClient` puts it together. */
 export interface TabParts {
   readonly definition: AnyDefinition;
@@ -59,10 +43,12 @@ export interface TabParts {
   readonly random: () => number;
   readonly visible: () => boolean;
   readonly openChannel: () => Channel | undefined;
+  /** Tells the tab when its page comes and goes, until that is aborted. */
+  readonly watch: () => AbortController | undefined;
   /** Absent: no live updates. */
   readonly live: Pick<LiveParts, "locks" | "name"> | undefined;
-  readonly onConflict: ((conflict: Conflict) => void) | undefined;
-  readonly onExpired: ((event: Expired) => void) | undefined;
+  readonly onConflict: (conflict: Conflict) => void;
+  readonly onExpired: (event: Expired) => void;
 }
 
 /** The browser's home of a session: the tab's memory, its outbox, and the way to the server. */
@@ -78,6 +64,8 @@ export class Tab implements BaseHome {
   readonly #life: Life;
   readonly #live: Live | undefined;
   #status: Status;
+  /** Absent: the tab is closed. */
+  #watched: { readonly end: AbortController | undefined } | undefined;
   #awake = false;
   /** The page ends in this moment. */
   #leaving = false;
@@ -234,7 +222,10 @@ export class Tab implements BaseHome {
     // A round that was under way already may have left without the latest ops.
     const owes = () => [...outbox.own.keys()].some((seq) => seq <= last);
     const owed = owes();
-    while (this.#sync.forced || owes()) await this.#sync.round();
+    while (this.#sync.forced || owes()) {
+      this.open();
+      await this.#sync.round();
+    }
     // Another tab has ended the session, and this one has heard of it.
     if (owed && writer !== this.#replica.writer) {
       throw new SessionError("SESSION_GONE", "The session has ended: what was not sent went to onExpired");
@@ -270,8 +261,18 @@ export class Tab implements BaseHome {
     this.pulse();
   }
 
+  /** Begins, also anew after `close`, which whatever the app does with the session takes back. */
+  open(): void {
+    if (this.#watched) return;
+    this.#watched = { end: this.#parts.watch() };
+    this.#persister.forget();
+    this.#sync.refresh();
+  }
+
   close(): void {
     this.#awake = false;
+    this.#watched?.end?.abort();
+    this.#watched = undefined;
     this.#live?.follow(null);
     this.#persister.close();
     this.#sync.close();
@@ -303,7 +304,7 @@ export class Tab implements BaseHome {
     const fresh = told.filter((note) => !heard.includes(noteName(note)));
     if (fresh.length > 0) epochs.set({ heard: [...heard, ...fresh.map(noteName)] });
     for (const { writer: _, seq: __, mine, ...note } of fresh) {
-      call(() => onConflict?.({ ...note, mine: decoded(mine, note.key) }));
+      onConflict({ ...note, mine: this.#replica.memory.mine(note, mine) });
     }
   }
 
@@ -315,16 +316,8 @@ export class Tab implements BaseHome {
 
   /** Called when the page may be visible again. Hides values whose session has ended, or has expired, in the meantime. */
   #comeBack(): void {
+    this.open();
     this.#life.follow();
     this.#replica.hideExpired();
-  }
-}
-
-/** What was refused may be no encoded value at all. */
-function decoded(encoded: string | null | undefined, key: string): unknown {
-  try {
-    return encoded == null ? undefined : decode(encoded, key);
-  } catch {
-    return undefined;
   }
 }

@@ -2,15 +2,13 @@ import type { AnyDefinition, Key } from "./definition.ts";
 import { freezeInDevelopment } from "./freeze.ts";
 import type { BaseHome, Transaction } from "./home.ts";
 import type { InputOf, NameOf, Refused, Side, ValueOf, ValuesOf, WritableNameOf } from "./names.ts";
-import { SessionError } from "./session-error.ts";
+import { refusal, SessionError } from "./session-error.ts";
 
 /** Where `writeExceptionReport` writes: the two methods of Webware's exception handler that it calls. */
 export interface ReportHandler {
   writeTitle(title: string): void;
   writeAttrs(session: unknown, names: readonly string[]): void;
 }
-
-const mask = "(masked)";
 
 /** The home that a session was made with, for the layer that made it; a WeakMap of them would cost every request. */
 export let homeOf: (session: BaseSession<AnyDefinition, Side>) => BaseHome;
@@ -72,7 +70,7 @@ export class BaseSession<D extends AnyDefinition, S extends Side> {
     name: K | Refused<D, S, N>,
     value: InputOf<D, K>,
   ): void {
-    const key = this.#writable(name);
+    const key = this.#key(name, true);
     this.#home.write(key, key.encode(value));
   }
 
@@ -83,7 +81,7 @@ export class BaseSession<D extends AnyDefinition, S extends Side> {
 
   /** Removes a value. Throws `NO_SUCH_VALUE` when it is absent. */
   delValue<N extends string>(name: WritableNameOf<D, S> | Refused<D, S, N>): void {
-    const key = this.#writable(name);
+    const key = this.#key(name, true);
     if (this.#home.read(key) === undefined) throw absent(name, "ask hasValue first");
     this.#home.write(key, null);
   }
@@ -114,7 +112,7 @@ export class BaseSession<D extends AnyDefinition, S extends Side> {
     name: K | Refused<D, S, N>,
     change: (current: ValueOf<D, K>) => InputOf<D, K>,
   ): ValueOf<D, K> {
-    const key = this.#writable(name);
+    const key = this.#key(name, true);
     // The home hands `change` the key's own value, of the type that the schema puts out.
     return this.#home.update(key, change as (current: unknown) => unknown) as ValueOf<D, K>;
   }
@@ -125,7 +123,7 @@ export class BaseSession<D extends AnyDefinition, S extends Side> {
    * browser it is once for each device that has not heard of it.
    */
   flash<K extends WritableNameOf<D, S>, N extends string = K>(name: K | Refused<D, S, N>): ValueOf<D, K> | undefined {
-    const key = this.#writable(name);
+    const key = this.#key(name, true);
     const present = this.#home.read(key);
     if (present !== undefined) this.#home.write(key, null, true);
     return (present === undefined ? key.fallback() : present) as ValueOf<D, K> | undefined;
@@ -166,8 +164,7 @@ export class BaseSession<D extends AnyDefinition, S extends Side> {
   }
 
   isExpired(): boolean {
-    const { expiresAt } = this.#home.state();
-    return expiresAt <= this.#home.now();
+    return this.#home.state().expiresAt <= this.#home.now();
   }
 
   /**
@@ -179,13 +176,13 @@ export class BaseSession<D extends AnyDefinition, S extends Side> {
   }
 
   /** Starts a transaction. A subclass that overrides it calls `super.awake(trans)`. */
-  awake(trans: Transaction = transaction(this.#home.side, "awake")): void | Promise<void> {
-    return this.#home.awake(trans);
+  awake(_trans?: Transaction): void | Promise<void> {
+    return this.#home.awake();
   }
 
   /** Ends a transaction: what is dirty goes home. Resolves when it has arrived. */
-  sleep(trans: Transaction = transaction(this.#home.side, "sleep")): Promise<void> {
-    return this.#home.sleep(trans);
+  sleep(_trans?: Transaction): Promise<void> {
+    return this.#home.sleep();
   }
 
   /** Commits now, in mid-transaction: a later throw no longer takes these changes back. */
@@ -195,13 +192,12 @@ export class BaseSession<D extends AnyDefinition, S extends Side> {
 
   /** Describes the session to an exception handler: attributes and values, those of secret keys masked, no token. */
   writeExceptionReport(handler: ReportHandler): void {
-    const { identifier, createdAt, accessedAt, transactions, timeoutMs } = this.#home.state();
+    const { timeoutMs, expiresAt: _, ...facts } = this.#home.state();
     const values: Record<string, unknown> = {};
-    for (const name of this.#home.names()) {
-      const key = this.#home.definition.keys.get(name);
-      if (key) values[name] = key.access === "secret" ? mask : this.#home.read(key);
+    for (const [name, present] of this) {
+      values[name] = this.#key(name).access === "secret" ? "(masked)" : present;
     }
-    const report = { identifier, createdAt, accessedAt, transactions, timeout: timeoutMs / 1000, values };
+    const report = { ...facts, timeout: timeoutMs / 1000, values };
     handler.writeTitle("Session");
     handler.writeAttrs(report, Object.keys(report));
   }
@@ -211,40 +207,25 @@ export class BaseSession<D extends AnyDefinition, S extends Side> {
     return { identifier: this.#home.state().identifier };
   }
 
-  #key(name: string): Key {
+  #key(name: string, writes = false): Key {
     const key = this.#home.definition.keys.get(name);
     if (!key) {
       const known = [...this.#home.definition.keys.keys()].join(", ");
-      throw new SessionError("UNKNOWN_KEY", `The definition has no value "${name}"; it has: ${known}`, { key: name });
+      throw refusal("UNKNOWN_KEY", name, `is not in the definition, which has: ${known}`);
     }
-    if (key.access === "secret" && this.#home.side === "browser") throw forbidden(key, "stays on the server");
-    return key;
-  }
-
-  #writable(name: string): Key {
-    const key = this.#key(name);
-    if (key.access === "readonly" && this.#home.side === "browser")
-      throw forbidden(key, "is written by the server alone");
+    if (this.#home.side === "browser") assertAccess(key, writes);
     return key;
   }
 }
 
-/** A transaction of the given side, for calls that name none. */
-export function transaction(side: Side, reason: string): Transaction {
-  return { side, reason };
-}
-
-/** `FORBIDDEN_KEY` with the reason why this side may not touch the key. */
-export function forbidden(key: Key, why: string): SessionError {
-  return new SessionError(
-    "FORBIDDEN_KEY",
-    `"${key.name}" is ${key.access} and ${why}: call a procedure of the server instead`,
-    {
-      key: key.name,
-    },
-  );
+/** Throws `FORBIDDEN_KEY` for a key that the browser may not read, or not write, with the reason. */
+export function assertAccess({ name, access }: Key, writes: boolean): void {
+  if (access === "secret" || (writes && access === "readonly")) {
+    const why = access === "secret" ? "stays on the server" : "is written by the server alone";
+    throw refusal("FORBIDDEN_KEY", name, `is ${access} and ${why}: call a procedure of the server instead`);
+  }
 }
 
 function absent(name: string, remedy: string): SessionError {
-  return new SessionError("NO_SUCH_VALUE", `The session has no value "${name}": ${remedy}`, { key: name });
+  return refusal("NO_SUCH_VALUE", name, `has no value in the session: ${remedy}`);
 }

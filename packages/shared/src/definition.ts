@@ -1,8 +1,9 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { fnv } from "./checksum.ts";
 import { byteLength, decode, encode } from "./codec.ts";
+import { checkDefinition } from "./definition-checks.ts";
 import type { Merge } from "./merge.ts";
-import { SessionError, type SessionIssue } from "./session-error.ts";
+import { refusal, type SessionError, type SessionIssue } from "./session-error.ts";
 
 /** Who may touch a key from the browser: `shared` reads and writes, `readonly` reads, `secret` neither. */
 export type Access = "shared" | "readonly" | "secret";
@@ -30,8 +31,6 @@ export interface Limits {
 export interface Key {
   readonly name: string;
   readonly access: Access;
-  /** As the app wrote it, for the checks that only the server makes. */
-  readonly declared: unknown;
   readonly merge: Merge<unknown> | undefined;
   /** Whether a browser may keep it in IndexedDB. */
   readonly disk: boolean;
@@ -52,6 +51,8 @@ export interface Definition<
 > {
   /** Tells apps apart that share a host or a store. */
   readonly name: string;
+  /** What `defineSession` was given, for the checks of `createSessions`. */
+  readonly declared: unknown;
   readonly keys: ReadonlyMap<string, Key>;
   readonly limits: Limits;
   /** Changes when the names, the groups, the merges or the places of the keys do: a cache made under another is not trusted. */
@@ -73,7 +74,7 @@ export function value<S extends StandardSchemaV1>(
   schema: S,
   options?: { merge?: Merge<StandardSchemaV1.InferOutput<S>>; disk?: boolean },
 ): ValueDeclaration<S> {
-  // What the options hold besides, `createSessions` refuses with the key's name.
+  // What the options hold besides, `checkDefinition` refuses with the key's name.
   return { ...options, schema };
 }
 
@@ -98,10 +99,10 @@ const finiteNumber: StandardSchemaV1<number | undefined, number> = {
 };
 
 const accesses = ["shared", "readonly", "secret"] as const;
-const members: readonly string[] = [...accesses, "name", "limits"];
 const defaultLimits: Limits = { valueBytes: 131_072, sessionBytes: 1_048_576 };
 
-const namePattern = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+/** Bundlers replace `process.env.NODE_ENV` in the text, so it is written out, and a browser without one has no `process`. */
+declare const process: { env: { NODE_ENV?: string } };
 
 /**
  * Declares what a session holds, once for both sides. `shared` keys: the browser reads and writes. `readonly`: the
@@ -112,8 +113,9 @@ const namePattern = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
  * session belongs to the name that it was made under.
  *
  * Throws `INVALID_DEFINITION` for a key or a name that is not 1 to 64 letters, digits, `_`, `-` starting with a letter, for
- * a key that is taken twice, for something that is no schema, for a group or a limit of another name, and for limits that
- * are no positive whole numbers. What `value` was given is checked further by `createSessions`.
+ * a key that is taken twice, for something that is no schema, for a group or a limit of another name, for limits that are no
+ * positive whole numbers, and for options of `value` that do not exist or can never work. In production (`NODE_ENV`)
+ * `createSessions` throws it instead: a definition that a server has accepted costs its browsers no bytes for that.
  */
 export function defineSession<
   const Shared extends Shape = Record<never, never>,
@@ -126,58 +128,42 @@ export function defineSession<
   secret?: Secret;
   limits?: Partial<Limits>;
 }): Definition<Shared, Readonly, Secret> {
-  for (const name of Object.keys(groups ?? { nothing: 0 })) {
-    if (!members.includes(name)) throw invalid(`defineSession takes ${members.join(", ")}, not "${name}"`);
-  }
-  const limits: Limits = { ...defaultLimits, ...groups.limits };
-  for (const [name, bytes] of Object.entries(limits)) {
-    if (!(name in defaultLimits && Number.isSafeInteger(bytes) && bytes > 0)) {
-      throw invalid(`limits.${name} is ${bytes}: give valueBytes and sessionBytes, whole numbers above 0`);
-    }
-  }
-  const { name: app = "catnap" } = groups;
-  assertName(app);
+  if (typeof process === "undefined" ? false : process.env.NODE_ENV !== "production") checkDefinition(groups);
+  // In production, where `createSessions` checks, they may still be nothing at all.
+  const limits: Limits = { ...defaultLimits, ...groups?.limits };
   const keys = new Map<string, Key>();
+  const described: string[] = [];
   for (const access of accesses) {
-    for (const [name, declared] of Object.entries(groups[access] ?? {})) {
-      assertName(name);
-      if (keys.has(name)) throw invalid(`"${name}" is declared twice: keep one`, name);
-      keys.set(name, createKey(name, access, declared, limits));
+    for (const [name, declared] of Object.entries(groups?.[access] ?? {})) {
+      const key = createKey(name, access, declared, limits);
+      keys.set(name, key);
+      described.push(`${name}:${access}:${key.merge ? "m" : ""}${key.disk ? "" : "d"}`);
     }
   }
-  const described = [...keys.values()].map(
-    ({ name, access, merge, disk }) => `${name}:${access}:${merge ? "m" : ""}${disk ? "" : "d"}`,
-  );
-  return { name: app, keys, limits, fingerprint: fingerprint(described.sort().join()) };
-}
-
-function assertName(name: string): void {
-  if (namePattern.test(name)) return;
-  throw invalid(`"${name}" is no name: use a letter, then at most 63 letters, digits, "_" or "-"`, name);
+  // Tells definitions apart, protects nothing.
+  const fingerprint = (fnv(described.sort().join()) >>> 0).toString(36);
+  return { name: groups?.name ?? "catnap", declared: groups, keys, limits, fingerprint };
 }
 
 function createKey(name: string, access: Access, declared: Shape[string], limits: Limits): Key {
   // What a caller without types declares may be anything, and nothing at all.
   const given = (declared ?? {}) as Partial<StandardSchemaV1 & ValueDeclaration>;
   // A bare schema may have a `merge` of its own.
-  const { schema, merge, disk = true } = given["~standard"] ? ({} as typeof given) : given;
-  const ask = ((schema ?? given) as Partial<StandardSchemaV1>)["~standard"]?.validate;
-  if (typeof ask !== "function") {
-    throw invalid(`"${name}" has no schema: give one of Standard Schema, such as z.string()`, name);
-  }
+  const { schema, merge, disk = true } = given["~standard"] ? ({ schema: given } as typeof given) : given;
+  // `checkDefinition` sees that there is a schema.
+  const standard = schema?.["~standard"] as StandardSchemaV1["~standard"];
   const check = (input: unknown) => {
-    const result = ask(input);
+    const result = standard.validate(input);
     if (result instanceof Promise) {
       // zod turns to its asynchronous way when the stack is exhausted, and its promise rejects with nobody to hear it.
       result.catch(() => undefined);
-      throw invalid(`The schema of "${name}" is asynchronous, or its value too deep`, name);
+      throw refusal("INVALID_DEFINITION", name, "has a schema that is asynchronous, or a value too deep for it");
     }
     return result;
   };
   return {
     name,
     access,
-    declared,
     // `value` has tied the merge to the schema, whose outputs are all that it is ever given.
     merge: merge as Merge<unknown> | undefined,
     disk,
@@ -185,16 +171,16 @@ function createKey(name: string, access: Access, declared: Shape[string], limits
       const result = check(input);
       if (result.issues) throw rejected(name, access, result.issues);
       if (result.value === undefined) {
-        throw new SessionError("INVALID_VALUE", `"${name}" cannot be undefined: call delValue("${name}")`, {
-          key: name,
-        });
+        throw refusal("INVALID_VALUE", name, `cannot be undefined: call delValue("${name}")`);
       }
-      const encoded = encode(result.value, name, limits.valueBytes);
-      if (encoded.length * 3 > limits.valueBytes && byteLength(encoded) > limits.valueBytes) {
-        throw new SessionError(
+      const { valueBytes } = limits;
+      const encoded = encode(result.value, name, valueBytes);
+      const bytes = encoded.length * 3 > valueBytes ? byteLength(encoded) : 0;
+      if (bytes > valueBytes) {
+        throw refusal(
           "LIMIT_EXCEEDED",
-          `"${name}" takes ${byteLength(encoded)} bytes, more than limits.valueBytes (${limits.valueBytes}): split it, or raise the limit in defineSession`,
-          { key: name },
+          name,
+          `takes ${bytes} bytes, more than limits.valueBytes (${valueBytes}): split it, or raise the limit in defineSession`,
         );
       }
       return encoded;
@@ -216,20 +202,12 @@ function rejected(key: string, access: Access, found: readonly StandardSchemaV1.
   }));
   const [first] = issues;
   const where = first?.path?.length ? ` at ${first.path.join(".")}` : "";
-  const message = `"${key}" rejects the value${where}: ${first?.message ?? "see its schema"}`;
-  return new SessionError("INVALID_VALUE", message, { key, issues: first && issues });
+  return refusal("INVALID_VALUE", key, `rejects the value${where}: ${first?.message ?? "see its schema"}`, {
+    issues: first && issues,
+  });
 }
 
 function pathStep(step: PropertyKey | StandardSchemaV1.PathSegment): string | number {
   const key = typeof step === "object" ? step.key : step;
   return typeof key === "symbol" ? String(key) : key;
-}
-
-function invalid(message: string, key?: string): SessionError {
-  return new SessionError("INVALID_DEFINITION", message, { key });
-}
-
-/** Tells definitions apart, protects nothing. */
-function fingerprint(text: string): string {
-  return (fnv(text) >>> 0).toString(36);
 }

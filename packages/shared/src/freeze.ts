@@ -1,21 +1,17 @@
 /** Bundlers replace `process.env.NODE_ENV` in the text, so it is written out, and a browser without one has no `process`. */
 declare const process: { env: { NODE_ENV?: string } };
 
-const development = (() => {
-  try {
-    return process.env.NODE_ENV !== "production";
-  } catch {
-    return false; // no `process`: a browser, served without a bundler
-  }
-})();
-
 /**
  * Freezes a value that is handed out, all the way down, in development only: code that changes it in place and forgets
  * `setValue` then throws at that line instead of losing the change at sleep. Maps, Sets and Dates have no frozen state.
  */
-export function freezeInDevelopment<V>(value: V): V {
-  return development ? deepFreeze(value) : value;
-}
+export const freezeInDevelopment: <V>(value: V) => V = (
+  typeof process === "undefined"
+    ? false
+    : process.env.NODE_ENV !== "production"
+)
+  ? deepFreeze
+  : (value) => value;
 
 function deepFreeze<V>(value: V): V {
   if (typeof value !== "object" || value === null || Object.isFrozen(value) || ArrayBuffer.isView(value)) return value;

@@ -37,8 +37,8 @@ export interface BaseHome {
   isDirty(): boolean;
   setDirty(dirty: boolean): void;
   invalidate(): Promise<void>;
-  awake(trans: Transaction): void | Promise<void>;
-  sleep(trans: Transaction): Promise<void>;
+  awake(): void | Promise<void>;
+  sleep(): Promise<void>;
   save(): Promise<void>;
 }
 

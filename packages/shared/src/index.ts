@@ -1,4 +1,4 @@
-export { BaseSession, forbidden, homeOf, type ReportHandler, transaction } from "./base-session.ts";
+export { assertAccess, BaseSession, homeOf, type ReportHandler } from "./base-session.ts";
 export { checksum, differ } from "./checksum.ts";
 export { assertPlain, byteLength, decode, encode, mark } from "./codec.ts";
 export {
@@ -14,6 +14,7 @@ export {
   type ValueDeclaration,
   value,
 } from "./definition.ts";
+export { checkDefinition } from "./definition-checks.ts";
 export { freezeInDevelopment } from "./freeze.ts";
 export type { BaseHome, LoginOptions, Previous, SessionHome, SessionState, Transaction } from "./home.ts";
 export { type Merge, merge } from "./merge.ts";
@@ -27,11 +28,13 @@ export type {
   ValuesOf,
   WritableNameOf,
 } from "./names.ts";
+export { boolean, callable, invalid, known, shown } from "./option-checks.ts";
 export { applyOp, mergeValues, type Op } from "./patch.ts";
 export { revisionHeader } from "./revision-header.ts";
 export { Session } from "./session.ts";
 export {
   isSessionError,
+  refusal,
   SessionError,
   type SessionErrorCode,
   type SessionErrorData,

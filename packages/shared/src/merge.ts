@@ -13,13 +13,14 @@ const same = (a: unknown, b: unknown) => Object.is(a, b) || encode(a) === encode
 
 /** Three-way union of arrays or Sets: keeps what either side added, drops what either side removed; theirs come first. */
 function union<V extends readonly unknown[] | ReadonlySet<unknown>>(base: V | undefined, mine: V, theirs: V): V {
-  const name = (item: unknown) => encode(item);
-  const before = new Set([...(base ?? [])].map(name));
-  const kept = new Set([...mine].map(name));
-  const present = new Set([...theirs].map(name));
+  const among = (items: V | readonly never[] = []) => {
+    const names = new Set([...items].map((item) => encode(item)));
+    return (item: unknown) => names.has(encode(item));
+  };
+  const [before, ours, present] = [among(base), among(mine), among(theirs)];
   const items = [
-    ...[...theirs].filter((item) => kept.has(name(item)) || !before.has(name(item))),
-    ...[...mine].filter((item) => !present.has(name(item)) && !before.has(name(item))),
+    ...[...theirs].filter((item) => ours(item) || !before(item)),
+    ...[...mine].filter((item) => !present(item) && !before(item)),
   ];
   // The two shapes that `V` admits; TypeScript cannot tie the result back to the one at hand.
   return (Array.isArray(theirs) ? items : new Set(items)) as unknown as V;
@@ -54,14 +55,11 @@ function byId<K extends string>(
     const index = (items: readonly Item[]) => new Map(items.map((item) => [encode(item[id]), item]));
     const [before, ours, present] = [index(base ?? []), index(mine), index(theirs)];
     const result: Item[] = [];
-    for (const [name, item] of present) {
-      const [was, own] = [before.get(name), ours.get(name)];
-      if (own) result.push(was && same(was, item) ? own : fields(was, own, item));
+    for (const [name, item] of new Map([...present, ...ours])) {
+      const [was, own, other] = [before.get(name), ours.get(name), present.get(name)];
+      if (own && other) result.push(fields(was, own, other));
+      // One that the other side has removed stays when this one has changed it.
       else if (!was || !same(was, item)) result.push(item);
-    }
-    for (const [name, item] of ours) {
-      const was = before.get(name);
-      if (!present.has(name) && (!was || !same(was, item))) result.push(item);
     }
     return result as readonly Item[] as V;
   };

@@ -1,6 +1,6 @@
 import { decode } from "./codec.ts";
 import type { Key } from "./definition.ts";
-import { SessionError } from "./session-error.ts";
+import { refusal } from "./session-error.ts";
 
 /**
  * One change of one key, as it rests in an outbox and travels in a push. Values are encoded; an absent value is `null`.
@@ -11,7 +11,7 @@ export interface Op {
   readonly key: string;
   /** The value set, or `null`: deleted. */
   readonly value: string | null;
-  /** The revision of the key's entry that the change was made on; 0 when there was none. */
+  /** The revision of the key's entry that the page has shown, or had shown before its pending changes; 0 when there was none. */
   readonly base: number;
   /** The value before, for a key with a merge: what the change was made from. */
   readonly from?: string | null;
@@ -38,9 +38,6 @@ export function mergeValues(key: Key, base: unknown, mine: unknown, theirs: unkn
   try {
     return key.merge?.(base, mine, theirs);
   } catch (cause) {
-    throw new SessionError("INVALID_VALUE", `The merge of "${key.name}" throws: mend it`, {
-      key: key.name,
-      cause,
-    });
+    throw refusal("INVALID_VALUE", key.name, "has a merge that throws: mend it", { cause });
   }
 }

@@ -72,7 +72,14 @@ export interface SessionErrorData {
   readonly issues?: readonly SessionIssue[];
 }
 
-const brand = Symbol.for("catnap.SessionError");
+const brand: unique symbol = Symbol.for("catnap.SessionError");
+
+/** What a `SessionError` says besides its message. */
+interface SessionErrorDetails {
+  readonly key?: string | undefined;
+  readonly issues?: readonly SessionIssue[] | undefined;
+  readonly cause?: unknown;
+}
 
 /**
  * The one error that Catnap throws, on both sides of the wire. `code` says which rule was broken, `key` names the
@@ -89,24 +96,16 @@ export class SessionError extends Error {
   /** What the answer says besides, on a server: `Retry-After` where another try may help. */
   declare readonly headers?: Readonly<Record<string, string>>;
 
-  constructor(
-    code: SessionErrorCode,
-    message: string,
-    details: { key?: string | undefined; issues?: readonly SessionIssue[] | undefined; cause?: unknown } = {},
-  ) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+  constructor(code: SessionErrorCode, message: string, { cause, key, issues }: SessionErrorDetails = {}) {
+    super(message, cause === undefined ? undefined : { cause });
     this.code = code;
-    if (details.key !== undefined) this.key = details.key;
-    if (details.issues !== undefined) this.issues = details.issues;
+    if (key !== undefined) this.key = key;
+    if (issues) this.issues = issues;
   }
 
   toJSON(): SessionErrorData {
-    return {
-      code: this.code,
-      message: this.message,
-      ...(this.key === undefined ? {} : { key: this.key }),
-      ...(this.issues === undefined ? {} : { issues: this.issues }),
-    };
+    const { code, message, key, issues } = this;
+    return { code, message, ...(key !== undefined && { key }), ...(issues && { issues }) };
   }
 
   /**
@@ -115,14 +114,15 @@ export class SessionError extends Error {
    * `sessions.errorData`). `null` when there is none.
    */
   static from(error: unknown): SessionError | null {
-    let candidate: unknown = error;
-    for (let depth = 0; depth < 8 && typeof candidate === "object" && candidate !== null; depth++) {
+    // Of something that was thrown, which may be anything, only these properties are looked at.
+    let candidate = error as { data?: { session?: Partial<SessionErrorData> }; cause?: unknown } | undefined;
+    for (let depth = 0; depth < 8; depth++) {
       if (isSessionError(candidate)) return candidate;
-      const sent = (candidate as { data?: { session?: unknown } | null }).data?.session;
-      if (isSessionErrorData(sent)) {
-        return new SessionError(sent.code, sent.message, { ...sent, cause: error });
+      const { code, message, ...details } = candidate?.data?.session ?? {};
+      if (typeof code === "string" && typeof message === "string") {
+        return new SessionError(code, message, { ...details, cause: error });
       }
-      candidate = (candidate as { cause?: unknown }).cause;
+      candidate = candidate?.cause as typeof candidate;
     }
     return null;
   }
@@ -133,12 +133,16 @@ Object.defineProperty(SessionError.prototype, brand, { value: true });
 
 /** Whether `error` is a `SessionError`, and, when a `code` is given, one of that code. */
 export function isSessionError(error: unknown, code?: SessionErrorCode): error is SessionError {
-  if (typeof error !== "object" || error === null || !(brand in error)) return false;
-  return code === undefined || (error as { code?: unknown }).code === code;
+  const known = error as { [brand]?: true; code?: unknown } | null | undefined;
+  return known?.[brand] === true && (code === undefined || known.code === code);
 }
 
-function isSessionErrorData(data: unknown): data is SessionErrorData {
-  if (typeof data !== "object" || data === null) return false;
-  const { code, message } = data as { code?: unknown; message?: unknown };
-  return typeof code === "string" && typeof message === "string";
+/** An error that concerns a key: the message begins with its name, in quotes. */
+export function refusal(
+  code: SessionErrorCode,
+  key: string,
+  what: string,
+  details?: Omit<SessionErrorDetails, "key">,
+): SessionError {
+  return new SessionError(code, `"${key}" ${what}`, { ...details, key });
 }

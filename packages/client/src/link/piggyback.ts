@@ -1,6 +1,6 @@
 import { type Answer, type Push, SessionError } from "@catnap/shared";
 import type { Operation } from "@trpc/client";
-import { call } from "../replica/memory.ts";
+import { call } from "../replica/listeners.ts";
 import type { LinkedTab } from "./linked-tab.ts";
 
 /** What tRPC's links tell of an HTTP answer, with a result or with an error: `responseJSON` is the whole batch's. */

@@ -5,9 +5,10 @@ import {
   freezeInDevelopment,
   isSessionError,
   type Key,
+  type Note,
   type Op,
 } from "@catnap/shared";
-
+import { call, listen, report } from "./listeners.ts";
 import { fitted, type Migrate } from "./migrate.ts";
 
 /** An op together with the tab that made it. */
@@ -36,7 +37,6 @@ export class Memory {
   readonly #visible = new Map<string, string>();
   readonly #ops = new Map<string, Pending[]>();
   readonly #touched = new Set<string>();
-  #count = 0;
   readonly #subscribers = new Map<string | null, Set<() => void>>();
 
   readonly #migrate: Migrate | undefined;
@@ -78,10 +78,21 @@ export class Memory {
       shown = fitted(key, encoded, this.#migrate);
     } catch (error) {
       // The schema's refusal is what this is for; the app should hear what its own `migrate` throws.
-      if (!isSessionError(error)) call(() => raise(error));
+      if (!isSessionError(error)) report(error);
     }
     this.#shown.set(key.name, { encoded, shown });
     return shown;
+  }
+
+  /** What a change had set, of which a note tells. One that was rejected fits no schema, and may be no encoded value at all. */
+  mine({ key: name, what }: Pick<Note, "key" | "what">, encoded: string | null | undefined): unknown {
+    const key = what === "rejected" ? undefined : this.key(name);
+    try {
+      const shown = key && encoded != null ? this.shown(key, encoded) : encoded;
+      return shown == null ? undefined : decode(shown, name);
+    } catch {
+      return undefined;
+    }
   }
 
   /** The tab itself has made this value of the key: it fits. */
@@ -105,7 +116,7 @@ export class Memory {
 
   /** How many ops are unacknowledged. */
   pending(): number {
-    return this.#count;
+    return this.all().length;
   }
 
   all(): Pending[] {
@@ -127,7 +138,6 @@ export class Memory {
     );
     // Equal seqs of two writers need an order that all tabs agree on.
     const ops = [...others, op].sort((a, b) => a.seq - b.seq || (a.writer < b.writer ? -1 : 1));
-    this.#count += ops.length - this.ops(op.key).length;
     this.#ops.set(op.key, ops);
     this.#touched.add(op.key);
   }
@@ -140,10 +150,9 @@ export class Memory {
       const gone = ops.filter(test);
       if (gone.length === 0) continue;
       removed.push(...gone);
-      this.#count -= gone.length;
       this.#ops.set(
         name,
-        ops.filter((op) => !gone.includes(op)),
+        ops.filter((op) => !test(op)),
       );
       this.#touched.add(name);
     }
@@ -189,10 +198,7 @@ export class Memory {
   subscribe(name: string | null, listener: () => void): () => void {
     const listeners = this.#subscribers.get(name) ?? new Set();
     this.#subscribers.set(name, listeners);
-    // A function of its own: the same listener may subscribe twice, and each takes back only its own.
-    const own = () => listener();
-    listeners.add(own);
-    return () => void listeners.delete(own);
+    return listen(listeners, listener);
   }
 
   /** Calls those who have subscribed to `statusName`. */
@@ -215,20 +221,5 @@ export class Memory {
       }
     }
     return value;
-  }
-}
-
-function raise(error: unknown): never {
-  throw error;
-}
-
-/** Calls an app's function; what it throws is reported as uncaught and does not stop the caller. */
-export function call(run: () => void): void {
-  try {
-    run();
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
   }
 }

@@ -37,3 +37,29 @@ test("an op that is decided is not brought back by a row or a message that comes
   expect(outbox.others.size).toBe(0);
   expect(outbox.clock).toBe(5);
 });
+
+test("a change is made on what was shown: over a pending change, on that one's base", () => {
+  const memory = new Memory(shop);
+  const outbox = new Outbox(memory, now);
+  memory.setBase("note", { value: '"start"', rev: 3 });
+  memory.settle();
+  expect(write(outbox, "note", '"milk"')).toMatchObject([{ base: 3 }]);
+  // Another device's change arrives, and is not seen: the own one is on top.
+  memory.setBase("note", { value: '"bread"', rev: 4 });
+  memory.settle();
+  expect(write(outbox, "note", '"cream"')).toMatchObject([{ base: 3, value: '"cream"' }]);
+  outbox.acknowledge("me", outbox.clock);
+  memory.settle();
+  expect(memory.get("note")).toBe('"bread"');
+  expect(write(outbox, "note", '"tea"')).toMatchObject([{ base: 4 }]);
+});
+
+test("a change over a sibling's pending one is made on that one's base", () => {
+  const memory = new Memory(shop);
+  const outbox = new Outbox(memory, now);
+  memory.setBase("note", { value: '"start"', rev: 3 });
+  outbox.hear({ seq: 5, key: "note", value: '"milk"', base: 3, writer: "sibling" });
+  memory.setBase("note", { value: '"bread"', rev: 4 });
+  memory.settle();
+  expect(write(outbox, "note", '"cream"')).toMatchObject([{ base: 3 }]);
+});

@@ -48,7 +48,8 @@ export class Outbox {
       seq: this.#tick(),
       key: name,
       value,
-      base: this.#memory.base.get(name)?.rev ?? 0,
+      // What the server holds was not seen where a pending change hid it: who has made it should hear of this one.
+      base: (key.merge ? undefined : ops.at(-1)?.base) ?? this.#memory.base.get(name)?.rev ?? 0,
       ...(key.merge ? { from: (absorbs ? last.from : shown) ?? null } : {}),
       writer,
     });

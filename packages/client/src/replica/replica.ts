@@ -229,10 +229,10 @@ export class Replica {
       upTo: sent.at(-1)?.seq ?? 0,
       since: this.since,
       acked: own ? this.#acked : 0,
-      ...(sent.length === 0 && this.since > 0 ? { checksum: checksum(this.#definition, this.memory.values()) } : {}),
-      ...(this.heard.size > 0 ? { heard: this.#heardLately() } : {}),
-      ...(own && retire.length > 0 ? { retire } : {}),
-      ...(this.identifier === null ? { nonce: this.epoch } : {}),
+      ...(sent.length === 0 && this.since > 0 && { checksum: checksum(this.#definition, this.memory.values()) }),
+      ...(this.heard.size > 0 && { heard: this.#heardLately() }),
+      ...(own && retire.length > 0 && { retire }),
+      ...(this.identifier === null && { nonce: this.epoch }),
     };
     if (this.#hidden) this.#whole.add(push);
     return push;
@@ -335,12 +335,8 @@ export class Replica {
 
   /** The latest of these changes of each key, decoded. */
   unsent(ops: readonly Op[]): { key: string; value: unknown }[] {
-    const latest = new Map<string, Op>();
-    for (const op of ops) latest.set(op.key, op);
-    return [...latest.values()].map(({ key, value }) => ({
-      key,
-      value: value === null ? undefined : decode(value, key),
-    }));
+    const latest = new Map(ops.map(({ key, value }) => [key, value]));
+    return [...latest].map(([key, value]) => ({ key, value: value === null ? undefined : decode(value, key) }));
   }
 
   /** Another writer, of which the server knows nothing. */

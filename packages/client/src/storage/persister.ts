@@ -70,6 +70,7 @@ export class Persister {
   /** Lets the next `load` read again; a read under way counts no more, since it may bring back what has ended. */
   forget(): void {
     this.#era++;
+    this.#closed = false;
     this.#loading = this.#reading = undefined;
     this.#waited = false;
   }
@@ -80,7 +81,7 @@ export class Persister {
     this.#database.sweep();
   }
 
-  /** Writes what is not on disk yet; from here on nothing is read or written. */
+  /** Writes what is not on disk yet; until the next `forget` nothing is read or written. */
   close(): void {
     this.flush();
     this.#closed = true;

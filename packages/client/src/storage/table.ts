@@ -1,5 +1,5 @@
 import { after, type Cancel } from "@catnap/shared";
-import { entries, type UseStore } from "idb-keyval";
+import { promisifyRequest, type UseStore } from "idb-keyval";
 
 const table = "catnap";
 /**
@@ -50,7 +50,16 @@ export class Table {
 
   /** All rows, in one read. */
   read(): Promise<[string, unknown][]> {
-    return this.#guard(entries<string, unknown>(this.#use));
+    // `entries` of idb-keyval does the same, and would bring a default store and a way for browsers without `getAll`.
+    return this.#guard(
+      this.#use("readonly", async (store) => {
+        const [names, rows] = await Promise.all([
+          promisifyRequest(store.getAllKeys()),
+          promisifyRequest<unknown[]>(store.getAll()),
+        ]);
+        return names.map((name, i) => [String(name), rows[i]]);
+      }),
+    );
   }
 
   /** Puts and deletes in one transaction, started at once when the database is open, and committed without waiting; but for what waits for a look at one row. */

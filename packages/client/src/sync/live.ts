@@ -1,5 +1,5 @@
 import { after, type ChangesEvent, type Push, SessionError } from "@catnap/shared";
-import { call } from "../replica/memory.ts";
+import { call } from "../replica/listeners.ts";
 import type { Transport } from "./transport.ts";
 
 /** What live updates work with. */

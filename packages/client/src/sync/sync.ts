@@ -78,8 +78,9 @@ export class Sync {
     return this.#flight !== undefined;
   }
 
-  /** The next failure is the first again. */
+  /** The next failure is the first again; what was closed is open. */
   refresh(): void {
+    this.#closed = false;
     this.failures = this.#lastSent = 0;
   }
 

@@ -8,7 +8,6 @@ import {
   type Push,
   SessionError,
   type SessionState,
-  type Transaction,
 } from "@catnap/shared";
 import type { TrackedEnvelope } from "@trpc/server";
 import { Draft, type PendingPush, subjectMismatch } from "../commit/draft.ts";
@@ -149,7 +148,7 @@ export class Fork implements SyncHome, ProvenHome {
     // The request has loaded the record before it made this fork.
   }
 
-  sleep(_trans: Transaction): Promise<void> {
+  sleep(): Promise<void> {
     return this.#sleep(this);
   }
 

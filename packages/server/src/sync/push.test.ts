@@ -198,6 +198,29 @@ test("nobody is told of a change that the other device had seen, nor of one betw
   for (const profile of ["profile-a", "profile-b"]) expect(server.push({ profile, since: 0 }).notes).toEqual([]);
 });
 
+test("nobody is told of a change to the value that was chosen already, but of what the same push makes of it then", () => {
+  const server = createServer();
+  const [a, b] = [{ profile: "profile-a" }, { profile: "profile-b" }];
+  const toldA = () => server.push({ ...a, since: 0 }).notes;
+  server.push({ ...a, ops: [set(1, "note", "milk")] });
+  server.push({ ...b, ops: [set(1, "note", "milk")] });
+  expect(toldA()).toEqual([]);
+  server.push({ ...a, ops: [set(2, "note", "tea", 2)] });
+  server.push({ ...b, ops: [set(2, "note", "jam", 2), set(3, "note", "tea", 2)] });
+  expect(toldA()).toEqual([]);
+  server.push({ ...a, ops: [set(3, "note", "oats", 4)] });
+  server.push({ ...b, ops: [set(4, "note", "oats", 4), set(5, "note", "rice", 4)] });
+  expect(toldA()).toEqual([{ key: "note", writer: "writer-1", seq: 3, what: "lost", was: '"oats"' }]);
+});
+
+test("a late double of a change to what stands is not told as lost, whoever has chosen it since", () => {
+  const server = createServer();
+  const late = { writer: "writer-old", ops: [set(3, "note", "mine")] };
+  server.push(late);
+  server.push({ writer: "writer-new", ops: [set(4, "note", "mine", 1)], retire: ["writer-old"] });
+  expect(server.push(late).notes).toEqual([]);
+});
+
 test("a conflict on a key with a merge joins both changes and says so", () => {
   const server = createServer();
   server.push({ ops: [set(1, "tags", ["a"], 0, null)] });

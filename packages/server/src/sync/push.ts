@@ -59,7 +59,8 @@ export function applyPush(
   const changes = new Map<string, EntryChange>();
   const chains = new Map<string, Chain>();
   const notes: Note[] = [];
-  const overwritten: Overwritten[] = [];
+  /** By key, what an op has overwritten that its maker had not seen. */
+  const overwritten = new Map<string, Overwritten>();
   let left = room;
   // Without a watermark, an op may have been applied before the watermark was dropped: then only its base can tell.
   const dubious = (op: Op) => known === undefined && (op.seq <= marks.floor || (!marks.known && hasEvicted(stored)));
@@ -96,8 +97,9 @@ export function applyPush(
       continue;
     }
     if (dubious(op) && (entry?.rev ?? 0) !== op.base) {
-      // It stands, or a later one of its writer does.
+      // It stands, or a later one of its writer does, or somebody has chosen the same.
       if (entry?.writer === `${push.profile}/${push.writer}` && entry.seq >= op.seq) continue;
+      if (!key.merge && (entry?.value ?? null) === op.value) continue;
       doubted.add(op.seq);
       tell(op, "lost");
       continue;
@@ -122,9 +124,12 @@ export function applyPush(
       // Between tabs of one profile the later edit stands, in whatever order they arrive. Who has seen the other is later.
       const unseen = !entry || entry.rev > op.base || changes.has(op.key);
       if (current && unseen && current.seq > op.seq && current.writer.startsWith(`${push.profile}/`)) continue;
-      const overwrites = entry && entry.rev > op.base && !changes.has(op.key);
-      put(op, op.value === null ? null : key.encode(untangle(op.value, op.key, valueBytes)), current?.value ?? null);
-      if (overwrites) overwritten.push({ key: op.key, by: entry.writer, seq: entry.seq, value: entry.value });
+      const next = op.value === null ? null : key.encode(untangle(op.value, op.key, valueBytes));
+      put(op, next, current?.value ?? null);
+      if (!entry || entry.rev <= op.base) continue;
+      // Who has chosen the same has lost nothing.
+      if (entry.value === next) overwritten.delete(op.key);
+      else overwritten.set(op.key, { key: op.key, by: entry.writer, seq: entry.seq, value: entry.value });
     } catch (error) {
       reject(op, error);
     }
@@ -136,7 +141,7 @@ export function applyPush(
   const acked = pending.length > 0 ? Math.max(watermark, reached) : watermark;
   const resting = notes.filter(({ seq }) => !doubted.has(seq));
   raiseWatermarks(stored, changes, push, pending.length > 0 ? acked : null, resting);
-  for (const lost of overwritten) tellLoser(push.profile, lost, stored, changes);
+  for (const lost of overwritten.values()) tellLoser(push.profile, lost, stored, changes);
   return { changes, notes, acked, wentBack: watermark < push.acked || rev < push.since };
 }
 

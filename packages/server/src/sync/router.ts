@@ -1,9 +1,9 @@
 import {
   type AnyDefinition,
+  assertAccess,
   assertPlain,
   type ChangesEvent,
   type ChangesInput,
-  forbidden,
   homeOf,
   type InputOf,
   type Key,
@@ -234,12 +234,12 @@ function readable(definition: AnyDefinition, raw: unknown): Key {
     const named = typeof name === "string" ? { key: name.slice(0, 80) } : {};
     throw new SessionError("UNKNOWN_KEY", "The definition has no such key: pass { key } with one of its names", named);
   }
-  if (key.access === "secret") throw forbidden(key, "stays on the server");
+  assertAccess(key, false);
   return key;
 }
 
 function writable(definition: AnyDefinition, raw: unknown): Key {
   const key = readable(definition, raw);
-  if (key.access === "readonly") throw forbidden(key, "is written by the server alone");
+  assertAccess(key, true);
   return key;
 }

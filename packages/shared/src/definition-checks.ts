@@ -1,0 +1,68 @@
+import { merge } from "./merge.ts";
+import { boolean, callable, known, shown } from "./option-checks.ts";
+import { SessionError } from "./session-error.ts";
+
+const groups = ["shared", "readonly", "secret"];
+const members = ["shared", "readonly", "secret", "name", "limits"];
+const limitNames = ["valueBytes", "sessionBytes"];
+
+const namePattern = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+
+type Unknown = Readonly<Record<string, unknown>>;
+
+/**
+ * Checks what `defineSession` was given, which no caller without types is held to. Throws `INVALID_DEFINITION`. It depends on
+ * the app's code alone: `defineSession` calls it in development, and `createSessions` always.
+ */
+export function checkDefinition(declared: unknown): void {
+  const given = Object((declared ?? { nothing: 0 }) as Unknown) as Unknown;
+  for (const name of Object.keys(given)) {
+    if (!members.includes(name)) throw invalid(`defineSession takes ${members.join(", ")}, not "${name}"`);
+  }
+  const { name: app = "catnap", limits } = given;
+  for (const [name, bytes] of Object.entries(limits ?? {})) {
+    if (!(limitNames.includes(name) && Number.isSafeInteger(bytes) && bytes > 0)) {
+      throw invalid(`limits.${name} is ${bytes}: give valueBytes and sessionBytes, whole numbers above 0`);
+    }
+  }
+  checkName(app);
+  const names = new Set<string>();
+  for (const group of groups) {
+    for (const [name, one] of Object.entries(given[group] ?? {})) {
+      checkName(name);
+      if (names.has(name)) throw invalid(`"${name}" is declared twice: keep one`, name);
+      names.add(name);
+      checkValue(name, (one ?? {}) as Unknown);
+    }
+  }
+}
+
+function checkName(name: unknown): void {
+  if (typeof name === "string" && namePattern.test(name)) return;
+  const told = typeof name === "string" ? name : shown(name);
+  throw invalid(`"${told}" is no name: use a letter, then at most 63 letters, digits, "_" or "-"`, told);
+}
+
+function checkValue(name: string, given: Unknown): void {
+  const isBare = given["~standard"] !== undefined;
+  const { schema, merge: joins, disk } = isBare ? { schema: given } : given;
+  const { validate } = (schema as { "~standard"?: Unknown } | undefined)?.["~standard"] ?? {};
+  if (typeof validate !== "function") {
+    throw invalid(`"${name}" has no schema: give one of Standard Schema, such as z.string()`, name);
+  }
+  if (isBare) return;
+  const what = `"${name}"`;
+  try {
+    known(what, given, ["schema", "merge", "disk"]);
+    if (joins !== undefined) callable(`The merge of ${what}`, joins, "merge.union");
+    if (disk !== undefined) boolean(`disk of ${what}`, disk as boolean);
+  } catch (error) {
+    throw invalid((error as Error).message, name);
+  }
+  if (joins === merge.byId)
+    throw invalid(`The merge of ${what} is merge.byId itself: call it, as in merge.byId("id")`, name);
+}
+
+function invalid(message: string, key?: string): SessionError {
+  return new SessionError("INVALID_DEFINITION", message, { key });
+}
