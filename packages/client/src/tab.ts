@@ -61,6 +61,7 @@ export interface TabParts {
   readonly marks: Marks;
   readonly database: Database;
   readonly idleMs: number;
+  readonly maxWaitMs: number;
   readonly now: () => number;
   readonly random: () => number;
   readonly visible: () => boolean;

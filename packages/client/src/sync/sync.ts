@@ -33,6 +33,8 @@ export interface SyncParts {
   readonly siblings: Siblings;
   readonly transport: Transport;
   readonly marks: Marks;
+  /** For how long at most writes postpone a round. */
+  readonly maxWaitMs: number;
   readonly now: () => number;
   /** From 0 to 1. */
   readonly random: () => number;
@@ -65,6 +67,8 @@ export class Sync {
   readonly #events: SyncEvents;
   #flight: Promise<void> | undefined;
   #timer: Cancel | undefined;
+  /** When writes postpone the next round no longer. */
+  #dueAt: number = Number.POSITIVE_INFINITY;
   #wondering: Cancel | undefined;
   #closed = false;
   /** The last seq of a closing push: the second event of one departure sends nothing. */
@@ -89,6 +93,7 @@ export class Sync {
   /** One round trip per writer with ops: pushes and pulls. Whoever asks while one is under way shares it. */
   round(): Promise<void> {
     this.#cancel();
+    this.#dueAt = Number.POSITIVE_INFINITY;
     this.#flight ??= this.#run().finally(() => {
       this.#flight = undefined;
       this.#events.pulse();
@@ -119,9 +124,12 @@ export class Sync {
     if (!this.#closed) this.#timer = after(ms, () => this.attempt());
   }
 
-  /** Like `later`, but while the server is away the backoff decides, not the next key stroke. */
+  /** Like `later`, but at most `maxWaitMs` after the first call; and while the server is away the backoff decides. */
   idle(ms: number): void {
-    if (this.failures === 0 || this.#timer === undefined) this.later(ms);
+    if (this.failures > 0 && this.#timer !== undefined) return;
+    const now = this.#parts.now();
+    this.#dueAt = Math.min(this.#dueAt, now + this.#parts.maxWaitMs);
+    this.later(Math.min(ms, this.#dueAt - now));
   }
 
   /** Asks in a while, unless nothing is pending any more by then. */
