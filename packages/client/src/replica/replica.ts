@@ -1,5 +1,6 @@
 import {
   type AnyDefinition,
+  byteLength,
   checksum,
   decode,
   type Key,
@@ -45,6 +46,8 @@ export class Replica {
   strangers: readonly OpRow[] = [];
   /** The values of the session are put away, not its revision: nothing older may be taken for news. */
   #hidden = false;
+  /** How many bytes of ops a push carries: less, once the server has refused one as too large. */
+  pushBytes = 262_144;
   /** Pushes that asked for everything since then. */
   readonly #whole = new WeakSet<Push>();
   /** The page was rendered without a session: one that the disk holds is shown only when the server names it. */
@@ -216,10 +219,14 @@ export class Replica {
     return [rowName({ ...op, writer }), { identifier: this.identifier, profile, writer, op }];
   }
 
-  /** The push of a writer's ops, as many of the oldest as one may carry. Freezes them. */
+  /** The push of a writer's ops, as many of the oldest as one may carry, and one at least. Freezes them. */
   push(profile: string, writer: string, pending: readonly Pending[]): Push {
     const own = writer === this.writer;
-    const sent = pending.slice(0, maxOpsPerPush);
+    let room = this.pushBytes;
+    const sent = pending.slice(0, maxOpsPerPush).filter((op, i) => {
+      room -= byteLength(JSON.stringify(op));
+      return room >= 0 || i === 0;
+    });
     // Of a tab that only seemed dead, frozen perhaps, the server should know what it has done when it comes back.
     const surplus = Math.max(0, Object.keys(this.#decided).length - remembered);
     const retire = [...this.retired].slice(0, surplus);
@@ -286,6 +293,13 @@ export class Replica {
     if (delta.rev >= this.rev || anew) this.#advance(delta, anew);
     this.memory.settle();
     return anew;
+  }
+
+  /** Drops the op of a push that no request can carry, for good; later ones of its writer pass over it. */
+  refuse({ writer, upTo: acked }: Push): Delta {
+    const delta = { ...nothing, rev: -1, writer, acked };
+    this.apply(delta);
+    return delta;
   }
 
   #heardLately(): string[] {

@@ -16,7 +16,7 @@ import type { OpRow } from "../replica/rows.ts";
 import type { Marks } from "../storage/marks.ts";
 import type { Persister } from "../storage/persister.ts";
 import type { Siblings } from "./siblings.ts";
-import { failure, type Transport } from "./transport.ts";
+import { failure, statusOf, type Transport } from "./transport.ts";
 
 /** For how long a server recognises the first requests of one browser. */
 const claimMs = 60_000;
@@ -261,15 +261,16 @@ export class Sync {
     const { replica, transport, siblings } = this.#parts;
     const push = replica.push(profile, writer, ops);
     const { strangers } = replica;
-    const answer = await transport.send(push);
+    const answer = await transport.send(push).catch((error: unknown) => this.#shrink(push, error));
     // Meanwhile the tab has put away what the answer builds on.
-    if (!this.#take(push, answer)) return this.#exchange(profile, writer, ops);
+    if (answer && !this.#take(push, answer)) return this.#exchange(profile, writer, ops);
     // What was on disk before the server named the browser's session is of none that the browser still has.
-    const named = answer.ok ? answer.identifier : null;
+    const named = answer?.ok ? answer.identifier : null;
     if (strangers.length > 0 && named !== null && named === replica.identifier) this.#events.replaced(strangers);
     for (const retired of push.retire ?? []) replica.retired.delete(retired);
     const own = replica.isMine(writer);
     const left = own ? replica.outbox.ownOf(writer) : replica.outbox.opsOf(writer);
+    if (!answer) return replica.isOwn(push) ? this.#exchange(profile, writer, left) : undefined;
     const first = push.ops[0]?.seq;
     if (first !== undefined && left[0]?.seq === first && replica.isOwn(push)) {
       throw new SessionError("CONFLICT", "The server took none: changes are kept and sent later");
@@ -277,6 +278,21 @@ export class Sync {
     if (own) return;
     if (left.length > 0) await this.#exchange(profile, writer, left);
     else if (profile === replica.profile.profile && !siblings.alive.has(writer)) replica.retired.add(writer);
+  }
+
+  /** After an answer that the push is too large: the next one carries half; what goes into none is rejected. Throws any other error. */
+  #shrink(push: Push, error: unknown): undefined {
+    const { replica, persister, siblings } = this.#parts;
+    const { ops, writer } = push;
+    const [op] = ops;
+    if (statusOf(error) !== 413 || !op) throw error;
+    replica.pushBytes = JSON.stringify(ops).length / 2;
+    if (ops.length > 1 || !replica.isOwn(push)) return;
+    siblings.tell({ kind: "synced", delta: replica.refuse(push) });
+    persister.save();
+    const { key, seq, value: mine } = op;
+    const message = "The server or a proxy takes no request of this size (413): raise its body limit";
+    this.#events.notes([{ key, writer, seq, mine, what: "rejected", code: "LIMIT_EXCEEDED", message }]);
   }
 
   /**

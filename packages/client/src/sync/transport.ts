@@ -99,18 +99,28 @@ export class Transport {
 /** A server or proxy may say when to come back, but not that it is never. */
 const longestMs = 3_600_000;
 
+/** What a call that failed tells of its answer. */
+interface Failed {
+  readonly data?: { readonly httpStatus?: number };
+  readonly meta?: {
+    readonly response?: { readonly status?: number; readonly headers?: { get?(name: string): string | null } };
+  };
+}
+
+/** The status of the answer to a call that failed; `undefined`: there was none. */
+export function statusOf(error: unknown): number | undefined {
+  const { data, meta } = error as Failed;
+  return data?.httpStatus ?? meta?.response?.status;
+}
+
 /** What a failed call means: the error for the app, and after how many milliseconds at least to try again; `null`: not by itself. */
 export function failure(error: unknown): { error: SessionError; retryMs: number | null } {
   const known = SessionError.from(error);
-  const { data, meta } = error as {
-    data?: { httpStatus?: number };
-    meta?: { response?: { status?: number; headers?: { get?(name: string): string | null } } };
-  };
-  const status = data?.httpStatus ?? meta?.response?.status;
+  const status = statusOf(error);
   const retryable = known
     ? known.code === "STORE_UNAVAILABLE" || known.code === "CONFLICT"
     : status === undefined || status >= 500 || status === 429 || status === 408;
-  const after = meta?.response?.headers?.get?.("retry-after") ?? "";
+  const after = (error as Failed).meta?.response?.headers?.get?.("retry-after") ?? "";
   // Seconds, or a date.
   const afterMs = Number(after) * 1000 || Date.parse(after) - Date.now();
   const why = status === undefined ? "could not be reached" : `answered ${status}`;
