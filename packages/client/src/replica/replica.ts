@@ -222,27 +222,33 @@ export class Replica {
   /** The push of a writer's ops, as many of the oldest as one may carry, and one at least. Freezes them. */
   push(profile: string, writer: string, pending: readonly Pending[]): Push {
     const own = writer === this.writer;
+    const ops: Op[] = [];
+    const values = new Map<string, string | null>();
     let room = this.pushBytes;
-    const sent = pending.slice(0, maxOpsPerPush).filter((op, i) => {
-      room -= byteLength(JSON.stringify(op));
-      return room >= 0 || i === 0;
-    });
+    for (const { writer: _, from, ...op } of pending) {
+      // Left out where it is what the op before it has set.
+      const wired = from === undefined || from === (values.get(op.key) ?? null) ? op : { ...op, from };
+      room -= byteLength(JSON.stringify(wired));
+      if (ops.length > 0 && (room < 0 || ops.length >= maxOpsPerPush)) break;
+      values.set(op.key, op.value);
+      ops.push(wired);
+    }
     // Of a tab that only seemed dead, frozen perhaps, the server should know what it has done when it comes back.
     const surplus = Math.max(0, Object.keys(this.#decided).length - remembered);
     const retire = [...this.retired].slice(0, surplus);
-    this.outbox.freeze(sent);
-    this.spoke ||= sent.length > 0;
-    if (sent.length > 0 && !this.begun) this.begunAt = this.#now();
+    this.outbox.freeze(pending.slice(0, ops.length));
+    this.spoke ||= ops.length > 0;
+    if (ops.length > 0 && !this.begun) this.begunAt = this.#now();
     const push: Push = {
       protocol,
       identifier: this.identifier,
       profile,
       writer,
-      ops: sent.map(({ writer: _, ...op }) => op),
-      upTo: sent.at(-1)?.seq ?? 0,
+      ops,
+      upTo: ops.at(-1)?.seq ?? 0,
       since: this.since,
       acked: own ? this.#acked : 0,
-      ...(sent.length === 0 && this.since > 0 ? { checksum: checksum(this.#definition, this.memory.values()) } : {}),
+      ...(ops.length === 0 && this.since > 0 ? { checksum: checksum(this.#definition, this.memory.values()) } : {}),
       ...(this.heard.size > 0 && profile === this.profile.profile ? { heard: this.#heardLately() } : {}),
       ...(own && retire.length > 0 ? { retire } : {}),
       ...(this.identifier === null ? { nonce: this.profile.nonce } : {}),

@@ -140,11 +140,46 @@ test("an op of a merged key that has been on disk is followed, never rewritten; 
   session.setValue("note", "second");
   await session.sleep();
   const { ops } = pushes(world).at(-1) as Push;
-  expect(ops.map(({ key, value, from }) => [key, from, value])).toEqual([
-    ["visits", null, "1"],
-    ["visits", "1", "2"],
-    ["note", undefined, '"second"'],
+  expect(ops.map(({ key, value }) => [key, value])).toEqual([
+    ["visits", "1"],
+    ["visits", "2"],
+    ["note", '"second"'],
   ]);
+});
+
+test("a chain of changes of one merged key crosses the wire with each value once, and what it began from", async () => {
+  const { world, browser } = open();
+  const { session } = browser.tab();
+  const other = browser.tab({ name: "other device" }).session;
+  await session.awake();
+  session.update("visits", (n) => n + 7);
+  await session.sleep();
+  await other.awake();
+  const before = world.requests.length;
+  for (const note of ["a", "b", "c"]) {
+    session.update("visits", (n) => n + 1);
+    session.setValue("note", note);
+    await Promise.resolve();
+  }
+  session.delValue("visits");
+  session.setValue("note", "d");
+  await Promise.resolve();
+  session.update("visits", (n) => n + 1);
+  await session.sleep();
+  other.update("visits", (n) => n + 10);
+  await other.sleep();
+  const ops = pushes(world)
+    .slice(before)
+    .flatMap((push) => push.ops);
+  expect(ops.filter(({ key }) => key === "visits").map(({ value, from }) => [value, from])).toEqual([
+    ["8", "7"],
+    ["9", undefined],
+    ["10", undefined],
+    [null, undefined],
+    ["1", undefined],
+    ["17", "7"],
+  ]);
+  expect((await browser.server()).entries.visits?.value).toBe("11");
 });
 
 test("two devices add to a cart and a counter at once: both changes stand, on the server and in both", async () => {
