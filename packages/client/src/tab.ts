@@ -183,7 +183,7 @@ export class Tab implements BaseHome {
     // What was only put away meanwhile is to be deleted all the same.
     if (before === encoded && memory.get(key.name) === encoded) return;
     outbox.write(key, encoded, this.#replica.writerOf(key));
-    if (this.#persister.soon()) {
+    if (this.#persister.soon(!!key.merge && this.#parts.visible())) {
       if (this.#leaving) queueMicrotask(() => this.depart(false));
       else this.#sync.idle(this.#parts.idleMs);
     }

@@ -12,6 +12,9 @@ const softMs = 150;
 /** How long the first changes wait for it: without localStorage it alone knows profile and numbers. */
 const hardMs = 3_000;
 
+/** At most so often the changes of one key with a merge become ops of their own: what is on disk, nobody joins any more. */
+const pauseMs = 200;
+
 /** What the persister tells of: ops that became frozen, notes for the app, a status that may have changed. */
 export interface PersisterEvents {
   frozen(ops: readonly Pending[]): void;
@@ -37,6 +40,11 @@ export class Persister {
   /** The read under way. */
   #reading: object | undefined;
   #willFlush = false;
+  /** Something waits for its flush; and it does not wait for longer than the task. */
+  #waits = false;
+  #hurries = false;
+  /** The time after a flush for which the next may wait. */
+  #pause: Cancel | undefined;
   /** How often what was read was forgotten. */
   #era = 0;
 
@@ -90,6 +98,7 @@ export class Persister {
   /** Writes what is not on disk yet; from here on nothing is read or written. */
   close(): void {
     this.flush();
+    this.#pause?.();
     this.#loaded = false;
     this.#reading = {};
     this.#loading = Promise.resolve();
@@ -100,16 +109,29 @@ export class Persister {
     this.#loading = this.#read();
   }
 
-  /** Whether a flush at the end of the task is due for the first time in this task. */
-  soon(): boolean {
+  /** Flushes at the end of the task, or, if what has changed `mayWait`, some time after the last flush. Says whether it is the first call in this task. */
+  soon(mayWait: boolean): boolean {
+    this.#hurries ||= !mayWait;
     if (this.#willFlush) return false;
     this.#willFlush = true;
     queueMicrotask(() => {
-      this.flush();
-      // A disk that was never asked is asked, so that the change becomes safe; one that failed is tried again.
-      if (!this.#loaded || !this.#waited) void this.load();
+      this.#willFlush = false;
+      this.#waits = true;
+      if (this.#hurries || !this.#pause) this.#beat();
     });
     return true;
+  }
+
+  /** Flushes, and lets what may wait wait from here on. */
+  #beat(): void {
+    this.#pause?.();
+    this.#pause = undefined;
+    if (!this.#waits) return;
+    this.#waits = this.#hurries = false;
+    this.#pause = after(pauseMs, () => this.#beat());
+    this.flush();
+    // A disk that was never asked is asked, so that the change becomes safe; one that failed is tried again.
+    if (!this.#loaded || !this.#waited) void this.load();
   }
 
   /** Freezes what is new and writes to disk what is not there yet, in one transaction that is begun at once. */

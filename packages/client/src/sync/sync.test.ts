@@ -334,18 +334,21 @@ test("thousands of changes made while offline go home in a few requests, each on
   const first = browser.tab();
   await first.session.awake();
   world.fate = () => "lost";
-  for (let i = 0; i < 1500; i++) {
-    first.session.update("visits", (visits) => visits + 1);
-    await Promise.resolve();
-  }
+  const count = async ({ session }: typeof first, times: number) => {
+    for (let i = 0; i < times; i++) {
+      session.update("visits", (visits) => visits + 1);
+      // Each a change of its own, since this waits for nothing.
+      session.setValue("note", `${i}`);
+      await Promise.resolve();
+    }
+  };
+  await count(first, 1500);
   await until(async () => (await browser.rows()).size > 1500);
   first.kill();
-  const { session } = browser.tab();
+  const second = browser.tab();
+  const { session } = second;
   await session.awake();
-  for (let i = 0; i < 1000; i++) {
-    session.update("visits", (visits) => visits + 1);
-    await Promise.resolve();
-  }
+  await count(second, 1000);
   expect(session.value("visits")).toBe(2500);
   world.fate = () => "ok";
   const before = world.requests.length;

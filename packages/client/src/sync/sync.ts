@@ -246,6 +246,8 @@ export class Sync {
   async #exchangeOwn(): Promise<void> {
     const { replica, persister } = this.#parts;
     const { outbox } = replica;
+    // What waits for its turn on the disk gets its number, and siblings hear of it, before it leaves.
+    persister.flush();
     if (outbox.own.size > 0) persister.agree();
     else persister.follow();
     const { profile, nonce } = replica.profile;
