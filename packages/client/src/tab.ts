@@ -19,7 +19,7 @@ import type { StorageState } from "./storage/table.ts";
 import { Wiper } from "./storage/wiper.ts";
 import { Live, type LiveParts } from "./sync/live.ts";
 import { type Channel, Siblings } from "./sync/siblings.ts";
-import { Sync } from "./sync/sync.ts";
+import { type Problem, Sync } from "./sync/sync.ts";
 import type { Transport } from "./sync/transport.ts";
 
 /** What a tab's session is doing, and whether its changes are safe. A new object only when something differs. */
@@ -30,6 +30,8 @@ export interface Status {
   readonly pending: number;
   /** Where they wait: safe on `disk`, in `memory` alone, or not known yet. */
   readonly storage: StorageState;
+  /** Why changes cannot go home, where somebody has to mend that; the same object until it differs. A lost network is none. */
+  readonly problem?: Problem | undefined;
 }
 
 /** A session ended with changes that never went home: the app decides what becomes of them. */
@@ -273,14 +275,15 @@ export class Tab implements BaseHome {
     this.#live?.follow(this.#awake && this.#parts.visible() ? this.#replica.identifier : null);
     const { pending } = this.#replica;
     const { storage } = this.#parts.database;
+    const { problem } = this.#sync;
     let state: Status["state"] = this.#awake ? "synced" : "asleep";
     if (pending > 0) state = "dirty";
     if (this.#sync.failures > 0) state = "offline";
     if (this.#sync.flying) state = "syncing";
     if (this.#sync.expired) state = "expired";
     const was = this.#status;
-    if (was.state === state && was.pending === pending && was.storage === storage) return;
-    this.#status = { state, pending, storage };
+    if (was.state === state && was.pending === pending && was.storage === storage && was.problem === problem) return;
+    this.#status = { state, pending, storage, problem };
     this.#replica.memory.tellStatus();
   }
 

@@ -7,6 +7,7 @@ import {
   noteName,
   type Push,
   SessionError,
+  type SessionErrorCode,
   type SyncFailure,
 } from "@catnap/shared";
 import type { Told } from "../replica/delta.ts";
@@ -25,6 +26,13 @@ const wonderMs = 5_000;
 
 /** Within how long a tab tries again after the first failure, and how far that doubles. */
 const [firstMs, longestMs] = [1_000, 60_000];
+
+/** What an app, or whoever runs it, has to mend before changes go home. */
+export interface Problem {
+  readonly code: SessionErrorCode;
+  /** Says which setting is the cause, and what to do. */
+  readonly message: string;
+}
 
 /** What the synchroniser works with. */
 export interface SyncParts {
@@ -61,6 +69,8 @@ export class Sync {
   failures = 0;
   /** The server has declared the session expired, and there is no other since. */
   expired = false;
+  /** What keeps rounds from succeeding, until one does. */
+  problem: Problem | undefined;
   /** A push is due although nothing changed: `setDirty()`. */
   forced = false;
   readonly #parts: SyncParts;
@@ -73,6 +83,8 @@ export class Sync {
   #closed = false;
   /** The last seq of a closing push: the second event of one departure sends nothing. */
   #lastSent = 0;
+  /** Messages of problems that the console has. */
+  readonly #warned = new Set<string>();
   /** Under these no session is wanted any more. */
   readonly #deadNonces = new Set<string>();
 
@@ -186,6 +198,7 @@ export class Sync {
     this.#events.before();
     await persister.load();
     const doubted = new Set(replica.doubted);
+    const { problem } = this;
     if (!replica.spoke && replica.outbox.own.size > 0) await persister.settled();
     this.#renew();
     try {
@@ -204,11 +217,14 @@ export class Sync {
       replica.dropDoubted(doubted);
       if (forced) this.forced = false;
       this.failures = 0;
+      // One of this very round stays until the next.
+      if (this.problem === problem) this.problem = undefined;
       // What came meanwhile, or did not fit; and what the disk gave late.
       const { own, others } = replica.outbox;
       if (own.size + others.size > 0 && this.#timer === undefined) this.later(0);
     } catch (thrown) {
-      const { error, retryMs } = failure(thrown);
+      const { error, retryMs, isProblem } = failure(thrown);
+      if (isProblem) this.#warn(error);
       if (error.code === "SESSION_EXPIRED" || this.#closed) throw error;
       this.failures++;
       // Full jitter, so that a server that comes back does not meet everybody at once.
@@ -293,8 +309,16 @@ export class Sync {
     siblings.tell({ kind: "synced", delta: replica.refuse(push) });
     persister.save();
     const { key, seq, value: mine } = op;
+    const code = "LIMIT_EXCEEDED";
     const message = "The server or a proxy takes no request of this size (413): raise its body limit";
-    this.#events.notes([{ key, writer, seq, mine, what: "rejected", code: "LIMIT_EXCEEDED", message }]);
+    this.#warn({ code, message });
+    this.#events.notes([{ key, writer, seq, mine, what: "rejected", code, message }]);
+  }
+
+  #warn({ code, message }: Problem): void {
+    if (this.problem?.message !== message) this.problem = { code, message };
+    if (!this.#warned.has(message)) console.warn(`catnap: ${message}`);
+    this.#warned.add(message);
   }
 
   /**
