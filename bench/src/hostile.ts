@@ -9,7 +9,7 @@ interface Op {
 }
 
 const push = (identifier: string, n: number, ops: readonly Op[]) => ({
-  protocol: 4,
+  protocol: 5,
   identifier,
   profile: "profile-1",
   writer: `writer-${n}`,

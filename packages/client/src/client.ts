@@ -43,6 +43,8 @@ export interface SessionClientOptions<D extends AnyDefinition> {
   readonly live?: boolean;
   /** Seconds without a write after which the session sleeps by itself; default 1. */
   readonly idle?: number;
+  /** Seconds after which the session sleeps at the latest, though writing goes on; default 5. */
+  readonly maxWait?: number;
   /** Names the database, the channel and the locks; default the definition's name. Two apps on one origin need two names. */
   readonly name?: string;
   /** The state that the server rendered into the page. */
@@ -63,11 +65,11 @@ export interface SessionClientOptions<D extends AnyDefinition> {
 
 /**
  * Makes the tab's session. It reads from memory at once, awakes by itself when the page is shown, focused or online
- * again, and sleeps when the page goes or after `idle` seconds without a write. On a server it is inert: it shows the
+ * again, and sleeps when the page goes, after `idle` seconds without a write, or `maxWait` of writing. On a server it is inert: it shows the
  * snapshot and the defaults.
  */
 export function createSessionClient<D extends AnyDefinition>(options: SessionClientOptions<D>): ClientSession<D> {
-  const { definition, http, path = "session", name = definition.name, idle = 1 } = options;
+  const { definition, http, path = "session", name = definition.name, idle = 1, maxWait = 5 } = options;
   const { now, random, id, indexedDB, localStorage, channel, locks, page } = {
     ...browser(),
     ...options.surroundings,
@@ -88,6 +90,7 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     random,
     transport: new Transport(http, path),
     idleMs: idle * 1000,
+    maxWaitMs: maxWait * 1000,
     visible: () => page?.document.visibilityState !== "hidden",
     openChannel: () => channel?.(`catnap:${name}`),
     watch: () =>

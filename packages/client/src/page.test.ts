@@ -87,6 +87,31 @@ test("the tab sleeps by itself after a second without a write", async () => {
   expect(world.requests).toHaveLength(before + 1);
 });
 
+test.each([
+  [undefined, 5_000],
+  [2, 2_000],
+])("while writing goes on the tab sleeps each maxWait seconds all the same: %s", async (maxWait, expected) => {
+  const { world, browser } = open();
+  let skew = 0;
+  const { session } = browser.tab({
+    ...(maxWait && { maxWait }),
+    surroundings: { now: () => Date.now() + skew },
+  });
+  await session.awake();
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
+  const before = world.requests.length;
+  const sentAt: number[] = [];
+  for (let ms = 0; ms <= 4 * expected; ms += 500) {
+    session.setValue("note", `${ms}`);
+    await vi.advanceTimersByTimeAsync(500);
+    // A clock that is set back postpones nothing.
+    if (ms === 2 * expected) skew = -86_400_000;
+    if (world.requests.length > before + sentAt.length) sentAt.push(ms + 500);
+  }
+  expect(sentAt[0]).toBe(expected);
+  expect(sentAt.length).toBeGreaterThanOrEqual(3);
+});
+
 test("while the server is away it is asked less and less often; coming online asks at once", async () => {
   const { world, browser } = open();
   const { session, page } = browser.tab();

@@ -18,7 +18,7 @@ import { Persister } from "./storage/persister.ts";
 import type { StorageState } from "./storage/table.ts";
 import { Live, type LiveParts } from "./sync/live.ts";
 import { type Channel, Siblings } from "./sync/siblings.ts";
-import { Sync } from "./sync/sync.ts";
+import { type Problem, Sync } from "./sync/sync.ts";
 import type { Transport } from "./sync/transport.ts";
 
 /** What a tab's session is doing, and whether its changes are safe. A new object only when something differs. */
@@ -29,6 +29,8 @@ export interface Status {
   readonly pending: number;
   /** Where they wait: safe on `disk`, in `memory` alone, or not known yet. */
   readonly storage: StorageState;
+  /** Why changes cannot go home, where somebody has to mend that; the same object until it differs. A lost network is none. */
+  readonly problem?: Problem | undefined;
 }
 
 /** What a tab works with; `createSessionClient` puts it together. */
@@ -39,6 +41,7 @@ export interface TabParts {
   readonly epochs: Epochs;
   readonly database: Database;
   readonly idleMs: number;
+  readonly maxWaitMs: number;
   readonly now: () => number;
   readonly random: () => number;
   readonly visible: () => boolean;
@@ -179,7 +182,7 @@ export class Tab implements BaseHome {
     // What was only put away meanwhile is to be deleted all the same.
     if (before === encoded && memory.get(key.name) === encoded) return;
     outbox.write(key, encoded, this.#replica.writerOf(key));
-    if (this.#persister.soon()) {
+    if (this.#persister.soon(!!key.merge && this.#parts.visible())) {
       if (this.#leaving) queueMicrotask(() => this.depart(false));
       else this.#sync.idle(this.#parts.idleMs);
     }
@@ -286,14 +289,15 @@ export class Tab implements BaseHome {
     this.#live?.follow(this.#awake && this.#parts.visible() ? this.#replica.identifier : null);
     const { pending } = this.#replica;
     const { storage } = this.#parts.database;
+    const { problem } = this.#sync;
     let state: Status["state"] = this.#awake ? "synced" : "asleep";
     if (pending > 0) state = "dirty";
     if (this.#sync.failures > 0) state = "offline";
     if (this.#sync.flying) state = "syncing";
     if (this.#sync.expired) state = "expired";
     const was = this.#status;
-    if (was.state === state && was.pending === pending && was.storage === storage) return;
-    this.#status = { state, pending, storage };
+    if (was.state === state && was.pending === pending && was.storage === storage && was.problem === problem) return;
+    this.#status = { state, pending, storage, problem };
     this.#replica.memory.tellStatus();
   }
 

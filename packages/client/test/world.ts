@@ -228,7 +228,10 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
         fetch: fetcher,
         kill() {
           alive = false;
-          for (const channel of channels) channel.close();
+          for (const channel of channels) {
+            channel.postMessage = () => undefined;
+            channel.close();
+          }
           open.delete(session);
           session.close();
         },

@@ -13,7 +13,10 @@ export interface Op {
   readonly value: string | null;
   /** The revision of the key's entry that the page has shown, or had shown before its pending changes; 0 when there was none. */
   readonly base: number;
-  /** The value before, for a key with a merge: what the change was made from. */
+  /**
+   * The value before, for a key with a merge: what the change was made from. In a push it is absent where it is what the
+   * key's op before it has set, or `null` where there is none.
+   */
   readonly from?: string | null;
 }
 

@@ -39,8 +39,8 @@ export class LinkedCall implements Waiting {
     const { linked, piggyback } = this.#parts;
     const { tab, sync, replica } = linked;
     const { type, signal } = this.op;
-    if (type !== "mutation" || !(sync.forced || replica.outbox.own.size > 0)) return this.follow();
     this.#sent = this.#again = false;
+    if (type !== "mutation" || !(sync.forced || replica.outbox.own.size > 0)) return this.follow();
     piggyback.add(this, linked);
     signal?.addEventListener("abort", () => this.#sent || this.#fail(signal.reason), { once: true });
     this.#home = tab.sleep();

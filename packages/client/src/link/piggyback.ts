@@ -1,6 +1,7 @@
 import { type Answer, type Push, SessionError } from "@catnap/shared";
 import type { Operation } from "@trpc/client";
 import { call } from "../replica/listeners.ts";
+import { statusOf } from "../sync/transport.ts";
 import type { LinkedTab } from "./linked-tab.ts";
 
 /** What tRPC's links tell of an HTTP answer, with a result or with an error: `responseJSON` is the whole batch's. */
@@ -62,7 +63,7 @@ export class Piggyback {
   }
 
   /** The answer to a push that goes through the app's links; `undefined`: it goes the session's own way. */
-  #carry(push: Push, { replica, procedures }: LinkedTab): Promise<Answer> | undefined {
+  #carry(push: Push, { replica, procedures, transport }: LinkedTab): Promise<Answer> | undefined {
     const [first, ...others] = [...this.#waiting].filter(({ op }) => this.#mayFollow(op));
     const sent = new Set(push.ops.map(({ seq }) => seq));
     // Another push comes after this one.
@@ -91,7 +92,9 @@ export class Piggyback {
         },
         error(error) {
           ride.response = (error as { meta?: Meta }).meta?.response;
-          reject(error);
+          // The calls beside it may be what is too large.
+          if (statusOf(error) === 413) resolve(transport.send(push));
+          else reject(error);
         },
       });
       if (!left) for (const waiting of [first, ...alike]) waiting.follow(ride);

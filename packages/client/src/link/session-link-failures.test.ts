@@ -1,3 +1,4 @@
+import { protocol } from "@catnap/shared";
 import { createTRPCClient, httpBatchLink, httpBatchStreamLink, httpLink, splitLink, type TRPCLink } from "@trpc/client";
 import { observable } from "@trpc/server/observable";
 import { expect, onTestFinished, test, vi } from "vitest";
@@ -118,7 +119,7 @@ test("a page of another protocol cannot send its changes, so its mutation fails 
   for (const link of [httpBatchLink, httpBatchStreamLink, httpLink] satisfies Ending[]) {
     const { session, tab, browser } = await openShop();
     const fetch: typeof tab.fetch = (input, init) =>
-      tab.fetch(input, { ...init, body: String(init?.body).replace('"protocol":4', '"protocol":3') });
+      tab.fetch(input, { ...init, body: String(init?.body).replace(`"protocol":${protocol}`, '"protocol":3') });
     const api = createTRPCClient<AppRouter>({ links: [sessionLink(session), link(optionsOf({ fetch }))] });
     session.setValue("cart", [line]);
     await expect(api.clear.mutate()).rejects.toThrow("reload the page");

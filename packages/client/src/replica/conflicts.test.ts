@@ -175,7 +175,8 @@ test("of many changes in two tabs at once, each is told once", async () => {
   const count = async ({ session }: Tab, times: number) => {
     for (let i = 0; i < times; i++) {
       session.update("visits", (n) => n + 1);
-      // Each a change of its own.
+      // Each a change of its own, since this waits for nothing.
+      session.setValue("note", `${i}`);
       await new Promise((resolve) => setTimeout(resolve));
     }
   };

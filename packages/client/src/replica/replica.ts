@@ -1,5 +1,6 @@
 import {
   type AnyDefinition,
+  byteLength,
   checksum,
   decode,
   type Key,
@@ -50,6 +51,8 @@ export class Replica {
   begunAt: number = never;
   /** The values of the session are put away, not its revision: nothing older may be taken for news. */
   #hidden = false;
+  /** How many bytes of ops a push carries: less, once the server has refused one as too large. */
+  pushBytes = 262_144;
   /** Pushes that asked for everything since then. */
   readonly #whole = new WeakSet<Push>();
   /** The writer's highest acknowledged seq. */
@@ -214,22 +217,32 @@ export class Replica {
   /** The push of a writer's ops, as many of the oldest as one may carry. Freezes them. */
   push(writer: string, pending: readonly Pending[]): Push {
     const own = writer === this.writer;
-    const sent = pending.slice(0, maxOpsPerPush);
+    const ops: Op[] = [];
+    const values = new Map<string, string | null>();
+    let room = this.pushBytes;
+    for (const { writer: _, from, ...op } of pending) {
+      // Left out where it is what the op before it has set.
+      const wired = from === undefined || from === (values.get(op.key) ?? null) ? op : { ...op, from };
+      room -= byteLength(JSON.stringify(wired));
+      if (ops.length > 0 && (room < 0 || ops.length >= maxOpsPerPush)) break;
+      values.set(op.key, op.value);
+      ops.push(wired);
+    }
     // Of a tab that only seemed dead, frozen perhaps, the server should know what it has done when it comes back.
     const surplus = Math.max(0, Object.keys(this.#decided).length - remembered);
     const retire = [...this.retired].slice(0, surplus);
-    this.outbox.freeze(sent);
-    if (sent.length > 0 && this.begunAt === never) this.begunAt = this.#now();
+    this.outbox.freeze(pending.slice(0, ops.length));
+    if (ops.length > 0 && this.begunAt === never) this.begunAt = this.#now();
     const push: Push = {
       protocol,
       identifier: this.identifier,
       profile: this.profile,
       writer,
-      ops: sent.map(({ writer: _, ...op }) => op),
-      upTo: sent.at(-1)?.seq ?? 0,
+      ops,
+      upTo: ops.at(-1)?.seq ?? 0,
       since: this.since,
       acked: own ? this.#acked : 0,
-      ...(sent.length === 0 && this.since > 0 && { checksum: checksum(this.#definition, this.memory.values()) }),
+      ...(ops.length === 0 && this.since > 0 && { checksum: checksum(this.#definition, this.memory.values()) }),
       ...(this.heard.size > 0 && { heard: this.#heardLately() }),
       ...(own && retire.length > 0 && { retire }),
       ...(this.identifier === null && { nonce: this.epoch }),
@@ -280,6 +293,13 @@ export class Replica {
     if (delta.rev >= this.rev || anew) this.#advance(delta, anew);
     this.memory.settle();
     return anew;
+  }
+
+  /** Drops the op of a push that no request can carry, for good; later ones of its writer pass over it. */
+  refuse({ writer, upTo: acked }: Push): Delta {
+    const delta = { ...nothing, rev: -1, writer, acked };
+    this.apply(delta);
+    return delta;
   }
 
   #heardLately(): string[] {

@@ -10,6 +10,9 @@ import type { Put } from "./table.ts";
 /** How long the first awake waits for the disk before it goes on without; what the disk says later still counts. */
 const softMs = 150;
 
+/** At most so often the changes of one key with a merge become ops of their own: what is on disk, nobody joins any more. */
+const pauseMs = 200;
+
 /** What the persister tells of: ops that became frozen, notes for the app, a status that may have changed. */
 export interface PersisterEvents {
   frozen(ops: readonly Pending[]): void;
@@ -36,6 +39,11 @@ export class Persister {
   #willFlush = false;
   /** `load` has waited for the read at hand. */
   #waited = false;
+  /** Something waits for its flush; and it does not wait for longer than the task. */
+  #waits = false;
+  #hurries = false;
+  /** The time after a flush for which the next may wait. */
+  #pause: Cancel | undefined;
   /** How often what was read was forgotten. */
   #era = 0;
 
@@ -85,6 +93,7 @@ export class Persister {
   close(): void {
     this.flush();
     this.#closed = true;
+    this.#pause?.();
     this.#reading = {};
     this.#loading = Promise.resolve();
   }
@@ -99,12 +108,27 @@ export class Persister {
     return this.#willFlush;
   }
 
-  /** Flushes at the end of the task. `false`: that was due already. */
-  soon(): boolean {
+  /** Flushes at the end of the task, or, if what has changed `mayWait`, some time after the last flush. Says whether it is the first call in this task. */
+  soon(mayWait: boolean): boolean {
+    this.#hurries ||= !mayWait;
     if (this.#willFlush) return false;
     this.#willFlush = true;
-    queueMicrotask(() => this.flush());
+    queueMicrotask(() => {
+      this.#willFlush = false;
+      this.#waits = true;
+      if (this.#hurries || !this.#pause) this.#beat();
+    });
     return true;
+  }
+
+  /** Flushes, and lets what may wait wait from here on. */
+  #beat(): void {
+    this.#pause?.();
+    this.#pause = undefined;
+    if (!this.#waits) return;
+    this.#waits = this.#hurries = false;
+    this.#pause = after(pauseMs, () => this.#beat());
+    this.flush();
   }
 
   /** Freezes what is new and writes to disk what is not there yet, in one transaction that is begun at once. */

@@ -140,11 +140,46 @@ test("an op of a merged key that has been on disk is followed, never rewritten; 
   session.setValue("note", "second");
   await session.sleep();
   const { ops } = pushes(world).at(-1) as Push;
-  expect(ops.map(({ key, value, from }) => [key, from, value])).toEqual([
-    ["visits", null, "1"],
-    ["visits", "1", "2"],
-    ["note", undefined, '"second"'],
+  expect(ops.map(({ key, value }) => [key, value])).toEqual([
+    ["visits", "1"],
+    ["visits", "2"],
+    ["note", '"second"'],
   ]);
+});
+
+test("a chain of changes of one merged key crosses the wire with each value once, and what it began from", async () => {
+  const { world, browser } = open();
+  const { session } = browser.tab();
+  const other = browser.tab({ name: "other device" }).session;
+  await session.awake();
+  session.update("visits", (n) => n + 7);
+  await session.sleep();
+  await other.awake();
+  const before = world.requests.length;
+  for (const note of ["a", "b", "c"]) {
+    session.update("visits", (n) => n + 1);
+    session.setValue("note", note);
+    await Promise.resolve();
+  }
+  session.delValue("visits");
+  session.setValue("note", "d");
+  await Promise.resolve();
+  session.update("visits", (n) => n + 1);
+  await session.sleep();
+  other.update("visits", (n) => n + 10);
+  await other.sleep();
+  const ops = pushes(world)
+    .slice(before)
+    .flatMap((push) => push.ops);
+  expect(ops.filter(({ key }) => key === "visits").map(({ value, from }) => [value, from])).toEqual([
+    ["8", "7"],
+    ["9", undefined],
+    ["10", undefined],
+    [null, undefined],
+    ["1", undefined],
+    ["17", "7"],
+  ]);
+  expect((await browser.server()).entries.visits?.value).toBe("11");
 });
 
 test("two devices add to a cart and a counter at once: both changes stand, on the server and in both", async () => {
@@ -299,18 +334,21 @@ test("thousands of changes made while offline go home in a few requests, each on
   const first = browser.tab();
   await first.session.awake();
   world.fate = () => "lost";
-  for (let i = 0; i < 1500; i++) {
-    first.session.update("visits", (visits) => visits + 1);
-    await Promise.resolve();
-  }
+  const count = async ({ session }: typeof first, times: number) => {
+    for (let i = 0; i < times; i++) {
+      session.update("visits", (visits) => visits + 1);
+      // Each a change of its own, since this waits for nothing.
+      session.setValue("note", `${i}`);
+      await Promise.resolve();
+    }
+  };
+  await count(first, 1500);
   await until(async () => (await browser.rows()).size >= 1500);
   first.kill();
-  const { session } = browser.tab();
+  const second = browser.tab();
+  const { session } = second;
   await session.awake();
-  for (let i = 0; i < 1000; i++) {
-    session.update("visits", (visits) => visits + 1);
-    await Promise.resolve();
-  }
+  await count(second, 1000);
   expect(session.value("visits")).toBe(2500);
   world.fate = () => "ok";
   const before = world.requests.length;

@@ -7,6 +7,7 @@ import {
   noteName,
   type Push,
   SessionError,
+  type SessionErrorCode,
   type SyncFailure,
 } from "@catnap/shared";
 import type { Told } from "../replica/delta.ts";
@@ -15,7 +16,7 @@ import type { Replica } from "../replica/replica.ts";
 import type { Epochs } from "../storage/epochs.ts";
 import type { Persister } from "../storage/persister.ts";
 import type { Siblings } from "./siblings.ts";
-import { failure, type Transport } from "./transport.ts";
+import { failure, statusOf, type Transport } from "./transport.ts";
 
 /** For how long a server recognises the first requests of one browser. */
 const claimMs = 60_000;
@@ -25,6 +26,13 @@ const wonderMs = 5_000;
 /** Within how long a tab tries again after the first failure, and how far that doubles. */
 const [firstMs, longestMs] = [1_000, 60_000];
 
+/** What an app, or whoever runs it, has to mend before changes go home. */
+export interface Problem {
+  readonly code: SessionErrorCode;
+  /** Says which setting is the cause, and what to do. */
+  readonly message: string;
+}
+
 /** What the synchroniser works with. */
 export interface SyncParts {
   readonly replica: Replica;
@@ -32,6 +40,8 @@ export interface SyncParts {
   readonly siblings: Siblings;
   readonly transport: Transport;
   readonly epochs: Epochs;
+  /** For how long at most writes postpone a round. */
+  readonly maxWaitMs: number;
   readonly now: () => number;
   /** From 0 to 1. */
   readonly random: () => number;
@@ -58,16 +68,22 @@ export class Sync {
   failures = 0;
   /** The server has declared the session expired, and there is no other since. */
   expired = false;
+  /** What keeps rounds from succeeding, until one does. */
+  problem: Problem | undefined;
   /** A push is due although nothing changed: `setDirty()`. */
   forced = false;
   readonly #parts: SyncParts;
   readonly #events: SyncEvents;
   #flight: Promise<void> | undefined;
   #timer: Cancel | undefined;
+  /** When writes postpone the next round no longer. */
+  #dueAt: number = Number.POSITIVE_INFINITY;
   #wondering: Cancel | undefined;
   #closed = false;
   /** The last seq of a closing push: the second event of one departure sends nothing. */
   #lastSent = 0;
+  /** Messages of problems that the console has. */
+  readonly #warned = new Set<string>();
 
   constructor(parts: SyncParts, events: SyncEvents) {
     this.#parts = parts;
@@ -87,6 +103,7 @@ export class Sync {
   /** One round trip per writer with ops: pushes and pulls. Whoever asks while one is under way shares it. */
   round(): Promise<void> {
     this.#cancel();
+    this.#dueAt = Number.POSITIVE_INFINITY;
     this.#flight ??= this.#run().finally(() => {
       this.#flight = undefined;
       this.#events.pulse();
@@ -117,9 +134,12 @@ export class Sync {
     if (!this.#closed) this.#timer = after(ms, () => this.attempt());
   }
 
-  /** Like `later`, but while the server is away the backoff decides, not the next key stroke. */
+  /** Like `later`, but at most `maxWaitMs` after the first call; and while the server is away the backoff decides. */
   idle(ms: number): void {
-    if (this.failures === 0 || this.#timer === undefined) this.later(ms);
+    if (this.failures > 0 && this.#timer !== undefined) return;
+    const now = this.#parts.now();
+    this.#dueAt = Math.min(this.#dueAt, now + this.#parts.maxWaitMs);
+    this.later(Math.min(ms, this.#dueAt - now));
   }
 
   /** Asks in a while, unless nothing is pending any more by then. */
@@ -171,6 +191,7 @@ export class Sync {
     this.#events.before();
     await persister.load();
     const doubted = new Set(replica.doubted);
+    const { problem } = this;
     this.#renew();
     try {
       // First of all: the cookie still names a session that is to die, and a pull would bring its values back.
@@ -186,11 +207,14 @@ export class Sync {
       replica.dropDoubted(doubted);
       if (forced) this.forced = false;
       this.failures = 0;
+      // One of this very round stays until the next.
+      if (this.problem === problem) this.problem = undefined;
       // What came meanwhile, or did not fit; and what the disk gave late.
       const { own, others } = replica.outbox;
       if (own.size + others.size > 0 && this.#timer === undefined) this.later(0);
     } catch (thrown) {
-      const { error, retryMs } = failure(thrown);
+      const { error, retryMs, isProblem } = failure(thrown);
+      if (isProblem) this.#warn(error);
       if (error.code === "SESSION_EXPIRED" || this.#closed) throw error;
       this.failures++;
       // Full jitter, so that a server that comes back does not meet everybody at once.
@@ -220,12 +244,13 @@ export class Sync {
   async #exchange(writer: string, ops: readonly Pending[]): Promise<void> {
     const { replica, transport, siblings } = this.#parts;
     const push = replica.push(writer, ops);
-    const answer = await transport.send(push);
+    const answer = await transport.send(push).catch((error: unknown) => this.#shrink(push, error));
     // Meanwhile the tab has put away what the answer builds on.
-    if (!this.#take(push, answer)) return this.#exchange(writer, ops);
+    if (answer && !this.#take(push, answer)) return this.#exchange(writer, ops);
     for (const retired of push.retire ?? []) replica.retired.delete(retired);
     const own = replica.isMine(writer);
     const left = own ? replica.outbox.ownOf(writer) : replica.outbox.opsOf(writer);
+    if (!answer) return replica.isOwn(push) ? this.#exchange(writer, left) : undefined;
     const first = push.ops[0]?.seq;
     if (first !== undefined && left[0]?.seq === first && replica.isOwn(push)) {
       throw new SessionError("CONFLICT", "The server took none: changes are kept and sent later");
@@ -233,6 +258,29 @@ export class Sync {
     if (own) return;
     if (left.length > 0) await this.#exchange(writer, left);
     else if (!siblings.alive.has(writer)) replica.retired.add(writer);
+  }
+
+  /** After an answer that the push is too large: the next one carries half; what goes into none is rejected. Throws any other error. */
+  #shrink(push: Push, error: unknown): undefined {
+    const { replica, persister, siblings } = this.#parts;
+    const { ops, writer } = push;
+    const [op] = ops;
+    if (statusOf(error) !== 413 || !op) throw error;
+    replica.pushBytes = JSON.stringify(ops).length / 2;
+    if (ops.length > 1 || !replica.isOwn(push)) return;
+    siblings.tell({ kind: "synced", delta: replica.refuse(push) });
+    persister.save();
+    const { key, seq, value: mine } = op;
+    const code = "LIMIT_EXCEEDED";
+    const message = "The server or a proxy takes no request of this size (413): raise its body limit";
+    this.#warn({ code, message });
+    this.#events.notes([{ key, writer, seq, mine, what: "rejected", code, message }]);
+  }
+
+  #warn({ code, message }: Problem): void {
+    if (this.problem?.message !== message) this.problem = { code, message };
+    if (!this.#warned.has(message)) console.warn(`catnap: ${message}`);
+    this.#warned.add(message);
   }
 
   /**

@@ -86,40 +86,64 @@ export class Transport {
     const response = await fetch(url, { method: "POST", headers: sent, keepalive: last, body, signal });
     // Read to the end: the quota of closing requests is released only then.
     const text = await response.text();
-    let refused: unknown;
+    const { status } = response;
+    let envelope: { readonly result?: { readonly data: unknown }; readonly error?: unknown } | undefined;
+    let read: { readonly ok?: boolean; readonly message?: string } | undefined;
     try {
-      const { result, error } = JSON.parse(text) as { result?: { data: never }; error?: never };
+      envelope = JSON.parse(text) as NonNullable<typeof envelope>;
       // The app's own server speaks tRPC on this route: the answer is the procedure's, or an error of tRPC's shape.
-      if (result) return this.#output.deserialize(result.data) as T;
-      refused = this.#output.deserialize(error as never);
-    } catch (cause) {
-      refused = { cause };
+      read = this.#output.deserialize(
+        (envelope.result ? envelope.result.data : envelope.error) as never,
+      ) as NonNullable<typeof read>;
+      if (envelope.result && read.ok !== undefined) return read as T;
+    } catch {
+      // What cannot be read is told below.
     }
-    throw Object.assign(new Error(`no tRPC at ${url}`), refused, { meta: { response } });
+    const isError = read?.message !== undefined;
+    let remedy = "http.url and path";
+    if (status === 401 || status === 403) remedy = "http.headers";
+    else if (isError ? status !== 404 : /^(5..|408|413|429)$/.test(`${status}`)) remedy = "";
+    else if (!isError && (envelope?.result || envelope?.error)) remedy = "http.transformer";
+    const message = `${url} answered ${status}${remedy && `: check ${remedy}`}`;
+    throw Object.assign(new Error(message), isError && read, { message, remedy, meta: { response } });
   }
 }
 
 /** A server or proxy may say when to come back, but not that it is never. */
 const longestMs = 3_600_000;
 
-/** What a failed call means: the error for the app, and after how many milliseconds at least to try again; `null`: not by itself. */
-export function failure(error: unknown): { error: SessionError; retryMs: number | null } {
-  const known = SessionError.from(error);
-  const { data, meta } = error as {
-    data?: { httpStatus?: number };
-    meta?: { response?: { status?: number; headers?: { get?(name: string): string | null } } };
+/** What a call that failed tells of its answer. */
+interface Failed {
+  readonly message?: string;
+  /** The option that has to be mended. */
+  readonly remedy?: string;
+  readonly data?: { readonly httpStatus?: number };
+  readonly meta?: {
+    readonly response?: { readonly status?: number; readonly headers?: { get?(name: string): string | null } };
   };
-  const status = data?.httpStatus ?? meta?.response?.status;
-  const retryable = known
-    ? known.code === "STORE_UNAVAILABLE" || known.code === "CONFLICT"
-    : status === undefined || status >= 500 || status === 429 || status === 408;
+}
+
+/** The status of the answer to a call that failed; `undefined`: there was none. */
+export function statusOf(error: unknown): number | undefined {
+  const { data, meta } = error as Failed;
+  return data?.httpStatus ?? meta?.response?.status;
+}
+
+/**
+ * What a failed call means: the error for the app, whether its cause has to be mended by somebody, and after how many
+ * milliseconds at least to try again; `null`: not by itself.
+ */
+export function failure(thrown: unknown): { error: SessionError; isProblem: boolean; retryMs: number | null } {
+  const known = SessionError.from(thrown);
+  const { meta, message, remedy } = thrown as Failed;
   const after = meta?.response?.headers?.get?.("retry-after") ?? "";
   // Seconds, or a date.
   const afterMs = Number(after) * 1000 || Date.parse(after) - Date.now();
-  const why = status === undefined ? "could not be reached" : `answered ${status}`;
+  const isAway = !known || known.code === "STORE_UNAVAILABLE" || known.code === "CONFLICT";
+  const why = statusOf(thrown) === undefined ? "The server could not be reached" : message;
   return {
-    error:
-      known ?? new SessionError("UNREACHABLE", `The server ${why}: changes are kept and sent later`, { cause: error }),
-    retryMs: retryable ? Math.min(longestMs, Math.max(0, afterMs || 0)) : null,
+    error: known ?? new SessionError("UNREACHABLE", `${why}. Changes are kept and sent later`, { cause: thrown }),
+    isProblem: isAway ? Boolean(remedy) : !known.code.startsWith("SESSION_"),
+    retryMs: isAway ? Math.min(longestMs, Math.max(0, afterMs || 0)) : null,
   };
 }

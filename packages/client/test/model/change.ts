@@ -9,6 +9,8 @@ export interface Change {
   readonly name: string;
   readonly key: Key;
   readonly early: boolean;
+  /** When the tab gives it to the disk. */
+  dueAt: number;
   /** The server has acknowledged it. */
   acked: boolean;
   /** It is on disk, as one of its session: from then on it outlives its tab. */

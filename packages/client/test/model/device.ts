@@ -56,6 +56,8 @@ export interface Tab {
   frozen: boolean;
   /** Nothing has happened in the tab since the page was left. */
   left: boolean;
+  /** Until then, changes of keys with a merge wait for their turn on the disk. */
+  pausedUntil: number;
   /** What reached the tab while it was frozen. */
   readonly held: (() => void)[];
 }
@@ -67,10 +69,10 @@ export function identityOf(tab: Tab): string | null {
 
 /**
  * Whether all that the tab has changed outlives it: it is on disk, as the tab says, which does not know of a disk that does
- * not answer; or the page has just been left, which puts aside what may not be there.
+ * not answer; or the page has just been left, which puts aside what may not be there. `given`: the disk was given it.
  */
-export function isSafe({ device, session, left }: Tab): boolean {
-  return left || (session.status().storage === "disk" && device.disk.health !== "stuck");
+export function isSafe({ device, session, left }: Tab, given = true): boolean {
+  return left || (given && session.status().storage === "disk" && device.disk.health !== "stuck");
 }
 
 /** What the device's tabs have agreed on, if they have. */

@@ -3,6 +3,9 @@ import { endsOf } from "./counters.ts";
 import { type Device, identityOf, isSafe, type Tab } from "./device.ts";
 import type { World } from "./world.ts";
 
+/** For so long after the last one the next change of a key with a merge waits for the disk. */
+const pauseMs = 200;
+
 /** What must be true, however a schedule went: the changes that were made, to which session, and which may be gone. */
 export class Reference {
   readonly #spells: Spell[] = [];
@@ -10,9 +13,14 @@ export class Reference {
   readonly #ended = new Map<Device, string>();
   readonly #dead = new Set<string | null>();
 
-  changed(tab: Tab, key: Key, name: string): void {
+  changed(tab: Tab, key: Key, name: string, now: number): void {
     const { identifier, changes } = this.#follow(tab);
-    changes.push({ name, key, early: identifier === null, acked: false, stored: false, doubtful: false });
+    const waits = key !== "note" && now < tab.pausedUntil && tab.page.document.visibilityState === "visible";
+    const dueAt = waits ? tab.pausedUntil : now;
+    // What waits for nothing takes along what does.
+    if (!waits) for (const one of changes) one.dueAt = Math.min(one.dueAt, now);
+    tab.pausedUntil = dueAt + pauseMs;
+    changes.push({ name, key, early: identifier === null, dueAt, acked: false, stored: false, doubtful: false });
   }
 
   /** After every step: which session each tab is in by now, and what is safe. */
@@ -26,18 +34,20 @@ export class Reference {
     }
     for (const tab of world.devices.flatMap(({ tabs }) => tabs)) {
       const { identifier, changes } = this.#follow(tab);
-      if (identifier !== null && isSafe(tab)) for (const change of changes) change.stored = true;
+      for (const change of changes)
+        change.stored ||= identifier !== null && isSafe(tab, change.dueAt <= world.time.now);
       if (identifier === null || tab.session.status().pending > 0) continue;
       for (const change of changes) change.acked = true;
     }
   }
 
   /** Its disk speaks for it from now on, as far as that took things in; which session has what it did without one, nobody knows. */
-  killed(tab: Tab): void {
+  killed(tab: Tab, now: number): void {
     const { identifier, changes } = this.#spell(tab);
     // What it did without a session a sibling may have sent to the other one that the browser has for a moment.
     const split = tab.device.tabs.some((each) => identityOf(each) !== identifier);
-    const mayGo = (one: Change) => identifier === null || (split && one.early) || !(one.stored || isSafe(tab));
+    const mayGo = (one: Change) =>
+      identifier === null || (split && one.early) || !(one.stored || isSafe(tab, one.dueAt <= now));
     for (const one of changes) one.doubtful ||= !one.acked && mayGo(one);
     this.#current.delete(tab);
   }

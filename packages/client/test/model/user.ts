@@ -34,17 +34,17 @@ export class User {
     switch (what) {
       case "note":
         session.setValue("note", name);
-        return this.#reference.changed(tab, "note", name);
+        return this.#reference.changed(tab, "note", name, this.#world.time.now);
       case "unnote":
         if (!session.hasValue("note")) return;
         session.delValue("note");
-        return this.#reference.changed(tab, "note", name);
+        return this.#reference.changed(tab, "note", name, this.#world.time.now);
       case "visit":
         session.update("visits", (visits) => visits + 1);
-        return this.#reference.changed(tab, "visits", name);
+        return this.#reference.changed(tab, "visits", name, this.#world.time.now);
       case "tag":
         session.update("tags", (tags) => [...tags, name]);
-        return this.#reference.changed(tab, "tags", name);
+        return this.#reference.changed(tab, "tags", name, this.#world.time.now);
       case "sleep":
         return void session.sleep().catch(() => undefined);
       case "awake":
@@ -77,7 +77,7 @@ export class User {
           this.#world.reached.add("a tab killed with changes in memory alone");
         }
         for (const each of tab.device.tabs) if (each.frozen) this.#counters.missed(each);
-        this.#reference.killed(tab);
+        this.#reference.killed(tab, this.#world.time.now);
         this.#world.kill(tab);
     }
   }

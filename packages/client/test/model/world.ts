@@ -105,6 +105,7 @@ export class World {
       alive: true,
       frozen: false,
       left: false,
+      pausedUntil: 0,
       held: [],
     };
     seat.tab = tab;

@@ -64,7 +64,8 @@ export function applyPush(
   let left = room;
   // Without a watermark, an op may have been applied before the watermark was dropped: then only its base can tell.
   const dubious = (op: Op) => known === undefined && (op.seq <= marks.floor || (!marks.known && hasEvicted(stored)));
-  const pending = push.ops.filter((op) => op.seq > watermark);
+  const ops = withFrom(push.ops);
+  const pending = ops.filter((op) => op.seq > watermark);
   /** Of these it is not certain that they were not applied: only whoever sent them is told. */
   const doubted = new Set<number>();
   const tell = ({ key, seq, value }: Op, what: Note["what"], why?: Pick<Note, "code" | "message">) =>
@@ -82,7 +83,7 @@ export function applyPush(
     changes.set(op.key, { value: next, writer: `${push.profile}/${push.writer}`, seq: op.seq });
   };
 
-  let work = mergeUnits + mergeUnitsEach * lengthOf(push);
+  let work = mergeUnits + mergeUnitsEach * lengthOf(ops);
   let undecided: Op | undefined;
   for (const op of pending) {
     if (work <= 0 && op !== pending[0]) {
@@ -185,6 +186,16 @@ function full(key: string): SessionError {
   });
 }
 
-function lengthOf({ ops }: Push): number {
+/** Gives each op the value before that it leaves out: what the op before it has set, whatever became of that. */
+function withFrom(ops: readonly Op[]): Op[] {
+  const values = new Map<string, string | null>();
+  return ops.map((op) => {
+    const { key, from = values.get(key) ?? null } = op;
+    values.set(key, op.value);
+    return { ...op, from };
+  });
+}
+
+function lengthOf(ops: readonly Op[]): number {
   return ops.reduce((sum, { value, from }) => sum + (value?.length ?? 0) + (from?.length ?? 0), 0);
 }
