@@ -63,7 +63,7 @@ function room(name, ...allowed) {
   };
 }
 
-// The rooms of the client go one way: link → tab → sync → storage → replica. `page.ts` stands alone.
+// The rooms of the client go one way: link → tab → life, sync → storage → replica. `page.ts` stands alone.
 
 const client = "^packages/client/src/";
 const clientRooms = {
@@ -73,6 +73,7 @@ const clientRooms = {
   link: "link/",
   "page.ts": "page\\.ts$",
   "tab.ts": "tab\\.ts$",
+  "life.ts": "life\\.ts$",
   "session.ts": "session\\.ts$",
 };
 
@@ -177,7 +178,8 @@ export default {
     clientRoom("replica"),
     clientRoom("storage", "replica"),
     clientRoom("sync", "storage", "replica"),
-    clientRoom("tab.ts", "sync", "storage", "replica"),
+    clientRoom("life.ts", "storage", "replica"),
+    clientRoom("tab.ts", "life.ts", "sync", "storage", "replica"),
     clientRoom("session.ts", "tab.ts", "replica"),
     clientRoom("link", "session.ts", "tab.ts", "sync", "replica"),
     wayIn("memory"),

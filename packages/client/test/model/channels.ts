@@ -10,11 +10,12 @@ export class SimulatedChannels {
     this.#defer = defer;
   }
 
-  /** What a tab takes for a new BroadcastChannel; what it hears waits until it is there. */
-  open(whenThere: (task: () => void) => void): Channel {
+  /** What a tab takes for a new BroadcastChannel; what it hears waits until it is there, and it posts while it `lives`. */
+  open(whenThere: (task: () => void) => void, lives: () => boolean): Channel {
     const own: Channel = {
       onmessage: null,
       postMessage: (data) => {
+        if (!lives()) return;
         const copy = structuredClone(data);
         for (const [other, hear] of this.#hear) if (other !== own) this.#defer(() => hear(copy));
       },

@@ -91,7 +91,7 @@ export class World {
           getItem: (name) => device.marks.get(name) ?? null,
           setItem: (name, text) => void (seat.tab?.alive && device.marks.set(name, text)),
         },
-        channel: () => device.channels.open(whenThere),
+        channel: () => device.channels.open(whenThere, () => seat.tab?.alive === true),
         locks: device.locks.manager(() => seat.tab, whenThere),
         page,
       },
