@@ -101,8 +101,9 @@ export class Visit {
       return locate({ made: this.#made, keys, rows, crossed, watermarks });
     };
     let found = await find();
-    // What a tab has written as it died takes a moment to be seen by others.
-    for (let tries = 0; found.places.lost !== 0 && tries < 20; tries++) found = await find();
+    // What a tab has written as it died takes a moment to be seen by others; what follows a change of the same key, 200 ms.
+    const until = Date.now() + 1_000;
+    while (found.places.lost !== 0 && Date.now() < until) found = await find();
     const { places, inServer } = found;
     const before = this.#before;
     const { visits: _, ...held } = await this.#held();
