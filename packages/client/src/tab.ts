@@ -1,4 +1,12 @@
-import { type AnyDefinition, after, type BaseHome, type Key, noteName, type SessionState } from "@catnap/shared";
+import {
+  type AnyDefinition,
+  after,
+  type BaseHome,
+  type Key,
+  noteName,
+  type SessionSnapshot,
+  type SessionState,
+} from "@catnap/shared";
 import type { Told } from "./replica/delta.ts";
 import type { Conflict, Expired } from "./replica/events.ts";
 import type { Replica } from "./replica/replica.ts";
@@ -190,6 +198,15 @@ export class Tab implements BaseHome {
     this.#persister.refresh();
     await this.#persister.load();
     await this.#sync.round().catch(() => undefined);
+  }
+
+  /** Takes the state that the server rendered. Of two sessions the server knows which one the browser has now: it is asked. */
+  hydrate(snapshot: SessionSnapshot): void {
+    const isOther = snapshot.identifier !== this.#replica.identifier;
+    this.#replica.hydrate(snapshot);
+    if (!isOther || !this.#awake) return;
+    this.#comeBack();
+    this.#sync.catchUp();
   }
 
   /** Sends what is pending home. Resolves when the server has acknowledged it, rejects when it did not. */

@@ -147,7 +147,7 @@ export class Replica {
     for (const op of memory.all()) if (!this.isMine(op.writer) && before.has(op)) this.#doubted.add(op);
     outbox.renumber();
     if (newer) this.apply({ ...nothing, ...own, reset: true });
-    this.memory.settle();
+    this.memory.settle(true);
     return unusable.filter((row) => this.#isOurs(row));
   }
 
@@ -288,7 +288,7 @@ export class Replica {
     // What was decided by an older revision is part of every newer one.
     this.#decide({ [delta.writer]: delta.acked, ...delta.decided });
     if (delta.rev >= this.rev || anew) this.#advance(delta, anew);
-    this.memory.settle();
+    this.memory.settle(true);
     return anew;
   }
 
