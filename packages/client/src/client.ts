@@ -1,4 +1,5 @@
 import type { AnyDefinition, SessionSnapshot } from "@catnap/shared";
+import { checkOptions } from "./client-checks.ts";
 import { type Page, watchPage } from "./page.ts";
 import { type Conflict, type Expired, tell } from "./replica/events.ts";
 import type { Listeners } from "./replica/listeners.ts";
@@ -12,6 +13,9 @@ import type { HttpOptions } from "./sync/http-options.ts";
 import type { Channel } from "./sync/siblings.ts";
 import { Transport } from "./sync/transport.ts";
 import { Tab } from "./tab.ts";
+
+/** Bundlers replace `process.env.NODE_ENV` in the text, so it is written out, and a browser without one has no `process`. */
+declare const process: { env: { NODE_ENV?: string } };
 
 /** What a client uses of its browser. Each is replaceable, for tests and for browsers that lack it. */
 export interface Surroundings {
@@ -63,12 +67,31 @@ export interface SessionClientOptions<D extends AnyDefinition> {
   readonly surroundings?: Partial<Surroundings>;
 }
 
+const optionNames: readonly (keyof SessionClientOptions<AnyDefinition>)[] = [
+  "definition",
+  "http",
+  "path",
+  "live",
+  "idle",
+  "maxWait",
+  "name",
+  "initialSnapshot",
+  "onConflict",
+  "migrate",
+  "onExpired",
+  "surroundings",
+];
+
 /**
  * Makes the tab's session. It reads from memory at once, awakes by itself when the page is shown, focused or online
  * again, and sleeps when the page goes, after `idle` seconds without a write, or `maxWait` of writing. On a server it is inert: it shows the
  * snapshot and the defaults.
+ *
+ * In development (`NODE_ENV`) it throws `INVALID_OPTION` for an option that is missing or does not exist.
  */
 export function createSessionClient<D extends AnyDefinition>(options: SessionClientOptions<D>): ClientSession<D> {
+  if (typeof process === "undefined" ? false : process.env.NODE_ENV !== "production")
+    checkOptions(options, optionNames);
   const { definition, http, path = "session", name = definition.name, idle = 1, maxWait = 5 } = options;
   const { now, random, id, indexedDB, localStorage, channel, locks, page } = {
     ...browser(),
@@ -105,10 +128,14 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     onConflict: (conflict) => tell(conflicts, conflict as Conflict<D>, conflict.what === "merged" ? [] : [conflict]),
     onExpired: (event) => tell(ends, event, event.unsent),
   });
-  const session = new ClientSession<D>(
+  const session: ClientSession<D> = new ClientSession<D>(
     tab,
     replica,
-    (initialSnapshot) => createSessionClient({ ...options, initialSnapshot }),
+    (initialSnapshot) => {
+      if (typeof document === "undefined") return createSessionClient({ ...options, initialSnapshot });
+      session.hydrate(initialSnapshot);
+      return session;
+    },
     conflicts,
     ends,
   );

@@ -35,8 +35,12 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
   readonly #tab: Tab;
   readonly #replica: Replica;
   readonly #fallbacks = new Map<string, unknown>();
-  readonly #initial = new Map<string, unknown>();
-  /** Makes a session as this one was made, which shows the given state: for one request's rendering on a server. */
+  /** What the page was rendered with, by the first snapshot. */
+  #initial: Map<string, unknown> | undefined;
+  /**
+   * The session that renders the given state: in a page this one, which takes it in. On a server, where requests share a session
+   * that stands in a module, one of the request's own, made as this one was.
+   */
   readonly showing: (snapshot: SessionSnapshot) => ClientSession<D>;
 
   readonly #conflicts: Listeners<Conflict<D>>;
@@ -59,9 +63,10 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
 
   /**
    * Calls `listener` after the value changed, whoever changed it; `null` stands for any value. At most once for each
-   * write of this tab, and once for all that an answer or a sibling tab brings. Gives the function that ends it.
+   * write of this tab, and once for all that an answer or a sibling tab brings: that is `news`, which a page may show when it
+   * has the time. Gives the function that ends it.
    */
-  subscribe(name: NameOf<D, "browser"> | null, listener: () => void): () => void {
+  subscribe(name: NameOf<D, "browser"> | null, listener: (news: boolean) => void): () => void {
     return this.#replica.memory.subscribe(name, listener);
   }
 
@@ -71,7 +76,7 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
   }
 
   /** Calls `listener` after the status changed. Gives the function that ends it. */
-  subscribeStatus(listener: () => void): () => void {
+  subscribeStatus(listener: (news: boolean) => void): () => void {
     return this.#replica.memory.subscribe(statusName, listener);
   }
 
@@ -92,16 +97,20 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
   }
 
   /**
-   * Takes the state that the server rendered into the page. An older one than the tab has is ignored. On a server, where
-   * requests share a session that stands in a module, it would show one visitor's state to the next: `showing` is for there.
+   * Takes the state that the server rendered into the page, or has answered a server action or a navigation with. An older one
+   * than the tab has is ignored. One of another session than the tab has does not show, since the page that bears it may be an
+   * old one: a session that is awake asks the server which one the browser has now. On a server, where requests share a session that stands in a module, it would show one visitor's state to the next: `showing` is for there.
    */
   hydrate(snapshot: SessionSnapshot): void {
     if (!this.#tab.hydrate(snapshot)) return;
     const { memory } = this.#replica;
-    for (const [name, { value }] of Object.entries(snapshot.entries)) {
-      const key = memory.key(name);
-      const shown = key && memory.shown(key, value);
-      if (shown != null) this.#initial.set(name, freezeInDevelopment(decode(shown, name)));
+    if (!this.#initial) {
+      this.#initial = new Map();
+      for (const [name, { value }] of Object.entries(snapshot.entries)) {
+        const key = memory.key(name);
+        const shown = key && memory.shown(key, value);
+        if (shown != null) this.#initial.set(name, freezeInDevelopment(decode(shown, name)));
+      }
     }
   }
 
@@ -114,7 +123,7 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
 
   /** What the server rendered for the key, whatever happened since: what hydration must show. */
   initial<K extends NameOf<D, "browser">>(name: K): ValueOf<D, K> | undefined {
-    return this.#orDefault(name, this.#initial.get(name));
+    return this.#orDefault(name, this.#initial?.get(name));
   }
 
   /** The default is the same object each time: a view library compares by identity. */

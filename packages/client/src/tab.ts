@@ -152,13 +152,6 @@ export class Tab implements BaseHome {
     return { ...this.#parts, sync: this.#sync };
   }
 
-  /** Takes the state that the server rendered into the page; not of a session that this browser has ended since. */
-  hydrate(snapshot: SessionSnapshot): boolean {
-    const ended = this.#parts.epochs.get().past.includes(snapshot.identifier ?? "");
-    if (!ended) this.#replica.hydrate(snapshot);
-    return !ended;
-  }
-
   state(): SessionState {
     return { identifier: this.#replica.identifier, ...this.#replica.facts };
   }
@@ -216,6 +209,22 @@ export class Tab implements BaseHome {
     this.#persister.refresh();
     await this.#persister.load();
     await this.#sync.round().catch(() => undefined);
+  }
+
+  /**
+   * Takes the state that the server rendered; `false`: it is of a session that this browser has ended. Of two sessions the
+   * server knows which one the browser has now: it is asked.
+   */
+  hydrate(snapshot: SessionSnapshot): boolean {
+    const { identifier } = snapshot;
+    if (identifier !== null && this.#parts.epochs.get().past.includes(identifier)) return false;
+    const isOther = identifier !== this.#replica.identifier;
+    this.#replica.hydrate(snapshot);
+    if (isOther && this.#awake) {
+      this.#comeBack();
+      this.#sync.catchUp();
+    }
+    return true;
   }
 
   /** Sends what is pending home. Resolves when the server has acknowledged it, rejects when it did not. */

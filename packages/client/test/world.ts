@@ -171,13 +171,16 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
       }
     };
 
-    function tab(
-      more: Partial<SessionClientOptions<Shop>> & {
-        bare?: boolean;
-        blind?: boolean;
-        through?: (send: Send) => Send;
-      } = {},
-    ): Tab {
+    function tab({
+      bare,
+      blind,
+      through,
+      ...more
+    }: Partial<SessionClientOptions<Shop>> & {
+      bare?: boolean;
+      blind?: boolean;
+      through?: (send: Send) => Send;
+    } = {}): Tab {
       const page = new FakePage();
       const conflicts: Conflict[] = [];
       const expired: Expired[] = [];
@@ -198,8 +201,8 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
         http: {
           url: "https://shop.test/trpc",
           transformer: superjson,
-          fetch: more.through?.(fetcher) ?? fetcher,
-          ...(more.blind ? {} : { EventSource: TabEventSource }),
+          fetch: through?.(fetcher) ?? fetcher,
+          ...(blind ? {} : { EventSource: TabEventSource }),
         },
         name,
         onConflict: (conflict) => conflicts.push(conflict),
@@ -215,7 +218,7 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
             channels.push(channel);
             return channel;
           },
-          page: more.bare ? undefined : page,
+          page: bare ? undefined : page,
           ...more.surroundings,
         },
       });

@@ -2,6 +2,7 @@
 import { createSessionClient } from "@catnap/client";
 import { counter, defineSession, type SessionSnapshot } from "@catnap/shared";
 import { act, cleanup, render, screen } from "@testing-library/react";
+import { StrictMode, useEffect } from "react";
 import { hydrateRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 import { afterEach, expect, test, vi } from "vitest";
@@ -161,6 +162,76 @@ test("without a provider it says what is missing", () => {
   }
   expect(() => render(<Lost />)).toThrow("SessionProvider");
   quiet.mockRestore();
+});
+
+test("a provider without a client names the prop, by a SessionError", () => {
+  const quiet = vi.spyOn(console, "error").mockImplementation(() => {});
+  const none = undefined as unknown as ReturnType<typeof createClient>;
+  expect(() => render(<SessionProvider client={none} />)).toThrow(
+    expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining("needs client") }),
+  );
+  quiet.mockRestore();
+});
+
+test("a newer snapshot, as a server action or a navigation brings it, shows at once, and an older one does not", async () => {
+  const client = createClient();
+  const page = (shown: SessionSnapshot) => (
+    <SessionProvider client={client} initialSnapshot={shown}>
+      <Theme />
+    </SessionProvider>
+  );
+  const newer = { ...snapshot, rev: 5, entries: { theme: { value: '"light"', rev: 5 } } };
+  const view = render(page(snapshot));
+  expect(buttons()[0]!.textContent).toBe("dark");
+  view.rerender(page(newer));
+  expect(buttons()[0]!.textContent).toBe("light");
+  view.rerender(page(snapshot));
+  expect(buttons()[0]!.textContent).toBe("light");
+  client.close();
+});
+
+test("a snapshot of another session makes the client ask which one the browser has", async () => {
+  const fetch = vi.fn(nothing.fetch);
+  const client = createSessionClient({
+    definition: shop,
+    http: { ...nothing, fetch },
+    surroundings: { indexedDB: undefined, localStorage: undefined, channel: undefined, page: undefined },
+  });
+  const page = (shown: SessionSnapshot) => (
+    <SessionProvider client={client} initialSnapshot={shown}>
+      <Theme />
+    </SessionProvider>
+  );
+  const view = render(page(snapshot));
+  await act(async () => client.awake());
+  const before = fetch.mock.calls.length;
+  await act(async () => view.rerender(page({ ...snapshot })));
+  expect(fetch.mock.calls.length).toBe(before);
+  await act(async () => view.rerender(page({ ...snapshot, identifier: "j".repeat(22) })));
+  expect(fetch.mock.calls.length).toBe(before + 1);
+  expect(buttons()[0]!.textContent).toBe("dark");
+  client.close();
+});
+
+test("an effect that closes the client when the app goes closes none that StrictMode has only tried out", async () => {
+  const client = createClient();
+  function App() {
+    useEffect(() => () => client.close(), []);
+    return <Status />;
+  }
+  await act(async () => {
+    render(
+      <StrictMode>
+        <SessionProvider client={client}>
+          <App />
+        </SessionProvider>
+      </StrictMode>,
+    );
+  });
+  expect(screen.getByRole("paragraph").textContent).toBe("offline 0");
+  await act(async () => client.setValue("theme", "dark"));
+  expect(client.status()).toMatchObject({ pending: 1, storage: "memory" });
+  client.close();
 });
 
 test("two definitions have a provider and hooks each, in one tree", () => {

@@ -9,15 +9,10 @@ import {
   type ValueOf,
   type WritableNameOf,
 } from "@catnap/shared";
-import {
-  createContext,
-  type ReactNode,
-  useCallback,
-  useContext,
-  useEffect,
-  useState,
-  useSyncExternalStore,
-} from "react";
+import * as React from "react";
+
+/** Bundlers replace `process.env.NODE_ENV` in the text, so it is written out, and a browser without one has no `process`. */
+declare const process: { env: { NODE_ENV?: string } };
 
 /** What `useSessionValue` gives: the value, `undefined` only for a key without a default, and what sets it. */
 export type SessionValue<D extends AnyDefinition, K extends NameOf<D, "browser">> = readonly [
@@ -32,17 +27,18 @@ export type SessionValue<D extends AnyDefinition, K extends NameOf<D, "browser">
 export interface SessionProviderProps<D extends AnyDefinition> {
   client: ClientSession<D>;
   /**
-   * The state that the server renders with, on both sides. Read at the first render only. On the server `client` may be one
-   * for all requests: it is left as it is.
+   * The state that the server renders with, on both sides. Another one, which a navigation or a server action brings, shows
+   * when it is newer; of another session, after the server has been asked. On the server `client` may be one for all requests:
+   * it is left as it is.
    */
   initialSnapshot?: SessionSnapshot;
-  children?: ReactNode;
+  children?: React.ReactNode;
 }
 
 /** The provider and the hooks of one definition. */
 export interface SessionBindings<D extends AnyDefinition> {
   /** Hands the tab's session to the hooks below it, and awakes it when the page has been shown. */
-  readonly SessionProvider: (props: SessionProviderProps<D>) => ReactNode;
+  readonly SessionProvider: (props: SessionProviderProps<D>) => React.ReactNode;
   /** The session of the nearest `SessionProvider`. Throws without one. */
   readonly useSession: () => ClientSession<D>;
   /**
@@ -59,55 +55,73 @@ export interface SessionBindings<D extends AnyDefinition> {
  * providers may then stand in one tree, and for a package that must not register its definition for the whole program.
  */
 export function createSessionHooks<D extends AnyDefinition>(): SessionBindings<D> {
-  const SessionContext = createContext<ClientSession<D> | null>(null);
+  const SessionContext = React.createContext<ClientSession<D> | null>(null);
 
   function useSession(): ClientSession<D> {
-    const session = useContext(SessionContext);
-    if (!session) throw new SessionError("INVALID_OPTION", "useSession needs SessionProvider above");
-    return session;
+    const session = React.useContext(SessionContext);
+    if (typeof process === "undefined" ? false : process.env.NODE_ENV !== "production")
+      if (!session) throw new SessionError("INVALID_OPTION", "useSession needs SessionProvider above");
+    // Without a provider the app fails in development, where it is told why.
+    return session as ClientSession<D>;
   }
 
   return {
     SessionProvider({ client, initialSnapshot, children }) {
+      if (typeof process === "undefined" ? false : process.env.NODE_ENV !== "production")
+        if (!client)
+          throw new SessionError("INVALID_OPTION", "SessionProvider needs client: what createSessionClient gives");
       // Before the children render for the first time: their first output must be the server's. On the server, the requests
       // share `client`, and each has a session of its own.
-      const [own] = useState(
-        () =>
-          initialSnapshot &&
-          (typeof document === "undefined" ? client.showing(initialSnapshot) : client.hydrate(initialSnapshot)),
-      );
-      useEffect(() => {
+      // biome-ignore lint/correctness/useExhaustiveDependencies: a later snapshot is taken in by an effect
+      const session = React.useMemo(() => (initialSnapshot ? client.showing(initialSnapshot) : client), [client]);
+      React.useEffect(() => {
+        if (initialSnapshot) client.hydrate(initialSnapshot);
+      }, [client, initialSnapshot]);
+      React.useEffect(() => {
         void client.awake();
       }, [client]);
-      return <SessionContext.Provider value={own ?? client}>{children}</SessionContext.Provider>;
+      return React.createElement(SessionContext.Provider, { value: session }, children);
     },
     useSession,
     useSessionValue<K extends NameOf<D, "browser">>(name: K) {
       // As a session of any definition: the hook's own type holds the caller to this one's names and values.
       const session = useSession() as unknown as ClientSession;
-      const value = useSyncExternalStore(
-        useCallback((listener) => session.subscribe(name, listener), [session, name]),
-        () => session.peek(name),
-        () => session.initial(name),
-      );
-      const setValue = useCallback(
-        (next: unknown) => {
-          if (typeof next === "function") session.update(name, next as (current: unknown) => unknown);
-          else session.setValue(name, next);
+      const value = useStore(session, name, () => session.peek(name), session.initial(name));
+      const setValue = React.useMemo(
+        () => (next: unknown) => {
+          session[typeof next === "function" ? "update" : "setValue"](name, next as never);
         },
         [session, name],
       );
       return [value, setValue] as unknown as SessionValue<D, K>;
     },
-    useSessionStatus() {
-      const session = useSession();
-      return useSyncExternalStore(
-        useCallback((listener) => session.subscribeStatus(listener), [session]),
-        () => session.status(),
-        () => asleep,
-      );
-    },
+    // No key has this name: it is the status's.
+    useSessionStatus: () =>
+      useStore(useSession() as unknown as ClientSession, "", (session) => session.status(), asleep),
   };
 }
 
+/**
+ * What `get` gives, and a render whenever that changes; while hydrating what `initial` gives. An update of
+ * `useSyncExternalStore` is always synchronous, and a synchronous one replaces the server's HTML of a part whose code has not
+ * arrived by its fallback. So what is news is a transition, and what the page itself does is not: a field would lose its caret.
+ */
+function useStore<T>(session: ClientSession, name: string, get: (session: ClientSession) => T, initial: T): T {
+  let value = get(session);
+  // React asks for the server's snapshot on a server and while it hydrates, and only then.
+  React.useSyncExternalStore(nothing, nothing, () => {
+    value = initial;
+  });
+  const [, render] = React.useState({});
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `get` is of the session and the name
+  React.useEffect(() => {
+    const hear = (news: boolean) => (news ? React.startTransition(hear as never) : render({}));
+    if (get(session) !== value) hear(true);
+    return session.subscribe(name, hear);
+  }, [session, name]);
+  return value;
+}
+
+/** A store that never changes. */
+const nothing = (): never => undefined as never;
 const asleep: Status = { state: "asleep", pending: 0, storage: "opening" };

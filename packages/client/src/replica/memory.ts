@@ -8,7 +8,7 @@ import {
   type Note,
   type Op,
 } from "@catnap/shared";
-import { call, listen, report } from "./listeners.ts";
+import { call, type Listeners, listen, report } from "./listeners.ts";
 import { fitted, type Migrate } from "./migrate.ts";
 
 /** An op together with the tab that made it. */
@@ -37,7 +37,7 @@ export class Memory {
   readonly #visible = new Map<string, string>();
   readonly #ops = new Map<string, Pending[]>();
   readonly #touched = new Set<string>();
-  readonly #subscribers = new Map<string | null, Set<() => void>>();
+  readonly #subscribers = new Map<string | null, Listeners<boolean>>();
 
   readonly #migrate: Migrate | undefined;
   /** By key, a value and what this page shows in its place. */
@@ -177,9 +177,9 @@ export class Memory {
     this.#shown.clear();
   }
 
-  /** Works out what changed and tells each subscriber once. */
-  settle(): void {
-    const notify = new Set<() => void>();
+  /** Works out what changed and tells each subscriber once, and whether it is `news`: what a page may show when it has the time. */
+  settle(news = false): void {
+    const notify = new Set<(news: boolean) => void>();
     for (const name of this.#touched) {
       const encoded = this.#work(name);
       if (encoded === this.get(name)) continue;
@@ -191,19 +191,19 @@ export class Memory {
       }
     }
     this.#touched.clear();
-    for (const listener of notify) call(listener);
+    for (const listener of notify) call(() => listener(news));
   }
 
   /** Calls `listener` when the key's value changes, or any key's for `null`. */
-  subscribe(name: string | null, listener: () => void): () => void {
-    const listeners = this.#subscribers.get(name) ?? new Set();
+  subscribe(name: string | null, listener: (news: boolean) => void): () => void {
+    const listeners: Listeners<boolean> = this.#subscribers.get(name) ?? new Set();
     this.#subscribers.set(name, listeners);
     return listen(listeners, listener);
   }
 
   /** Calls those who have subscribed to `statusName`. */
   tellStatus(): void {
-    for (const listener of this.#subscribers.get(statusName) ?? []) call(listener);
+    for (const listener of this.#subscribers.get(statusName) ?? []) call(() => listener(true));
   }
 
   #work(name: string): string | null {

@@ -164,7 +164,7 @@ export class Replica {
     // Known before, and not on disk: on their way there, or decided while this tab did not listen.
     for (const op of memory.all()) if (!this.isMine(op.writer) && before.has(op)) this.#doubted.add(op);
     if (newer) this.apply({ ...nothing, ...own, reset: true });
-    memory.settle();
+    memory.settle(true);
   }
 
   /** Takes over what pages have left, where the disk cannot tell what else there is. */
@@ -291,7 +291,7 @@ export class Replica {
     // What was decided by an older revision is part of every newer one.
     this.#decide({ [delta.writer]: delta.acked, ...delta.decided });
     if (delta.rev >= this.rev || anew) this.#advance(delta, anew);
-    this.memory.settle();
+    this.memory.settle(true);
     return anew;
   }
 
