@@ -1,4 +1,4 @@
-import type { AnyDefinition, SessionSnapshot } from "@catnap/shared";
+import { type AnyDefinition, development, type SessionSnapshot } from "@catnap/shared";
 import { checkOptions } from "./client-checks.ts";
 import { type Page, watchPage } from "./page.ts";
 import { type Conflict, type Expired, tell } from "./replica/events.ts";
@@ -14,7 +14,7 @@ import type { Channel } from "./sync/siblings.ts";
 import { Transport } from "./sync/transport.ts";
 import { Tab } from "./tab.ts";
 
-/** Bundlers replace `process.env.NODE_ENV` in the text, so it is written out, and a browser without one has no `process`. */
+/** Written out where it is asked for: bundlers replace it in the text. */
 declare const process: { env: { NODE_ENV?: string } };
 
 /** What a client uses of its browser. Each is replaceable, for tests and for browsers that lack it. */
@@ -90,8 +90,7 @@ const optionNames: readonly (keyof SessionClientOptions<AnyDefinition>)[] = [
  * In development (`NODE_ENV`) it throws `INVALID_OPTION` for an option that is missing or does not exist.
  */
 export function createSessionClient<D extends AnyDefinition>(options: SessionClientOptions<D>): ClientSession<D> {
-  if (typeof process === "undefined" ? false : process.env.NODE_ENV !== "production")
-    checkOptions(options, optionNames);
+  if (development && process.env.NODE_ENV !== "production") checkOptions(options, optionNames);
   const { definition, http, path = "session", name = definition.name, idle = 1, maxWait = 5 } = options;
   const { now, random, id, indexedDB, localStorage, channel, locks, page } = {
     ...browser(),

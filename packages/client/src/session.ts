@@ -2,6 +2,7 @@ import {
   type AnyDefinition,
   BaseSession,
   decode,
+  development,
   freezeInDevelopment,
   type NameOf,
   type Session,
@@ -15,7 +16,7 @@ import { statusName } from "./replica/memory.ts";
 import type { Replica } from "./replica/replica.ts";
 import type { Status, Tab } from "./tab.ts";
 
-/** Bundlers replace `process.env.NODE_ENV` in the text, so it is written out, and a browser without one has no `process`. */
+/** Written out where it is asked for: bundlers replace it in the text. */
 declare const process: { env: { NODE_ENV?: string } };
 
 /** The methods that the server's session alone has. */
@@ -162,7 +163,7 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
 }
 
 // Who calls these without types is told, too, in development.
-if (typeof process === "undefined" ? false : process.env.NODE_ENV !== "production") {
+if (development && process.env.NODE_ENV !== "production") {
   for (const name of serverOnly) {
     Object.defineProperty(ClientSession.prototype, name, {
       value: () => {

@@ -1,6 +1,7 @@
 import type { ClientSession, Status } from "@catnap/client";
 import {
   type AnyDefinition,
+  development,
   type InputOf,
   type NameOf,
   type ReadonlyKey,
@@ -11,7 +12,7 @@ import {
 } from "@catnap/shared";
 import * as React from "react";
 
-/** Bundlers replace `process.env.NODE_ENV` in the text, so it is written out, and a browser without one has no `process`. */
+/** Written out where it is asked for: bundlers replace it in the text. */
 declare const process: { env: { NODE_ENV?: string } };
 
 /** What `useSessionValue` gives: the value, `undefined` only for a key without a default, and what sets it. */
@@ -59,7 +60,7 @@ export function createSessionHooks<D extends AnyDefinition>(): SessionBindings<D
 
   function useSession(): ClientSession<D> {
     const session = React.useContext(SessionContext);
-    if (typeof process === "undefined" ? false : process.env.NODE_ENV !== "production")
+    if (development && process.env.NODE_ENV !== "production")
       if (!session) throw new SessionError("INVALID_OPTION", "useSession needs SessionProvider above");
     // Without a provider the app fails in development, where it is told why.
     return session as ClientSession<D>;
@@ -67,7 +68,7 @@ export function createSessionHooks<D extends AnyDefinition>(): SessionBindings<D
 
   return {
     SessionProvider({ client, initialSnapshot, children }) {
-      if (typeof process === "undefined" ? false : process.env.NODE_ENV !== "production")
+      if (development && process.env.NODE_ENV !== "production")
         if (!client)
           throw new SessionError("INVALID_OPTION", "SessionProvider needs client: what createSessionClient gives");
       // Before the children render for the first time: their first output must be the server's. On the server, the requests

@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { fnv } from "./checksum.ts";
 import { byteLength, decode, encode } from "./codec.ts";
 import { checkDefinition } from "./definition-checks.ts";
+import { development } from "./development.ts";
 import type { Merge } from "./merge.ts";
 import { refusal, type SessionError, type SessionIssue } from "./session-error.ts";
 
@@ -101,7 +102,7 @@ const finiteNumber: StandardSchemaV1<number | undefined, number> = {
 const accesses = ["shared", "readonly", "secret"] as const;
 const defaultLimits: Limits = { valueBytes: 131_072, sessionBytes: 1_048_576 };
 
-/** Bundlers replace `process.env.NODE_ENV` in the text, so it is written out, and a browser without one has no `process`. */
+/** Written out where it is asked for: bundlers replace it in the text. */
 declare const process: { env: { NODE_ENV?: string } };
 
 /**
@@ -128,7 +129,7 @@ export function defineSession<
   secret?: Secret;
   limits?: Partial<Limits>;
 }): Definition<Shared, Readonly, Secret> {
-  if (typeof process === "undefined" ? false : process.env.NODE_ENV !== "production") checkDefinition(groups);
+  if (development && process.env.NODE_ENV !== "production") checkDefinition(groups);
   // In production, where `createSessions` checks, they may still be nothing at all.
   const limits: Limits = { ...defaultLimits, ...groups?.limits };
   const keys = new Map<string, Key>();

@@ -15,6 +15,7 @@ export {
   value,
 } from "./definition.ts";
 export { checkDefinition } from "./definition-checks.ts";
+export { development } from "./development.ts";
 export { freezeInDevelopment } from "./freeze.ts";
 export type { BaseHome, LoginOptions, Previous, SessionHome, SessionState, Transaction } from "./home.ts";
 export { type Merge, merge } from "./merge.ts";
