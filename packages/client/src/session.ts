@@ -67,7 +67,7 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
    * write of this tab, and once for all that an answer or a sibling tab brings: that is `news`, which a page may show when it
    * has the time. Gives the function that ends it.
    */
-  subscribe(name: NameOf<D, "browser"> | null, listener: (news: boolean) => void): () => void {
+  subscribe(name: NameOf<D, "browser"> | null, listener: (() => void) | ((news: boolean) => void)): () => void {
     return this.#replica.memory.subscribe(name, listener);
   }
 
@@ -77,7 +77,7 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
   }
 
   /** Calls `listener` after the status changed. Gives the function that ends it. */
-  subscribeStatus(listener: (news: boolean) => void): () => void {
+  subscribeStatus(listener: (() => void) | ((news: boolean) => void)): () => void {
     return this.#replica.memory.subscribe(statusName, listener);
   }
 

@@ -22,7 +22,11 @@ async function bundled(environment: string | undefined): Promise<string> {
 
 /** What comes of it in a browser, which has no `process`. */
 function outcome(code: string): string {
-  const run = new Function("process", "globalThis", `${code.replace(/export\s*\{[^}]*\};?/g, "")}; return globalThis.make();`);
+  const run = new Function(
+    "process",
+    "globalThis",
+    `${code.replace(/export\s*\{[^}]*\};?/g, "")}; return globalThis.make();`,
+  );
   try {
     run(undefined, Object.create(globalThis));
     return "taken";
