@@ -115,11 +115,11 @@ describe("a call that comes after a push in its batch", () => {
     await server.close();
   });
 
-  test("runs when the session of the push has ended", async () => {
+  test("runs when the browser has no cookie of the push's session any more", async () => {
     const { api, app, server } = await open(mount);
     const late = push({ identifier: "gone".repeat(6), ops: [op("note", '"n"')] });
     const [answer] = await Promise.all([api.session.sync.mutate(late), api.transfer.mutate()]);
-    expect(answer).toMatchObject({ ok: false, code: "SESSION_GONE" });
+    expect(answer).toMatchObject({ ok: false, code: "NO_COOKIE" });
     expect(app.ran.transfers).toBe(1);
     await server.close();
   });

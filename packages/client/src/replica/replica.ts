@@ -38,6 +38,8 @@ export class Replica {
   readonly retired: Set<string> = new Set();
   /** Names of notes that the app was told of, and the server may still keep. */
   readonly heard: Set<string> = new Set();
+  /** Whether the browser has ever sent the session's cookie along: then it keeps cookies. */
+  kept = false;
   /** Whether a push with ops has left: from then on the server may know profile and seqs, and they stay. */
   spoke = false;
   /** When the first one has left under the nonce at hand, which may have begun a session since. */
@@ -121,6 +123,8 @@ export class Replica {
     if (identifier === null || identifier !== this.identifier || rev <= this.rev) return;
     const entries = Object.entries(snapshot.entries);
     const { decided } = snapshot;
+    // One that was not made for this very page was opened by its cookie.
+    this.kept = (facts?.transactions ?? 0) > 1;
     this.apply({ ...nothing, rev, entries, decided, reset: true, facts: facts && toFacts(facts, this.#now()) });
   }
 
@@ -135,6 +139,7 @@ export class Replica {
     // Of the session at hand, unless its time seems to be over.
     const own =
       cache?.identifier === this.identifier && (cache.facts?.expiresAt ?? never) > this.#now() ? cache : undefined;
+    this.kept ||= own?.kept === true;
     // One of which something is missing counts as the oldest.
     const newer = own && (own.rev > this.rev || (own.rev === this.rev && this.since === 0));
     // Ops whose effect is in what is shown, though their rows are still there.
@@ -187,9 +192,10 @@ export class Replica {
 
   /** The record of the snapshot, without the definition's fingerprint. */
   cache(): Omit<CacheRow, "fingerprint"> {
-    const { identifier, rev, facts, memory, outbox } = this;
+    const { identifier, rev, facts, kept, memory, outbox } = this;
     return {
       identifier,
+      kept,
       rev,
       facts,
       clock: outbox.clock,
@@ -330,7 +336,7 @@ export class Replica {
   /** From no session to one: ops made without belong to it from here on, and their rows are written anew. */
   adopt(identifier: string): void {
     this.identifier = identifier;
-    this.#blank = this.#hidden = false;
+    this.#blank = this.#hidden = this.kept = false;
     this.rev = 0;
     this.outbox.saved.clear();
   }
@@ -346,7 +352,7 @@ export class Replica {
   /** Forgets the session and becomes another writer, under another nonce. The ops are gone from memory, not from disk. */
   reset(nonce: string, expiresAt: number = never): void {
     this.identifier = null;
-    this.#blank = this.#hidden = false;
+    this.#blank = this.#hidden = this.kept = false;
     this.renew(nonce);
     this.#become();
     this.rev = 0;

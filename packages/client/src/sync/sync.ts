@@ -83,6 +83,8 @@ export class Sync {
   #closed = false;
   /** The last seq of a closing push: the second event of one departure sends nothing. */
   #lastSent = 0;
+  /** This page load has begun a session: it begins no other for want of a cookie. */
+  #anew = false;
   /** Messages of problems that the console has. */
   readonly #warned = new Set<string>();
   /** Under these no session is wanted any more. */
@@ -174,6 +176,11 @@ export class Sync {
 
   /** Takes in what the server tells by itself. */
   hear(asked: Push, event: ChangesEvent): void {
+    // The stream alone may lack it: whether the cookie is gone, a push finds out.
+    if (!event.ok && event.code === "NO_COOKIE") {
+      this.#warn(event);
+      return this.catchUp();
+    }
     try {
       const since = event.ok ? event.since : this.#parts.replica.rev;
       if (!this.#take({ ...asked, since }, event)) this.catchUp();
@@ -326,7 +333,7 @@ export class Sync {
    * ends the session, or asks for what this client cannot.
    */
   #take(push: Push, answer: Answer): boolean {
-    const { replica, marks, persister, siblings } = this.#parts;
+    const { replica, marks, persister, siblings, now } = this.#parts;
     if (this.#closed) return true;
     this.#events.before();
     // The tab has moved on to another session since: nothing of this one may be shown.
@@ -335,14 +342,23 @@ export class Sync {
       return true;
     }
     if (!answer.ok) {
-      const { code, identifier } = answer;
+      const { code, identifier, message } = answer;
+      if (code === "NO_COOKIE") {
+        const isOver = replica.facts.expiresAt <= now();
+        if (!isOver && !replica.kept) {
+          this.#warn(answer);
+          if (this.#anew) throw new SessionError(code, message);
+          this.#anew = true;
+        }
+        this.#refused(isOver ? "SESSION_EXPIRED" : "SESSION_GONE", message);
+      }
       // This browser has wiped what the changes belong to.
       const isWiped = marks.list("dead").includes(identifier ?? "");
       if (push.nonce !== undefined && !isWiped && (code === "SESSION_GONE" || code === "SESSION_EXPIRED")) {
         this.#events.spent(push.nonce);
         throw new SessionError("CONFLICT", "The session has ended: changes begin another");
       }
-      this.#refused(answer.code, answer.message);
+      this.#refused(code, message);
     }
     if (push.identifier === null && answer.identifier !== null) {
       if (marks.list("end").includes(answer.identifier)) return true;
@@ -354,10 +370,13 @@ export class Sync {
       marks.remove("dead", answer.identifier);
       replica.adopt(answer.identifier);
       this.expired = false;
+      this.#anew = true;
       if (replica.strangers.length > 0) persister.readAgain();
     } else if (answer.identifier !== push.identifier) {
       this.#refused("SESSION_REPLACED", "The browser has another session now");
     }
+    // What has not just made the session was let in by the cookie.
+    replica.kept ||= push.identifier !== null || push.upTo === 0 || answer.acked < push.upTo;
     // What this push has said it heard, the server has forgotten in the commit that decided its ops.
     if (push.ops.length > 0 && answer.acked >= push.upTo)
       for (const name of push.heard ?? []) replica.heard.delete(name);
