@@ -19,7 +19,7 @@ import type { StorageState } from "./storage/table.ts";
 import { Wiper } from "./storage/wiper.ts";
 import { Live, type LiveParts } from "./sync/live.ts";
 import { type Channel, Siblings } from "./sync/siblings.ts";
-import { type Problem, Sync } from "./sync/sync.ts";
+import { Sync } from "./sync/sync.ts";
 import type { Transport } from "./sync/transport.ts";
 
 /** What a tab's session is doing, and whether its changes are safe. A new object only when something differs. */
@@ -31,7 +31,7 @@ export interface Status {
   /** Where they wait: safe on `disk`, in `memory` alone, or not known yet. */
   readonly storage: StorageState;
   /** Why changes cannot go home, where somebody has to mend that; the same object until it differs. A lost network is none. */
-  readonly problem?: Problem | undefined;
+  readonly problem?: { readonly code: SessionErrorCode; readonly message: string } | undefined;
 }
 
 /** A session ended with changes that never went home: the app decides what becomes of them. */
