@@ -5,6 +5,7 @@ import {
   type Key,
   noteName,
   SessionError,
+  type SessionErrorCode,
   type SessionSnapshot,
   type SessionState,
 } from "@catnap/shared";
@@ -18,7 +19,7 @@ import { Persister } from "./storage/persister.ts";
 import type { StorageState } from "./storage/table.ts";
 import { Live, type LiveParts } from "./sync/live.ts";
 import { type Channel, Siblings } from "./sync/siblings.ts";
-import { type Problem, Sync } from "./sync/sync.ts";
+import { Sync } from "./sync/sync.ts";
 import type { Transport } from "./sync/transport.ts";
 
 /** What a tab's session is doing, and whether its changes are safe. A new object only when something differs. */
@@ -30,7 +31,7 @@ export interface Status {
   /** Where they wait: safe on `disk`, in `memory` alone, or not known yet. */
   readonly storage: StorageState;
   /** Why changes cannot go home, where somebody has to mend that; the same object until it differs. A lost network is none. */
-  readonly problem?: Problem | undefined;
+  readonly problem?: { readonly code: SessionErrorCode; readonly message: string } | undefined;
 }
 
 /** What a tab works with; `createSessionClient` puts it together. */

@@ -14,6 +14,7 @@ const statuses: Readonly<Record<SessionErrorCode, Status>> = {
   SESSION_GONE: 401,
   SESSION_EXPIRED: 401,
   SESSION_REPLACED: 409,
+  NO_COOKIE: 401,
   SESSION_CLOSED: 500,
   TOKEN_ROTATED: 409,
   SUBJECT_MISMATCH: 409,

@@ -164,7 +164,7 @@ for (const [name, mount] of Object.entries(adapters)) {
       await expect.poll(() => streams.map(({ ended }) => ended)).toEqual(["complete", "complete"]);
       expect(streams.map(({ events }) => events)).toMatchObject([
         [{ ok: false, code: "SESSION_REPLACED" }],
-        [{ ok: false, code: "SESSION_GONE" }],
+        [{ ok: false, code: "NO_COOKIE" }],
       ]);
     });
 

@@ -12,6 +12,7 @@
  * - `SESSION_GONE` the session was invalidated or revoked
  * - `SESSION_EXPIRED` the session outlived its timeout or its lifetime
  * - `SESSION_REPLACED` the browser now holds another session
+ * - `NO_COOKIE` the browser names a session, and sent no cookie of it: it kept none
  * - `SESSION_CLOSED` the transaction is over: what is written now would not be kept
  * - `TOKEN_ROTATED` the request came with a token that has a successor: it may end, but not log in, rotate or hand out
  * - `SUBJECT_MISMATCH` the session belongs to somebody else
@@ -41,6 +42,7 @@ export type SessionErrorCode =
   | "SESSION_GONE"
   | "SESSION_EXPIRED"
   | "SESSION_REPLACED"
+  | "NO_COOKIE"
   | "SESSION_CLOSED"
   | "TOKEN_ROTATED"
   | "SUBJECT_MISMATCH"

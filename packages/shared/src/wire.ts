@@ -96,7 +96,13 @@ export interface SyncSuccess {
 /** An answer that ends the tab's session: data, not an exception, so that no app's error format can hide it. */
 export interface SyncFailure {
   readonly ok: false;
-  readonly code: "SESSION_GONE" | "SESSION_EXPIRED" | "SESSION_REPLACED" | "PROTOCOL_MISMATCH" | "HEADERS_SENT";
+  readonly code:
+    | "SESSION_GONE"
+    | "SESSION_EXPIRED"
+    | "SESSION_REPLACED"
+    | "NO_COOKIE"
+    | "PROTOCOL_MISMATCH"
+    | "HEADERS_SENT";
   readonly message: string;
   /** The session that a first push would have made, had it not ended before. */
   readonly identifier?: string;

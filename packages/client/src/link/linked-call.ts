@@ -1,5 +1,6 @@
 import { isSessionError } from "@catnap/shared";
 import type { Operation } from "@trpc/client";
+import { hasNoHome } from "../sync/transport.ts";
 import type { LinkedTab } from "./linked-tab.ts";
 import type { Meta, Next, Observer, Piggyback, Ride, Waiting } from "./piggyback.ts";
 import { takeIn } from "./revision.ts";
@@ -111,9 +112,9 @@ export class LinkedCall implements Waiting {
 /** Without responses there is no HTTP, and no request that two calls share. */
 const isSame = (one: unknown, other: unknown) => one !== undefined && one === other;
 
-/** The session to which the changes belonged is no more: they will never arrive, and the call goes on in what comes next. */
+/** The session to which the changes belonged is no more, or the browser keeps none: they do not arrive, and the call goes on without. */
 function hasEnded(error: unknown): boolean {
-  return isSessionError(error) && error.code.startsWith("SESSION_");
+  return isSessionError(error) && hasNoHome(error.code);
 }
 
 /** What tRPC's client threw: the app's error handling knows that. */

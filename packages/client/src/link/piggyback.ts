@@ -1,7 +1,7 @@
 import { type Answer, type Push, SessionError } from "@catnap/shared";
 import type { Operation } from "@trpc/client";
 import { call } from "../replica/listeners.ts";
-import { statusOf } from "../sync/transport.ts";
+import { hasNoHome, statusOf } from "../sync/transport.ts";
 import type { LinkedTab } from "./linked-tab.ts";
 
 /** What tRPC's links tell of an HTTP answer, with a result or with an error: `responseJSON` is the whole batch's. */
@@ -87,7 +87,7 @@ export class Piggyback {
           // The procedure is our own router's.
           const { data: answer } = result as { data: Answer };
           ride.response = meta?.response;
-          ride.decided = answer.ok ? answer.acked >= push.upTo : answer.code.startsWith("SESSION_");
+          ride.decided = answer.ok ? answer.acked >= push.upTo : hasNoHome(answer.code);
           resolve(answer);
         },
         error(error) {

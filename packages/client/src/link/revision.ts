@@ -23,6 +23,8 @@ export function takeIn({ tab, sync, replica }: LinkedTab, meta: Meta, changed: b
 
 function isBehind(replica: Replica, told: string): boolean {
   const [rev, identifier = null] = told.split(" ");
+  // The cookie has opened what the call has ended.
+  replica.kept ||= rev === "Infinity";
   return identifier !== replica.identifier || Number(rev) > replica.since;
 }
 

@@ -47,6 +47,8 @@ export class Replica {
   readonly retired: Set<string> = new Set();
   /** Names of notes that the app was told of, and the server may still keep. */
   readonly heard: Set<string> = new Set();
+  /** Whether the browser has ever sent the session's cookie along: then it keeps cookies. */
+  kept = false;
   /** When the first push with ops has left under the epoch at hand, which may have begun a session since. */
   begunAt: number = never;
   /** The values of the session are put away, not its revision: nothing older may be taken for news. */
@@ -145,6 +147,8 @@ export class Replica {
       this.identifier = identifier;
     }
     if (identifier === null || identifier !== this.identifier || rev <= this.rev) return;
+    // One that was not made for this very page was opened by its cookie.
+    this.kept = (facts?.transactions ?? 0) > 1;
     const rendered = { rev, entries: Object.entries(entries), decided };
     this.apply({ ...nothing, ...rendered, reset: true, facts: facts && toFacts(facts, this.#now()) });
   }
@@ -155,6 +159,7 @@ export class Replica {
     // Of the session at hand, unless its time seems to be over.
     const own =
       cache?.identifier === this.identifier && (cache.facts?.expiresAt ?? never) > this.#now() ? cache : undefined;
+    this.kept ||= own?.kept === true;
     // One of which something is missing counts as the oldest.
     const newer = own && (own.rev > this.rev || (own.rev === this.rev && this.since === 0));
     // Ops whose effect is in what is shown, though their rows are still there.
@@ -197,9 +202,10 @@ export class Replica {
 
   /** The record of the snapshot, without the definition's fingerprint. */
   cache(): Omit<CacheRow, "fingerprint"> {
-    const { identifier, rev, facts, memory } = this;
+    const { identifier, rev, facts, kept, memory } = this;
     return {
       identifier,
+      kept,
       rev,
       facts,
       decided: this.#decided,
@@ -324,7 +330,7 @@ export class Replica {
   /** From no session to one: ops made without belong to it from here on, and their rows are written anew. */
   adopt(identifier: string): void {
     this.identifier = identifier;
-    this.#hidden = false;
+    this.#hidden = this.kept = false;
     this.rev = 0;
     this.outbox.rebind();
   }
@@ -342,7 +348,7 @@ export class Replica {
     this.#enter(epoch);
     this.identifier = epoch.identifier;
     this.begunAt = never;
-    this.#hidden = false;
+    this.#hidden = this.kept = false;
     this.#become();
     this.rev = 0;
     this.#decided = {};

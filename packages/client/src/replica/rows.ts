@@ -51,6 +51,8 @@ export interface CacheRow {
   /** Names of notes that the app was told of, and the server may still keep. */
   readonly heard?: readonly string[];
   readonly facts: Facts | null;
+  /** The browser has kept the session's cookie. */
+  readonly kept?: boolean;
   readonly entries: readonly (readonly [string, BaseEntry])[];
 }
 

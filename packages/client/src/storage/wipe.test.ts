@@ -725,3 +725,37 @@ test("a page that comes back after its session's time shows what it has not sent
   await a.session.awake();
   expect(a.session.value("note")).toBe("private-note");
 });
+
+test("what a page wrote before there was a session, and a logout has ended since, is neither shown nor sent", async () => {
+  const { world, browser } = open();
+  world.fate = () => "lost";
+  const first = browser.tab();
+  first.session.setValue("note", "private-note");
+  await until(async () => (await onDisk(browser)).includes("private-note"));
+  first.kill();
+  // The tab that logged out died before it had deleted anything.
+  const { name } = browser.epoch();
+  browser.agree({ name: "n".repeat(43), past: [name], quiet: [name] });
+  world.fate = () => "ok";
+  const { session, expired } = browser.tab();
+  await session.awake();
+  await session.sleep();
+  expect([session.hasValue("note"), expired, world.requests.some(({ body }) => body.includes("private-note"))]).toEqual(
+    [false, [], false],
+  );
+  await until(async () => !(await onDisk(browser)).includes("private-note"));
+});
+
+test("a snapshot that waited for the disk while its session was ended does not get there", async () => {
+  const { browser } = open();
+  const a = await signedIn(browser);
+  const late = openedLate(browser);
+  const b = browser.tab({ surroundings: { indexedDB: late.indexedDB, channel: undefined } });
+  await b.session.awake();
+  expect(b.session.value("note")).toBe("private-note");
+  await a.session.invalidate();
+  await until(async () => !(await onDisk(browser)).includes("private-note"));
+  late.release();
+  await until(() => b.session.status().storage === "disk");
+  expect(await onDisk(browser)).not.toContain("private-note");
+});

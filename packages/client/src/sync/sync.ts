@@ -82,6 +82,8 @@ export class Sync {
   #closed = false;
   /** The last seq of a closing push: the second event of one departure sends nothing. */
   #lastSent = 0;
+  /** This page load has begun a session: it begins no other for want of a cookie. */
+  #anew = false;
   /** Messages of problems that the console has. */
   readonly #warned = new Set<string>();
 
@@ -167,6 +169,11 @@ export class Sync {
 
   /** Takes in what the server tells by itself. */
   hear(asked: Push, event: ChangesEvent): void {
+    // The stream alone may lack it: whether the cookie is gone, a push finds out.
+    if (!event.ok && event.code === "NO_COOKIE") {
+      this.#warn(event);
+      return this.catchUp();
+    }
     try {
       const since = event.ok ? event.since : this.#parts.replica.rev;
       if (!this.#take({ ...asked, since }, event)) this.catchUp();
@@ -288,7 +295,7 @@ export class Sync {
    * ends the session, or asks for what this client cannot.
    */
   #take(push: Push, answer: Answer): boolean {
-    const { replica, persister, siblings, epochs } = this.#parts;
+    const { replica, persister, siblings, epochs, now } = this.#parts;
     if (this.#closed) return true;
     this.#events.before();
     // The tab has moved on to another session since: nothing of this one may be shown.
@@ -298,6 +305,15 @@ export class Sync {
     }
     if (!answer.ok) {
       const { code, message } = answer;
+      if (code === "NO_COOKIE") {
+        const isOver = replica.facts.expiresAt <= now();
+        if (!isOver && !replica.kept) {
+          this.#warn(answer);
+          if (this.#anew) throw new SessionError(code, message);
+          this.#anew = true;
+        }
+        this.#refused(isOver ? "SESSION_EXPIRED" : "SESSION_GONE", message);
+      }
       if (push.nonce !== undefined && (code === "SESSION_GONE" || code === "SESSION_EXPIRED")) {
         this.#events.spent();
         throw new SessionError("CONFLICT", "The session has ended: changes begin another");
@@ -307,14 +323,18 @@ export class Sync {
     const { identifier } = answer;
     // The server has yet to hear that it is to end.
     if (identifier !== null && epochs.get().ends.includes(identifier)) return true;
-    if (identifier !== null && push.identifier === null) replica.adopt(identifier);
-    else if (identifier !== push.identifier) {
+    if (identifier !== null && push.identifier === null) {
+      replica.adopt(identifier);
+      this.#anew = true;
+    } else if (identifier !== push.identifier) {
       this.#refused("SESSION_REPLACED", "The browser has another session now");
     }
     if (identifier !== null) {
       this.expired = false;
       this.#events.met();
     }
+    // What has not just made the session was let in by the cookie.
+    replica.kept ||= push.identifier !== null || push.upTo === 0 || answer.acked < push.upTo;
     // What this push has said it heard, the server has forgotten in the commit that decided its ops.
     if (push.ops.length > 0 && answer.acked >= push.upTo)
       for (const name of push.heard ?? []) replica.heard.delete(name);

@@ -109,6 +109,9 @@ export class Transport {
   }
 }
 
+/** Whether nothing that is pushed arrives anywhere: the session has ended, or the browser keeps no cookie of it. */
+export const hasNoHome = (code: string): boolean => /^SESSION_|^NO_COOKIE/.test(code);
+
 /** A server or proxy may say when to come back, but not that it is never. */
 const longestMs = 3_600_000;
 
@@ -139,11 +142,11 @@ export function failure(thrown: unknown): { error: SessionError; isProblem: bool
   const after = meta?.response?.headers?.get?.("retry-after") ?? "";
   // Seconds, or a date.
   const afterMs = Number(after) * 1000 || Date.parse(after) - Date.now();
-  const isAway = !known || known.code === "STORE_UNAVAILABLE" || known.code === "CONFLICT";
+  const isAway = !known || /STORE_UNAV|CONFLICT|NO_COOKIE/.test(known.code);
   const why = statusOf(thrown) === undefined ? "The server could not be reached" : message;
   return {
     error: known ?? new SessionError("UNREACHABLE", `${why}. Changes are kept and sent later`, { cause: thrown }),
-    isProblem: isAway ? Boolean(remedy) : !known.code.startsWith("SESSION_"),
+    isProblem: known ? !/STORE_UNAV|CONFLICT|SESSION_/.test(known.code) : Boolean(remedy),
     retryMs: isAway ? Math.min(longestMs, Math.max(0, afterMs || 0)) : null,
   };
 }

@@ -34,6 +34,9 @@ export class Reference {
     }
     for (const tab of world.devices.flatMap(({ tabs }) => tabs)) {
       const { identifier, changes } = this.#follow(tab);
+      // Its cookie was lost before it was ever sent: what waits arrives nowhere.
+      if (tab.session.status().problem?.code === "NO_COOKIE")
+        this.#doubt((one) => one.device === tab.device && one.identifier === identifier);
       for (const change of changes)
         change.stored ||= identifier !== null && isSafe(tab, change.dueAt <= world.time.now);
       if (identifier === null || tab.session.status().pending > 0) continue;

@@ -62,7 +62,7 @@ export class SessionHold {
   /** What `revisionHeader` tells the browser: `sessionLink` asks for news only when there are some. */
   get revision(): string {
     const { record, ended } = this;
-    return record && !ended ? `${record.rev} ${record.identifier}` : "0";
+    return record ? `${ended ? "Infinity" : record.rev} ${record.identifier}` : "0";
   }
 
   /** Mints the identifier of a session that has no record yet. */

@@ -11,7 +11,7 @@ export type PushOutcome = SyncFailure | { readonly ok: true; readonly acked: num
  * Lets the calls of a batch that come after its push begin only once they see what the push changes: `sessionLink` sends a
  * browser's changes ahead of the mutation that relies on them, in one request, and tRPC runs the calls of a batch side by
  * side. A push that is not applied fails them, before they run, so that the browser can send them again after the push;
- * one of a session that has ended does not, since nothing of it will ever arrive.
+ * one of a session that has ended, or of a browser without cookies, does not, since nothing of it will arrive.
  */
 export class PushFirst {
   /** Whether any call waits for the push. */
@@ -55,7 +55,7 @@ export class PushFirst {
 /** Why a call that relies on the push must not run; `null`: it may. */
 function obstacle({ upTo }: Push, outcome: PushOutcome): SessionError | null {
   if (!outcome.ok) {
-    return outcome.code.startsWith("SESSION_") ? null : new SessionError(outcome.code, outcome.message);
+    return /^SESSION_|^NO_COOKIE/.test(outcome.code) ? null : new SessionError(outcome.code, outcome.message);
   }
   if (outcome.acked >= upTo) return null;
   return new SessionError(

@@ -234,8 +234,8 @@ export class RequestSession implements ForkOrigin {
     left: AbortSignal | undefined,
   ): AsyncGenerator<TrackedEnvelope<ChangesEvent>, void, void> {
     const { record, bearer } = this.#hold;
-    const gone = bearer.previous === "expired" ? "SESSION_EXPIRED" : "SESSION_GONE";
-    const followed = { record, hash: bearer.hash, gone } as const;
+    const causes = { none: "NO_COOKIE", expired: "SESSION_EXPIRED", unknown: "SESSION_GONE" } as const;
+    const followed = { record, hash: bearer.hash, gone: causes[bearer.previous] };
     return followChanges(this.#settings, this.#liveStreams, followed, input, left);
   }
 

@@ -48,7 +48,7 @@ export function screenPush(
   }
   if (record?.identifier === push.identifier) return null;
   if (record) return refusal("SESSION_REPLACED");
-  return gone();
+  return previous === "none" ? refusal("NO_COOKIE") : gone();
 }
 
 const refusals: Readonly<Record<SyncFailure["code"], string>> = {
@@ -56,6 +56,8 @@ const refusals: Readonly<Record<SyncFailure["code"], string>> = {
   SESSION_REPLACED: "The browser has another session now: nothing was applied",
   SESSION_EXPIRED: "The session has expired: nothing was applied",
   SESSION_GONE: "The session has ended: nothing was applied",
+  NO_COOKIE:
+    "The request names a session, and has no cookie of it. Where the browser keeps none, on plain HTTP set cookie.secure to false; from another origin send credentials, in http.fetch and eventSourceOptions; in a frame of another site set cookie.partitioned; or the user refuses cookies",
   HEADERS_SENT:
     "A first session needs a cookie, but a streaming response has sent its headers: push over a link that does not stream",
 };

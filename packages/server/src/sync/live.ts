@@ -23,7 +23,7 @@ export interface Followed {
   readonly record: SessionRecord | null;
   readonly hash: string | null;
   /** Why there is no record. */
-  readonly gone: "SESSION_GONE" | "SESSION_EXPIRED";
+  readonly gone: "SESSION_GONE" | "SESSION_EXPIRED" | "NO_COOKIE";
 }
 
 /**
