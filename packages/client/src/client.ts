@@ -94,8 +94,8 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     ...browser(),
     ...options.surroundings,
   };
-  const conflicts: Listeners<Conflict<D>> = new Set();
-  const ends: Listeners<Expired> = new Set();
+  const conflicts: Listeners<Conflict<D>> = new Set(options.onConflict && [options.onConflict]);
+  const ends: Listeners<Expired> = new Set(options.onExpired && [options.onExpired]);
   const marks = new Marks(localStorage, name);
   // The disk reports to the tab, which is made after it.
   const table = new Table(indexedDB, name, () => tab.pulse());
@@ -136,8 +136,6 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     ends,
   );
   tab.open();
-  if (options.onConflict) session.onConflict(options.onConflict);
-  if (options.onExpired) session.onExpired(options.onExpired);
   if (options.initialSnapshot) session.hydrate(options.initialSnapshot);
   return session;
 }
