@@ -96,9 +96,9 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     ...browser(),
     ...options.surroundings,
   };
+  const conflicts: Listeners<Conflict<D>> = new Set(options.onConflict && [options.onConflict]);
+  const ends: Listeners<Expired> = new Set(options.onExpired && [options.onExpired]);
   const epochs = new Epochs(localStorage, name, id);
-  const conflicts: Listeners<Conflict<D>> = new Set();
-  const ends: Listeners<Expired> = new Set();
   // The disk reports to the tab, which is made after it.
   const table = new Table(epochs.shared ? indexedDB : undefined, `catnap:${name}`, () => tab.pulse());
   const database = new Database(table, epochs, new Journal(localStorage, name), definition, options.migrate);
@@ -139,8 +139,6 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     ends,
   );
   tab.open();
-  if (options.onConflict) session.onConflict(options.onConflict);
-  if (options.onExpired) session.onExpired(options.onExpired);
   if (options.initialSnapshot) session.hydrate(options.initialSnapshot);
   return session;
 }

@@ -210,20 +210,21 @@ export class BaseSession<D extends AnyDefinition, S extends Side> {
   #key(name: string, writes = false): Key {
     const key = this.#home.definition.keys.get(name);
     if (!key) {
-      const known = [...this.#home.definition.keys.keys()].join(", ");
-      throw refusal("UNKNOWN_KEY", name, `is not in the definition, which has: ${known}`);
+      throw refusal(
+        "UNKNOWN_KEY",
+        name,
+        `is not in the definition, which has ${[...this.#home.definition.keys.keys()]}`,
+      );
     }
     if (this.#home.side === "browser") assertAccess(key, writes);
     return key;
   }
 }
 
-/** Throws `FORBIDDEN_KEY` for a key that the browser may not read, or not write, with the reason. */
+/** Throws `FORBIDDEN_KEY` for a key that the browser may not read, or not write. */
 export function assertAccess({ name, access }: Key, writes: boolean): void {
-  if (access === "secret" || (writes && access === "readonly")) {
-    const why = access === "secret" ? "stays on the server" : "is written by the server alone";
-    throw refusal("FORBIDDEN_KEY", name, `is ${access} and ${why}: call a procedure of the server instead`);
-  }
+  if (access === "secret" || (writes && access === "readonly"))
+    throw refusal("FORBIDDEN_KEY", name, `is ${access} in the browser: call a procedure of the server instead`);
 }
 
 function absent(name: string, remedy: string): SessionError {

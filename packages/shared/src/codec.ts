@@ -1,5 +1,5 @@
 import superjson from "superjson";
-import { SessionError, type SessionErrorCode } from "./session-error.ts";
+import { refusal, type SessionError } from "./session-error.ts";
 
 /**
  * Values travel and rest as strings. What JSON carries exactly is plain JSON; anything else (Date, Map, Set, BigInt,
@@ -11,12 +11,15 @@ export const mark = "~";
 /** Names that pollute prototypes; superjson, which the app's answers may go through, refuses to carry them. */
 const poisonous = /^(__proto__|constructor|prototype)$/;
 
+/** What errors call a value that is no key's, such as an item that a merge looks at. */
+const nameless = "value";
+
 /** Deeper values are refused: recursion would otherwise be the client's to exhaust. */
 const maxDepth = 64;
 
 /** A walk over a value: for which key, how many more items it may meet, and whether JSON has carried all so far. */
 interface Walk {
-  readonly key: string | undefined;
+  readonly key: string;
   left: number;
   exact: boolean;
 }
@@ -29,8 +32,9 @@ const mostItems = 16_777_216;
  * app's classes, cycles. Throws `LIMIT_EXCEEDED` for more than `room` items: objects that are shared among a value's parts
  * count wherever they are met, since a few of them, well nested, are more than a server has time for.
  */
-export function encode(value: unknown, key?: string, room: number = mostItems): string {
-  if (isExactJson(value, key, room)) return JSON.stringify(value);
+export function encode(value: unknown, key: string = nameless, room: number = mostItems): string {
+  // Whether `JSON.parse(JSON.stringify(value))` gives the same value back.
+  if (walked(value, key, room).exact) return JSON.stringify(value);
   try {
     return mark + superjson.stringify(value);
   } catch (cause) {
@@ -39,11 +43,11 @@ export function encode(value: unknown, key?: string, room: number = mostItems): 
 }
 
 /** Decodes what `encode` made. Throws `INVALID_VALUE` for anything else. For a stranger's text see `untangle` of the server. */
-export function decode(encoded: string, key?: string): unknown {
+export function decode(encoded: string, key: string = nameless): unknown {
   try {
     return encoded.startsWith(mark) ? superjson.parse(encoded.slice(1)) : JSON.parse(encoded);
   } catch (cause) {
-    throw refuse("INVALID_VALUE", key, "is not text that Catnap encoded", cause);
+    throw refusal("INVALID_VALUE", key, "is not text that Catnap encoded", { cause });
   }
 }
 
@@ -52,7 +56,7 @@ export function decode(encoded: string, key?: string): unknown {
  * a million times over, or claim a length that it does not have.
  */
 export function assertPlain(value: unknown, key: string, room: number): void {
-  isExactJson(value, key, room);
+  walked(value, key, room);
 }
 
 /** The length of a string in bytes of UTF-8, without encoding it. */
@@ -66,11 +70,11 @@ export function byteLength(text: string): number {
   return bytes;
 }
 
-/** Whether `JSON.parse(JSON.stringify(value))` gives the same value back. Throws for what nothing carries. */
-function isExactJson(value: unknown, key: string | undefined, room: number): boolean {
-  const walk: Walk = { key, left: room, exact: true };
+/** Throws for what nothing carries. */
+function walked(value: unknown, key: string, left: number): Walk {
+  const walk = { key, left, exact: true };
   look(value, 0, walk);
-  return walk.exact;
+  return walk;
 }
 
 /** Looks at every item even after one is inexact, so that a later item that nothing carries is refused. */
@@ -110,13 +114,10 @@ function lookInto(value: object, depth: number, walk: Walk): void {
 function spend(items: number, walk: Walk): void {
   walk.left -= items;
   if (walk.left < 0)
-    throw refuse("LIMIT_EXCEEDED", walk.key, "has too many items: split it, or raise the limit in defineSession");
+    throw refusal("LIMIT_EXCEEDED", walk.key, "has too many items: split it, or raise the limit in defineSession");
 }
 
-function unfit(what: string, key: string | undefined, cause?: unknown): SessionError {
-  return refuse("INVALID_VALUE", key, `is or holds ${what}: use plain data (JSON, Date, Map, Set, BigInt)`, cause);
-}
-
-function refuse(code: SessionErrorCode, key: string | undefined, what: string, cause?: unknown): SessionError {
-  return new SessionError(code, `${key === undefined ? "The value" : `"${key}"`} ${what}`, { key, cause });
+function unfit(what: string, key: string, cause?: unknown): SessionError {
+  const refused = `is or holds ${what}: use plain data (JSON, Date, Map, Set, BigInt)`;
+  return refusal("INVALID_VALUE", key, refused, { cause });
 }

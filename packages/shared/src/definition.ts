@@ -91,11 +91,10 @@ const finiteNumber: StandardSchemaV1<number | undefined, number> = {
   "~standard": {
     version: 1,
     vendor: "catnap",
-    validate: (input) => {
-      if (input === undefined) return { value: 0 };
-      if (typeof input === "number" && Number.isFinite(input)) return { value: input };
-      return { issues: [{ message: "a counter takes a finite number" }] };
-    },
+    validate: (input = 0) =>
+      Number.isFinite(input)
+        ? { value: input as number }
+        : { issues: [{ message: "a counter takes a finite number" }] },
   },
 };
 
@@ -209,6 +208,6 @@ function rejected(key: string, access: Access, found: readonly StandardSchemaV1.
 }
 
 function pathStep(step: PropertyKey | StandardSchemaV1.PathSegment): string | number {
-  const key = typeof step === "object" ? step.key : step;
+  const key = (step as StandardSchemaV1.PathSegment).key ?? step;
   return typeof key === "symbol" ? String(key) : key;
 }
