@@ -31,8 +31,8 @@ export class Counters {
         this.#unsure.add(device);
       }
       for (const tab of tabs) {
-        // What a tab shows without a session may be of one that has ended.
-        if (split || this.#isAnother(tab) || (ended && identityOf(tab) === null)) this.#mayFall.add(tab);
+        // What had not gone home was given to the app as the session ended, though the browser may have met it again since.
+        if (split || this.#isAnother(tab) || ended) this.#mayFall.add(tab);
         this.#look(tab);
       }
     }
