@@ -213,7 +213,7 @@ export class BaseSession<D extends AnyDefinition, S extends Side> {
       throw refusal(
         "UNKNOWN_KEY",
         name,
-        `is not in the definition, which has ${[...this.#home.definition.keys.keys()]}`,
+        `is not in the definition, which has ${[...this.#home.definition.keys.keys()].join(", ")}`,
       );
     }
     if (this.#home.side === "browser") assertAccess(key, writes);
