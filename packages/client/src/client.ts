@@ -101,7 +101,7 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
   const epochs = new Epochs(localStorage, name, id);
   // The disk reports to the tab, which is made after it.
   const table = new Table(epochs.shared ? indexedDB : undefined, `catnap:${name}`, () => tab.pulse());
-  const database = new Database(table, epochs, new Journal(localStorage, name), definition, options.migrate);
+  const database = new Database(table, epochs, new Journal(localStorage, name), definition, options.migrate, now);
   const replica = new Replica(definition, epochs.get(), id, now, options.migrate);
   const tab: Tab = new Tab({
     definition,
@@ -121,8 +121,11 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
         page,
         () => void tab.awake().catch(() => undefined),
         (leaving) => tab.depart(leaving),
+        () => tab.look(),
       ),
-    live: options.live ? { locks, name } : undefined,
+    live: options.live === true,
+    locks,
+    name,
     // The tab tells of keys of this definition, whose types it does not know.
     onConflict: (conflict) => tell(conflicts, conflict as Conflict<D>, conflict.what === "merged" ? [] : [conflict]),
     onExpired: (event) => tell(ends, event, event.unsent),

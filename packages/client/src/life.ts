@@ -35,11 +35,16 @@ export class Life {
     const { replica, epochs } = this.#parts;
     if (!epochs.proposal && epochs.agree()) replica.outbox.rebind();
     const epoch = epochs.get();
-    const { identifier } = replica;
-    if (epoch.name !== replica.host) {
+    const { identifier, host, profile } = replica;
+    if (epoch.name !== host) {
       const isSame = identifier !== null && identifier === epoch.identifier;
-      const comesAlong = identifier === null && epoch.from.includes(replica.host);
-      if (isSame || comesAlong || replica.host === epochs.proposal) return this.#join();
+      const comesAlong = identifier === null && !epoch.past.includes(host);
+      // Of tabs that have named the epoch in one moment, the one that has begun the session goes on, and the others with it.
+      if (comesAlong && replica.hasBegun && !epoch.from.includes(host)) {
+        epochs.set({ name: host, profile, from: [...epoch.from, epoch.name] });
+        return;
+      }
+      if (isSame || comesAlong || host === epochs.proposal) return this.#join();
       const own = [...replica.outbox.own.values()].filter(({ writer, seq }) => seq > (epoch.told[writer] ?? 0));
       const isQuiet = [replica.host, replica.epoch].some((name) => epoch.quiet.includes(name));
       this.#leave(epoch.ended ?? "SESSION_REPLACED", isQuiet ? [] : own, epoch.ended === "SESSION_EXPIRED");
@@ -86,7 +91,7 @@ export class Life {
     const names = code === "SESSION_EXPIRED" || identifier === null ? [epoch] : [epoch, identifier];
     epochs.set({
       past: [...past, ...names],
-      // A guest was wrong of the browser's session, which goes on.
+      // A guest's session is not the browser's, whose epoch goes on.
       ...(isGuest ? {} : { name: epochs.fresh(), identifier: null, from: [], ended: code }),
     });
     this.#leave(code, replica.memory.all(), true);
@@ -97,9 +102,9 @@ export class Life {
     const { replica, epochs, now } = this.#parts;
     const { identifier, epoch, host } = replica;
     const { past, quiet, ends } = epochs.get();
-    // One that this tab cannot name, since it has not met it, is asked for; one that is made after now is another.
+    // A tab that has not met the session cannot name it: the time tells the server which one is meant.
     const due = identifier ?? `*${now()}`;
-    const names = [epoch, host, due];
+    const names = [...new Set([epoch, host, due])];
     epochs.set({
       name: epochs.fresh(),
       identifier: null,
@@ -134,7 +139,7 @@ export class Life {
     hand();
   }
 
-  /** Gives these changes to the app when what it gives is called; from now on they count as given. */
+  /** Marks these changes as told, and returns what tells the app of them. */
   #hand(code: Expired["code"], ops: readonly Pending[], always = false): () => void {
     const { replica, epochs, onExpired } = this.#parts;
     if (ops.length === 0 && !always) return () => undefined;

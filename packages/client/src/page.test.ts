@@ -214,7 +214,12 @@ test("a page that gets the focus back and forth, as from frames in it, asks once
   const window = new EventTarget();
   const awake = vi.fn();
   const document = Object.assign(new EventTarget(), { visibilityState: "visible" });
-  const stop = watchPage({ document, window }, awake, () => undefined);
+  const stop = watchPage(
+    { document, window },
+    awake,
+    () => undefined,
+    () => undefined,
+  );
   const clock = vi.spyOn(Event.prototype, "timeStamp", "get");
   const focusAt = (ms: number) => {
     clock.mockReturnValue(ms);

@@ -11,11 +11,13 @@ const leastMs = 1_000;
  * Tells when the page comes and goes, until what it gives is aborted. `asleep` may run several times for one departure: the
  * order of the events differs between browsers, and none of them is certain to come. It is told whether the page is
  * `leaving`, into the back/forward cache perhaps, and not just hidden. No `unload` listener, which would cost that cache.
+ * `stored`: another tab has written to localStorage, and this one can read it.
  */
 export function watchPage(
   { document, window }: Page,
   awake: () => void,
   asleep: (leaving: boolean) => void,
+  stored: () => void,
 ): AbortController {
   const stop = new AbortController();
   /** When a focus has awoken the session last. */
@@ -28,6 +30,7 @@ export function watchPage(
   on(document, "resume", awake);
   on(window, "pagehide", () => asleep(true));
   on(window, "pageshow online", awake);
+  on(window, "storage", stored);
   on(window, "focus", ({ timeStamp }) => {
     if (timeStamp - focusedAt < leastMs) return;
     focusedAt = timeStamp;

@@ -17,7 +17,7 @@ import type { Database } from "./storage/database.ts";
 import type { Epochs } from "./storage/epochs.ts";
 import { Persister } from "./storage/persister.ts";
 import type { StorageState } from "./storage/table.ts";
-import { Live, type LiveParts } from "./sync/live.ts";
+import { Live } from "./sync/live.ts";
 import { type Channel, Siblings } from "./sync/siblings.ts";
 import { Sync } from "./sync/sync.ts";
 import type { Transport } from "./sync/transport.ts";
@@ -49,8 +49,10 @@ export interface TabParts {
   readonly openChannel: () => Channel | undefined;
   /** Tells the tab when its page comes and goes, until that is aborted. */
   readonly watch: () => AbortController | undefined;
-  /** Absent: no live updates. */
-  readonly live: Pick<LiveParts, "locks" | "name"> | undefined;
+  readonly live: boolean;
+  readonly locks: Pick<LockManager, "request"> | undefined;
+  /** The browser's tabs share locks of this name. */
+  readonly name: string;
   readonly onConflict: (conflict: Conflict) => void;
   readonly onExpired: (event: Expired) => void;
 }
@@ -66,7 +68,7 @@ export class Tab implements BaseHome {
   readonly #siblings: Siblings;
   readonly #sync: Sync;
   readonly #life: Life;
-  readonly #live: Live | undefined;
+  readonly #live?: Live;
   #status: Status;
   /** Absent: the tab is closed. */
   #watched: { readonly end: AbortController | undefined } | undefined;
@@ -98,11 +100,7 @@ export class Tab implements BaseHome {
     const pulse = () => this.pulse();
     const notes = (told: readonly Told[]) => this.#tell(told);
     this.#siblings = new Siblings(replica, parts.openChannel, {
-      differs: () => {
-        const { identifier } = replica;
-        this.#life.follow();
-        if (replica.identifier !== identifier) this.#sync.catchUp();
-      },
+      differs: () => this.look(),
       behind: () => this.#sync.catchUp(),
       changed: () => {
         this.#persister.save();
@@ -132,16 +130,12 @@ export class Tab implements BaseHome {
         spent: () => this.#life.spent(),
       },
     );
-    this.#live =
-      parts.live &&
-      new Live({
-        ...parts.live,
-        transport: parts.transport,
-        now: parts.now,
-        random: parts.random,
-        question: () => replica.push(replica.writer, []),
-        heard: (asked, event) => this.#sync.hear(asked, event),
-      });
+    if (!parts.live) return;
+    this.#live = new Live({
+      ...parts,
+      question: () => replica.push(replica.writer, []),
+      heard: (asked, event) => this.#sync.hear(asked, event),
+    });
   }
 
   status(): Status {
@@ -241,7 +235,7 @@ export class Tab implements BaseHome {
     }
     // Another tab has ended the session, and this one has heard of it.
     if (owed && writer !== this.#replica.writer) {
-      throw new SessionError("SESSION_GONE", "The session has ended: what was not sent went to onExpired");
+      throw new SessionError("SESSION_GONE", "The session has ended, and with it what was not sent");
     }
   }
 
@@ -251,7 +245,7 @@ export class Tab implements BaseHome {
 
   /** Wipes at once, here and in all tabs, then tells the server; rejects when that has to wait, and goes on trying. */
   async invalidate(): Promise<void> {
-    this.#life.follow();
+    this.#comeBack();
     // A tab that never awoke tells its siblings, too.
     this.#siblings.open();
     this.#life.end();
@@ -272,6 +266,13 @@ export class Tab implements BaseHome {
     // A page in the back/forward cache is thrown out of it by the first message to its channel.
     if (leaving) this.#siblings.close();
     this.pulse();
+  }
+
+  /** Another tab may have met a session, or ended it. */
+  look(): void {
+    const { identifier } = this.#replica;
+    this.#life.follow();
+    if (this.#replica.identifier !== identifier) this.#sync.catchUp();
   }
 
   /** Begins, also anew after `close`, which whatever the app does with the session takes back. */

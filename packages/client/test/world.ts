@@ -185,6 +185,10 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
       const conflicts: Conflict[] = [];
       const expired: Expired[] = [];
       let alive = true;
+      let die = (): void => undefined;
+      const ended = new Promise<void>((resolve) => {
+        die = resolve;
+      });
       const channels: BroadcastChannel[] = [];
       const fetcher: typeof fetch = async (input, init) => {
         if (!alive) return new Promise(() => undefined);
@@ -212,7 +216,7 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
           indexedDB,
           localStorage,
           random: () => 1,
-          locks,
+          locks: locks(ended),
           channel: (called) => {
             const channel = new BroadcastChannel(called);
             channels.push(channel);
@@ -231,6 +235,7 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
         fetch: fetcher,
         kill() {
           alive = false;
+          die();
           for (const channel of channels) {
             channel.postMessage = () => undefined;
             channel.close();
@@ -294,15 +299,23 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
 }
 
 /** The browser's locks, as far as they are asked for: exclusive, in turn, given back when the holder's promise settles. */
-function createLocks(): Pick<LockManager, "request"> {
+/** A browser's locks, for each of its tabs: the end of a tab gives back what it has, and it waits no more. */
+function createLocks(): (ended: Promise<unknown>) => Pick<LockManager, "request"> {
   const tails = new Map<string, Promise<unknown>>();
-  const request = async (name: string, { signal }: LockOptions, hold: () => Promise<unknown>) => {
-    const turn = tails.get(name) ?? Promise.resolve();
-    const mine = turn.then(() => (signal?.aborted ? undefined : hold()));
-    tails.set(name, mine);
-    await mine;
+  return (ended) => {
+    const request = async (name: string, { signal }: LockOptions, hold: () => Promise<unknown>) => {
+      let isOver = false;
+      const end = ended.then(() => {
+        isOver = true;
+      });
+      const before = tails.get(name) ?? Promise.resolve();
+      const mine = before.then(() => (signal?.aborted || isOver ? undefined : Promise.race([hold(), end])));
+      const over = mine.catch(() => undefined);
+      tails.set(name, over);
+      await mine;
+    };
+    return { request: request as LockManager["request"] };
   };
-  return { request: request as LockManager["request"] };
 }
 
 /** A world, of its own unless another is given, and a browser in it, which is closed when the test is over. */

@@ -109,6 +109,11 @@ export class Replica {
     return this.#hidden ? 0 : this.rev;
   }
 
+  /** Whether a session may have been begun under this epoch. */
+  get hasBegun(): boolean {
+    return this.begunAt !== never;
+  }
+
   get isGuest(): boolean {
     return this.epoch !== this.host;
   }

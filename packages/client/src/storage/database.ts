@@ -15,13 +15,22 @@ export class Database {
   readonly #journal: Journal;
   readonly #definition: AnyDefinition;
   readonly #migrate: Migrate | undefined;
+  readonly #now: () => number;
 
-  constructor(table: Table, epochs: Epochs, journal: Journal, definition: AnyDefinition, migrate: Migrate | undefined) {
+  constructor(
+    table: Table,
+    epochs: Epochs,
+    journal: Journal,
+    definition: AnyDefinition,
+    migrate: Migrate | undefined,
+    now: () => number,
+  ) {
     this.#table = table;
     this.#epochs = epochs;
     this.#journal = journal;
     this.#definition = definition;
     this.#migrate = migrate;
+    this.#now = now;
   }
 
   get storage(): StorageState {
@@ -76,7 +85,8 @@ export class Database {
         } else if (this.#isOver(found)) over = true;
         else if (this.#isPast(found)) left.push(found);
       } catch {
-        console.warn(`catnap: the row ${name} of the browser's database is damaged, and left out`);
+        console.warn(`catnap: the row ${name} of the browser's database is damaged, and deleted`);
+        over = true;
       }
     }
     if (over) this.sweep();
@@ -94,8 +104,13 @@ export class Database {
   /** Whether a row is of an epoch or a session that has ended, or of what the browser was before its storage was cleared. */
   #isPast(row: OpRow | Head): boolean {
     const { past, profile } = this.#epochs.get();
-    const isForeign = "profile" in row && (row.profile !== profile || past.includes(row.epoch));
+    const isForeign = "profile" in row && (past.includes(row.epoch) || (row.profile !== profile && this.#isOld(row)));
     return isForeign || past.includes(row.identifier ?? "");
+  }
+
+  /** Of a younger row, the tab may have begun in the same moment as others, and not have heard of them yet. */
+  #isOld({ op }: OpRow): boolean {
+    return this.#now() - op.seq > 60_000;
   }
 
   /** Whether a row is of one that has ended, and nobody is to hear of it any more. */
@@ -159,15 +174,18 @@ export class Database {
     this.#journal.keep(writer, rows);
   }
 
-  /** Deletes what has ended. What is left, should that fail, is not shown, and deleted by whoever reads it. */
+  /** Deletes what has ended, and what is damaged. What is left, should that fail, is not shown, and deleted by whoever reads it. */
   sweep(): void {
     this.#journal.filter((row) => !this.#isOver(row));
     this.#table
-      .sift((name, row) =>
-        name.startsWith("op:")
-          ? !this.#isOver(row as OpRow)
-          : (row as Head).identifier === this.#epochs.get().identifier,
-      )
+      .sift((name, row) => {
+        try {
+          if (name.startsWith("op:")) return !this.#isOver(row as OpRow);
+          return (row as Head).identifier === this.#epochs.get().identifier;
+        } catch {
+          return false; // damaged
+        }
+      })
       .catch(() => undefined);
   }
 

@@ -348,3 +348,29 @@ test("a channel that refuses a message stops nothing", async () => {
   await session.sleep();
   expect((await browser.server()).entries).toMatchObject({ note: { value: '"x"' } });
 });
+
+test("a damaged row keeps no logout from deleting, and is deleted with the rest", async () => {
+  vi.spyOn(console, "warn").mockReturnValue();
+  const { browser } = open();
+  const { session } = browser.tab();
+  session.setValue("note", "private-note");
+  await session.awake();
+  await session.sleep();
+  await browser.put(new Map<string, unknown>([["op:damaged:1", null]]));
+  await session.invalidate();
+  await until(async () => (await browser.rows()).size === 0);
+  vi.restoreAllMocks();
+});
+
+test("a damaged row is told once, since it is deleted", async () => {
+  const warn = vi.spyOn(console, "warn").mockReturnValue();
+  const { browser } = open();
+  const first = browser.tab();
+  await first.session.awake();
+  await browser.put(new Map<string, unknown>([["op:damaged:1", null]]));
+  await first.session.awake();
+  await until(async () => (await browser.rows()).size === 0);
+  await first.session.awake();
+  expect(warn).toHaveBeenCalledOnce();
+  warn.mockRestore();
+});

@@ -1,9 +1,9 @@
 import type { Epoch } from "../replica/rows.ts";
 
-/** Where epochs rest. */
+/** The part of localStorage that is used; absent where the browser denies it. */
 export type EpochStorage = Pick<Storage, "getItem" | "setItem"> | undefined;
 
-/** So many names of each list are kept. */
+/** How many of each list's latest names are kept. */
 const lists = [
   ["from", 4],
   ["past", 32],
@@ -12,14 +12,19 @@ const lists = [
   ["heard", 64],
 ] as const;
 
+/** A record takes so many characters from the start: then it can still be replaced when the app has filled localStorage. */
+const room = 8_192;
+
+const nothing = { identifier: null, from: [], past: [], quiet: [], ends: [], told: {}, heard: [] };
+
 /**
- * The epoch at hand. localStorage is read and written synchronously: a tab looks there before it shows, sends or takes in
- * anything, so that a session which one tab has ended is over in all of them.
+ * The browser's epoch, in localStorage, which is read and written synchronously. A tab looks there before it shows, sends or
+ * takes in anything, so that a session which one tab has ended is over in all of them.
  */
 export class Epochs {
-  /** Whether localStorage takes it. A tab without is a device of its own, and leaves nothing on disk. */
-  readonly shared: boolean;
-  /** The name of an epoch that no other tab knows of, while the browser has none. */
+  /** Whether localStorage takes the record. A tab without it is a device of its own, and leaves nothing on disk. */
+  shared: boolean;
+  /** The name of this tab's epoch as long as no other tab can know it; absent once the browser has an epoch. */
   proposal: string | undefined;
   readonly #storage: EpochStorage;
   readonly #key: string;
@@ -31,31 +36,30 @@ export class Epochs {
     this.#storage = storage;
     this.#key = `catnap:${database}`;
     this.#id = id;
-    const nothing = { from: [], past: [], quiet: [], ends: [], told: {}, heard: [] };
     const name = id(32);
-    this.#epoch = { name, profile: id(12), identifier: null, ...nothing };
-    this.shared = this.#write(this.#read());
+    this.#epoch = { ...nothing, name, profile: id(12) };
+    this.shared = this.#read() !== "" || this.#write("");
     if (this.get().name === name) this.proposal = name;
   }
 
   /** As the browser's tabs have it; the same object until it changes. */
   get(): Epoch {
-    const text = this.#read();
+    const text = this.shared ? this.#read() : "";
     if (text && text !== this.#text) {
       try {
         const found = JSON.parse(text) as Epoch;
         if (found.name && found.past) {
-          this.#epoch = found;
+          this.#epoch = { ...nothing, ...found };
           this.#text = text;
         }
       } catch {
-        // Not ours: the tab goes on with what it has, and writes that.
+        // Not Catnap's text: the tab keeps its epoch, and writes that in its place.
       }
     }
     return this.#epoch;
   }
 
-  /** Changes the epoch at hand for all tabs. */
+  /** Changes the epoch for all tabs. */
   set(change: Partial<Epoch>): Epoch {
     const epoch: { -readonly [K in keyof Epoch]: Epoch[K] } = { ...this.get(), ...change };
     for (const [list, most] of lists) epoch[list] = epoch[list].slice(-most);
@@ -63,28 +67,31 @@ export class Epochs {
     this.#epoch = epoch;
     this.proposal = undefined;
     this.#text = JSON.stringify(epoch);
-    this.#write(this.#text);
+    if (this.shared && !this.#write(this.#text)) {
+      this.shared = false;
+      console.warn("catnap: localStorage takes nothing any more: this tab goes on by itself");
+    }
     return epoch;
   }
 
   /**
-   * Before anything is stored, told or sent: the epoch at hand is the browser's, unless that has one. Says whether the user,
-   * or the app, has cleared it under the tab: then the disk was perhaps cleared, too.
+   * Before anything is stored, told or sent: makes this tab's epoch the browser's, unless the browser has one. Says whether
+   * the user, or the app, has cleared localStorage under the tab: then IndexedDB may be cleared, too.
    */
   agree(): boolean {
-    const wasCleared = !this.proposal && !this.#read();
+    const wasCleared = this.shared && !this.proposal && !this.#read();
     if (wasCleared || this.get().name === this.proposal) this.set({});
     return wasCleared;
   }
 
-  /** A name of nobody's. */
+  /** A new name for an epoch. */
   fresh(): string {
     return this.#id(32);
   }
 
   #read(): string {
     try {
-      return this.#storage?.getItem(this.#key) ?? "";
+      return this.#storage?.getItem(this.#key)?.trim() ?? "";
     } catch {
       return ""; // denied
     }
@@ -92,7 +99,7 @@ export class Epochs {
 
   #write(text: string): boolean {
     try {
-      this.#storage?.setItem(this.#key, text);
+      this.#storage?.setItem(this.#key, text.padEnd(room));
       return this.#storage !== undefined;
     } catch {
       return false; // denied or full

@@ -21,7 +21,8 @@ export class Journal {
 
   rows(): readonly Row[] {
     try {
-      return JSON.parse(this.#storage?.getItem(this.#name) || "[]") as Row[];
+      const found = JSON.parse(this.#storage?.getItem(this.#name) || "[]") as Row[];
+      return found.filter(([, { op }]) => op);
     } catch {
       return []; // denied here, or not ours
     }

@@ -184,7 +184,9 @@ export class Persister {
       if (this.#reading !== reading) return;
       this.#loaded = true;
       this.#replica.merge(rows, before);
-      const { unusable, left } = rows;
+      const { unusable } = rows;
+      // A change of this very page may rest under what the tab was before it heard of its siblings.
+      const left = rows.left.filter(({ writer }) => !this.#replica.isMine(writer));
       this.#events.notes(
         unusable.map(({ op: { key, seq, value }, writer, code }) => ({
           key,

@@ -117,7 +117,11 @@ export class Table {
   readonly #use: UseStore = async (mode, callback) => {
     const run = (db: IDBDatabase) => callback(db.transaction(table, mode).objectStore(table));
     try {
-      return await run(this.#db ?? (await this.#open()));
+      const turn = this.#turn;
+      const db = this.#db ?? (await this.#open());
+      // Not before what has waited longer: a write must not overtake another one.
+      if (turn === this.#turn) this.#db = db;
+      return await run(db);
     } catch (error) {
       const { name } = (error ?? {}) as { name?: string };
       // iOS closes connections without an event; Safari loses the database process.
@@ -130,6 +134,7 @@ export class Table {
   #open(): Promise<IDBDatabase> {
     const turn = this.#turn;
     this.#opening ??= new Promise<IDBDatabase>((resolve, reject) => {
+      let isOpen = false;
       /** Some browsers never answer a first request, and a second at once. */
       const ask = (waitMs: number) => {
         // Without a factory this throws.
@@ -150,12 +155,12 @@ export class Table {
         request.onsuccess = () => {
           const db = request.result;
           // Closed meanwhile, but what waits is still written; or another request was answered first.
-          if (turn !== this.#turn || this.#db) after(0, () => db.close());
+          if (turn !== this.#turn || isOpen) after(0, () => db.close());
           else {
             this.#timer?.();
             // Another tab that deletes the database must not wait for this one.
             db.onclose = db.onversionchange = () => this.close();
-            this.#db = db;
+            isOpen = true;
           }
           resolve(db);
         };

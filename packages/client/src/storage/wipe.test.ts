@@ -759,3 +759,13 @@ test("a snapshot that waited for the disk while its session was ended does not g
   await until(() => b.session.status().storage === "disk");
   expect(await onDisk(browser)).not.toContain("private-note");
 });
+
+test("a logout in a session that was closed is told to the server again, when it can be reached", async () => {
+  const { world, browser } = open();
+  const { session } = await signedIn(browser);
+  session.close();
+  world.fate = () => "lost";
+  await expect(session.invalidate()).rejects.toMatchObject({ code: "UNREACHABLE" });
+  world.fate = () => "ok";
+  await until(async () => (await browser.server()).identifier === null);
+});

@@ -69,7 +69,7 @@ export class Siblings {
     const isOurs = () => message.epoch === this.#replica.epoch && message.identifier === this.#replica.identifier;
     if (!isOurs()) this.#events.differs();
     const { epoch, identifier } = this.#replica;
-    // Of one that has yet to meet the session, what it waits for is known.
+    // A sibling that has not met the session yet is of the same epoch: its ops belong here.
     if (message.epoch !== epoch || (message.identifier !== null && message.identifier !== identifier)) return;
     this.alive.add(message.writer);
     // It seemed dead when its rows were sent for it, and is not.

@@ -40,6 +40,8 @@ export interface SyncParts {
   readonly siblings: Siblings;
   readonly transport: Transport;
   readonly epochs: Epochs;
+  readonly locks: Pick<LockManager, "request"> | undefined;
+  readonly name: string;
   /** For how long at most writes postpone a round. */
   readonly maxWaitMs: number;
   readonly now: () => number;
@@ -207,10 +209,8 @@ export class Sync {
         await transport.invalidate(due.startsWith("*") ? { age } : { identifier: due });
         epochs.set({ ends: epochs.get().ends.filter((one) => one !== due) });
       }
-      // Dead tabs' ops are older than ours. Those of a living sibling do no harm twice; that it lives is never certain.
-      for (const [writer, ops] of replica.outbox.others) await this.#exchange(writer, ops);
       const { forced } = this;
-      await this.#exchangeOwn();
+      await this.#inTurn();
       replica.dropDoubted(doubted);
       if (forced) this.forced = false;
       this.failures = 0;
@@ -235,6 +235,29 @@ export class Sync {
   #renew(): void {
     const { replica, now } = this.#parts;
     if (replica.identifier === null && now() - replica.begunAt > claimMs) this.#events.spent();
+  }
+
+  /**
+   * One tab of the browser begins its session: two that do so in one moment, of which neither has heard of the other, would
+   * begin two.
+   */
+  async #inTurn(): Promise<void> {
+    const { replica, locks, name } = this.#parts;
+    const begins = () => replica.identifier === null && replica.pending > 0;
+    let done = false;
+    const exchange = async () => {
+      this.#events.before();
+      done = begins();
+      if (done) await this.#exchangeAll();
+    };
+    if (locks && begins()) await locks.request(`catnap:${name}:first`, {}, exchange);
+    if (!done) await this.#exchangeAll();
+  }
+
+  /** Dead tabs' ops are older than ours. Those of a living sibling do no harm twice; that it lives is never certain. */
+  async #exchangeAll(): Promise<void> {
+    for (const [writer, ops] of this.#parts.replica.outbox.others) await this.#exchange(writer, ops);
+    await this.#exchangeOwn();
   }
 
   /** Anew where the tab goes on in another epoch meanwhile: then nothing was taken in. */

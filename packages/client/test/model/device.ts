@@ -5,6 +5,7 @@ import type { Epoch } from "../../src/replica/rows.ts";
 import type { SimulatedChannels } from "./channels.ts";
 import type { SimulatedDisk } from "./disk.ts";
 import type { SimulatedLocks } from "./locks.ts";
+import type { SimulatedMarks } from "./marks.ts";
 
 export const definition = defineSession({
   shared: {
@@ -31,7 +32,7 @@ export interface Message {
 export interface Device {
   cookie: string;
   readonly disk: SimulatedDisk;
-  readonly marks: Map<string, string>;
+  readonly marks: SimulatedMarks;
   readonly channels: SimulatedChannels;
   readonly locks: SimulatedLocks;
   readonly tabs: Tab[];
@@ -80,7 +81,7 @@ const read = new Map<string, Epoch>();
 
 /** What the device's tabs have agreed on, if they have. */
 export function epochOf({ marks }: Device): Epoch | undefined {
-  const text = marks.get("catnap:catnap");
+  const text = marks.items.get("catnap:catnap")?.trim();
   if (!text) return undefined;
   const known = read.get(text) ?? (JSON.parse(text) as Epoch);
   if (read.size > 100) read.clear();

@@ -5,38 +5,42 @@ interface Tab {
 
 /** A tab that has the lock or waits for it. */
 interface Turn {
+  readonly name: string;
   readonly tab: Tab | undefined;
   begin(): void;
 }
 
 /**
- * A browser's `navigator.locks`, as far as the client asks for it: one lock, exclusive, in the order of asking. It is given
+ * A browser's `navigator.locks`, as far as the client asks for it: exclusive locks, each in the order of asking. It is given
  * by the browser, not at once; whoever waits may leave the queue by its signal, whoever has it gives it back when its promise
  * settles, and the end of a tab does either.
  */
 export class SimulatedLocks {
   /** Runs what is due. */
   readonly #defer: (task: () => void) => void;
-  /** Told whenever the lock goes from one tab to the next. */
-  readonly #passed: (from: Tab | undefined) => void;
-  /** The first has the lock. */
+  /** Told whenever a lock goes from one tab to the next. */
+  readonly #passed: (name: string, from: Tab | undefined) => void;
+  /** The first of each name has the lock. */
   readonly #turns: Turn[] = [];
 
-  constructor(defer: (task: () => void) => void, passed: (from: Tab | undefined) => void) {
+  constructor(defer: (task: () => void) => void, passed: (name: string, from: Tab | undefined) => void) {
     this.#defer = defer;
     this.#passed = passed;
   }
 
   /** What a tab takes for `navigator.locks`; what it is told waits until it is there to hear it. */
   manager(tabAtHand: () => Tab | undefined, whenThere: (task: () => void) => void): Pick<LockManager, "request"> {
-    const request = (_: string, { signal }: LockOptions, hold: () => Promise<unknown>) =>
-      new Promise<void>((_resolve, reject) => {
+    const request = (name: string, { signal }: LockOptions, hold: () => Promise<unknown>) =>
+      new Promise((resolve, reject) => {
+        if (!tabAtHand()?.alive) return;
         let begun = false;
         const turn: Turn = {
+          name,
           tab: tabAtHand(),
           begin: () => {
             begun = true;
-            whenThere(() => void hold().then(() => this.#leave(turn)));
+            const held = () => hold().finally(() => this.#leave(turn));
+            whenThere(() => void held().then(resolve, reject));
           },
         };
         signal?.addEventListener("abort", () => {
@@ -45,7 +49,7 @@ export class SimulatedLocks {
           reject(signal.reason);
         });
         this.#turns.push(turn);
-        if (this.#turns.length === 1) this.#give();
+        if (this.#first(name) === turn) this.#give(name);
       });
     return { request: request as LockManager["request"] };
   }
@@ -55,20 +59,24 @@ export class SimulatedLocks {
     for (const turn of this.#turns.filter((one) => one.tab === tab)) this.#leave(turn);
   }
 
-  #leave(turn: Turn): void {
-    const at = this.#turns.indexOf(turn);
-    if (at < 0) return;
-    this.#turns.splice(at, 1);
-    if (at > 0 || this.#turns.length === 0) return;
-    this.#passed(turn.tab);
-    this.#give();
+  #first(name: string): Turn | undefined {
+    return this.#turns.find((turn) => turn.name === name);
   }
 
-  #give(): void {
-    const [turn] = this.#turns;
-    if (!turn) return;
+  #leave(turn: Turn): void {
+    const { name, tab } = turn;
+    const had = this.#first(name) === turn;
+    if (!this.#turns.includes(turn)) return;
+    this.#turns.splice(this.#turns.indexOf(turn), 1);
+    if (!had || !this.#first(name)) return;
+    this.#passed(name, tab);
+    this.#give(name);
+  }
+
+  #give(name: string): void {
+    const turn = this.#first(name);
     this.#defer(() => {
-      if (this.#turns[0] === turn) turn.begin();
+      if (this.#first(name) === turn) turn?.begin();
     });
   }
 }

@@ -82,14 +82,22 @@ class Play {
       case "network":
         return this.#network(one.rounds);
       case "pass":
-        await world.pass(one.seconds * 1000);
-        // A first request that is under way for a minute is not known for one any more, and browsers give it up.
-        if (one.seconds > 60) for (const message of world.messages.filter(({ first }) => first)) world.lose(message);
-        return;
+        if (one.seconds > 60) {
+          // A first request that is under way for a minute is not known for one any more, and clients give it up before.
+          await world.pass(50_000);
+          for (const message of world.messages.filter(({ first }) => first)) world.lose(message);
+        }
+        return world.pass(one.seconds * 1000 - (one.seconds > 60 ? 50_000 : 0));
       case "rotate":
       case "login":
       case "logout":
         return world.serve(device, one.do, one.lost);
+      case "rush":
+        // Before anybody hears of the others.
+        while (device.tabs.length < 3) this.#user.act(world.tab(device), "awake");
+        this.#everyTab(device, "visit");
+        this.#everyTab(device, "sleep");
+        return;
       case "revoke":
         for (const each of device.tabs) {
           const identifier = identityOf(each);

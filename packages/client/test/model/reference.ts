@@ -104,6 +104,9 @@ export class Reference {
     const identifier = identityOf(tab);
     const ended = tab.expired.splice(0).length > 0;
     const spell = this.#spell(tab);
+    if (ended && spell.identifier === null && endsOf(tab.device) === "") {
+      throw new Error("A tab was told of an end, though nothing has ended");
+    }
     if (spell.identifier === null && !ended) spell.identifier = identifier;
     else if (spell.identifier !== identifier || ended) this.#end(tab, spell, identifier);
     return this.#spell(tab);

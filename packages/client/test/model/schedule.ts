@@ -29,7 +29,8 @@ export type Step = {
         | "clear site data"
         | "back up"
         | "restore"
-        | "restart";
+        | "restart"
+        | "rush";
     }
 );
 
@@ -76,6 +77,7 @@ const common: { readonly weight: number; readonly arbitrary: What }[] = [
       "back up",
       "restore",
       "invalidate",
+      "rush",
     ),
   },
   { weight: 1, arbitrary: fc.oneof(crash, restart) },
@@ -112,7 +114,10 @@ const blind = (health: Health): Step[] => [
   { device: 0, tab: 1, do: "tag" },
 ];
 
-const beginnings = [[], [], [], acquainted, acquainted, blind("full"), blind("broken"), blind("stuck")];
+/** Several tabs of a first visit in one moment: each has begun to write and to send before it hears of the others. */
+const rush: Step[] = [{ device: 0, tab: 0, do: "rush" }];
+
+const beginnings = [[], [], [], rush, acquainted, acquainted, blind("full"), blind("broken"), blind("stuck")];
 const longest = Math.max(...beginnings.map(({ length }) => length));
 
 /** Any schedule of up to so many steps, with one kind of trouble more than the others. */

@@ -3,6 +3,7 @@ import { SimulatedChannels } from "./channels.ts";
 import { type Device, definition, type Message, type Tab } from "./device.ts";
 import { SimulatedDisk } from "./disk.ts";
 import { SimulatedLocks } from "./locks.ts";
+import { SimulatedMarks } from "./marks.ts";
 import { SimulatedServer } from "./server.ts";
 import type { SimulatedStream } from "./stream.ts";
 import type { Trouble } from "./tally.ts";
@@ -21,6 +22,8 @@ export class World {
   /** The server has put another cookie in the place of a living one. */
   rotated = false;
   readonly #ready: (() => void)[] = [];
+  /** What happens when nothing else does: a browser's localStorage may be slower than its disk and its channels. */
+  readonly #late: (() => void)[] = [];
   readonly #server = new SimulatedServer(() => this.time.now);
   readonly #random: () => number;
   readonly #wire = new Wire(this.#server, this.reached);
@@ -50,10 +53,11 @@ export class World {
     const device: Device = {
       cookie: "",
       disk: new SimulatedDisk(defer, (health) => this.reached.add(`a ${health} disk`)),
-      marks: new Map(),
+      marks: new SimulatedMarks((task) => void this.#late.push(task)),
       channels: new SimulatedChannels(defer),
-      locks: new SimulatedLocks(defer, (from) => {
-        this.reached.add(`a stream taken over from a ${from?.alive ? "hidden" : "killed"} tab`);
+      locks: new SimulatedLocks(defer, (name, from) => {
+        if (name.endsWith(":live"))
+          this.reached.add(`a stream taken over from a ${from?.alive ? "hidden" : "killed"} tab`);
       }),
       tabs: [],
       told: 0,
@@ -87,10 +91,10 @@ export class World {
         random: this.#random,
         id: (bytes) => String(++this.#ids).padStart(Math.ceil((bytes * 4) / 3), "i"),
         indexedDB: device.disk.factory(() => seat.tab?.alive === true),
-        localStorage: {
-          getItem: (name) => device.marks.get(name) ?? null,
-          setItem: (name, text) => void (seat.tab?.alive && device.marks.set(name, text)),
-        },
+        localStorage: device.marks.open(
+          () => seat.tab?.alive !== false,
+          () => whenThere(() => page.window.dispatchEvent(new Event("storage"))),
+        ),
         channel: () => device.channels.open(whenThere, () => seat.tab?.alive === true),
         locks: device.locks.manager(() => seat.tab, whenThere),
         page,
@@ -129,6 +133,7 @@ export class World {
       await new Promise((resolve) => setImmediate(resolve));
       for (let task = this.#ready.shift(); task; task = this.#ready.shift()) task();
       await new Promise((resolve) => setImmediate(resolve));
+      if (this.#ready.length === 0) this.#ready.push(...this.#late.splice(0));
     } while (this.#ready.length > 0);
   }
 
