@@ -53,7 +53,10 @@ export interface SessionClientOptions<D extends AnyDefinition> {
   readonly name?: string;
   /** The state that the server rendered into the page. */
   readonly initialSnapshot?: SessionSnapshot;
-  /** As `session.onConflict`. Called when a change of this browser was not simply applied: once in a browser, by the tab that hears of it first. */
+  /**
+   * As `session.onConflict`. Called when a change of this browser was not simply applied: once in a browser, by the tab that
+   * hears of it first.
+   */
   readonly onConflict?: (conflict: Conflict<D>) => void;
   /**
    * Makes a value of another version of the app fit today's definition, whether it comes from the disk, the server or
@@ -67,30 +70,31 @@ export interface SessionClientOptions<D extends AnyDefinition> {
   readonly surroundings?: Partial<Surroundings>;
 }
 
-const optionNames: readonly (keyof SessionClientOptions<AnyDefinition>)[] = [
-  "definition",
-  "http",
-  "path",
-  "live",
-  "idle",
-  "maxWait",
-  "name",
-  "initialSnapshot",
-  "onConflict",
-  "migrate",
-  "onExpired",
-  "surroundings",
-];
+/** Each of them: the compiler misses none. */
+const optionNames: Record<keyof SessionClientOptions<AnyDefinition>, true> = {
+  definition: true,
+  http: true,
+  path: true,
+  live: true,
+  idle: true,
+  maxWait: true,
+  name: true,
+  initialSnapshot: true,
+  onConflict: true,
+  migrate: true,
+  onExpired: true,
+  surroundings: true,
+};
 
 /**
  * Makes the tab's session. It reads from memory at once, awakes by itself when the page is shown, focused or online
- * again, and sleeps when the page goes, after `idle` seconds without a write, or `maxWait` of writing. On a server it is inert: it shows the
- * snapshot and the defaults.
+ * again, and sleeps when the page goes, after `idle` seconds without a write, or `maxWait` of writing. On a server it is
+ * inert: it shows the snapshot and the defaults.
  *
  * In development (`NODE_ENV`) it throws `INVALID_OPTION` for an option that is missing or does not exist.
  */
 export function createSessionClient<D extends AnyDefinition>(options: SessionClientOptions<D>): ClientSession<D> {
-  if (development && process.env.NODE_ENV !== "production") checkOptions(options, optionNames);
+  if (development && process.env.NODE_ENV !== "production") checkOptions(options, Object.keys(optionNames));
   const { definition, http, path = "session", name = definition.name, idle = 1, maxWait = 5 } = options;
   const { now, random, id, indexedDB, localStorage, channel, locks, page } = {
     ...browser(),

@@ -116,7 +116,8 @@ function useStore<T>(session: ClientSession, name: string, get: (session: Client
   const [, render] = React.useState({});
   // biome-ignore lint/correctness/useExhaustiveDependencies: `get` is of the session and the name
   React.useEffect(() => {
-    const hear = (news: boolean) => (news ? React.startTransition(hear as never) : render({}));
+    const show = () => render({});
+    const hear = (news: boolean) => (news ? React.startTransition(show) : show());
     if (get(session) !== value) hear(true);
     return session.subscribe(name, hear);
   }, [session, name]);

@@ -104,13 +104,14 @@ export class Database {
   /** Whether a row is of an epoch or a session that has ended, or of what the browser was before its storage was cleared. */
   #isPast(row: OpRow | Head): boolean {
     const { past, profile } = this.#epochs.get();
-    const isForeign = "profile" in row && (past.includes(row.epoch) || (row.profile !== profile && this.#isOld(row)));
+    const isForeign =
+      "profile" in row && (past.includes(row.epoch) || (row.profile !== profile && !this.#mayHear(row)));
     return isForeign || past.includes(row.identifier ?? "");
   }
 
-  /** Of a younger row, the tab may have begun in the same moment as others, and not have heard of them yet. */
-  #isOld({ op }: OpRow): boolean {
-    return this.#now() - op.seq > 60_000;
+  /** Tabs that begin in one moment have profiles of their own until they have heard of each other. */
+  #mayHear({ identifier, op }: OpRow): boolean {
+    return identifier === null && this.#now() - op.seq < 60_000;
   }
 
   /** Whether a row is of one that has ended, and nobody is to hear of it any more. */

@@ -104,6 +104,26 @@ test("what a page has left on disk is handed to the app where localStorage is go
   await until(async () => ![...(await browser.rows()).keys()].some((name) => name.startsWith("op:")));
 });
 
+test("what a tab has on disk that began in the same moment, and has not heard of the others, is not given to the app", async () => {
+  const { world, browser } = open();
+  world.fate = () => "lost";
+  const tab = browser.tab();
+  visit(tab);
+  await until(async () => (await browser.rows()).size === 1);
+  tab.kill();
+  const minute = 60_000;
+  for (const [late, told] of [
+    [0, 0],
+    [2 * minute, 1],
+  ] as const) {
+    browser.marks.clear();
+    const next = browser.tab({ surroundings: { now: () => Date.now() + late } });
+    await awake([next]);
+    await until(async () => next.expired.length === told && (await browser.rows()).size === 1 - told);
+    next.kill();
+  }
+});
+
 test("what tabs write while they end a session begins one with what their siblings write, though no disk answers", async () => {
   const { world, browser } = open();
   const before = browser.tab();
@@ -153,6 +173,7 @@ test("what a page still waits for is not passed over by what it wrote after the 
   await browser.clear();
   visit(tab);
   await until(async () => (await stored()) === 2);
+  tab.kill();
   world.fate = () => "lost";
   const next = browser.tab();
   await awake([next]);
