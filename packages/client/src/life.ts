@@ -1,7 +1,8 @@
+import { noteName } from "@catnap/shared";
 import type { Expired } from "./replica/events.ts";
 import type { Pending } from "./replica/memory.ts";
-import type { Replica } from "./replica/replica.ts";
-import type { OpRow } from "./replica/rows.ts";
+import { never, type Replica } from "./replica/replica.ts";
+import { type OpRow, wasTold } from "./replica/rows.ts";
 import type { Epochs } from "./storage/epochs.ts";
 
 /** What `Life` works with. */
@@ -40,12 +41,12 @@ export class Life {
       const isSame = identifier !== null && identifier === epoch.identifier;
       const comesAlong = identifier === null && !epoch.past.includes(host);
       // Of tabs that have named the epoch in one moment, the one that has begun the session goes on, and the others with it.
-      if (comesAlong && replica.hasBegun && !epoch.from.includes(host)) {
+      if (comesAlong && replica.begunAt < never && !epoch.from.includes(host)) {
         epochs.set({ name: host, profile, from: [...epoch.from, epoch.name] });
         return;
       }
       if (isSame || comesAlong || host === epochs.proposal) return this.#join();
-      const own = [...replica.outbox.own.values()].filter(({ writer, seq }) => seq > (epoch.told[writer] ?? 0));
+      const own = [...replica.outbox.own.values()].filter((op) => !wasTold(epoch, op));
       const isQuiet = [replica.host, replica.epoch].some((name) => epoch.quiet.includes(name));
       this.#leave(epoch.ended ?? "SESSION_REPLACED", isQuiet ? [] : own, epoch.ended === "SESSION_EXPIRED");
     } else if (identifier === null && epoch.identifier !== null && !replica.isGuest) this.#join();
@@ -143,9 +144,10 @@ export class Life {
   #hand(code: Expired["code"], ops: readonly Pending[], always = false): () => void {
     const { replica, epochs, onExpired } = this.#parts;
     if (ops.length === 0 && !always) return () => undefined;
-    const told = { ...epochs.get().told };
-    for (const { writer, seq } of ops) told[writer] = Math.max(seq, told[writer] ?? 0);
-    epochs.set({ told });
+    const last = new Map<string, number>();
+    for (const { writer, seq } of ops) last.set(writer, Math.max(seq, last.get(writer) ?? 0));
+    const names = [...last].map(([writer, seq]) => noteName({ writer, seq }));
+    epochs.set({ told: [...epochs.get().told, ...names] });
     const unsent = replica.unsent(ops);
     return () => onExpired({ code, unsent });
   }

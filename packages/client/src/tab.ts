@@ -85,7 +85,7 @@ export class Tab implements BaseHome {
     this.#status = { state: "asleep", pending: 0, storage: database.storage };
     this.#life = new Life(parts, {
       joined: (met) => {
-        this.#siblings.tell({ kind: "hello" });
+        this.#siblings.greet();
         if (met) this.#persister.readAgain();
         this.pulse();
       },
@@ -93,7 +93,7 @@ export class Tab implements BaseHome {
         this.#persister.sweep();
         this.#sync.forced = false;
         this.#sync.expired = parts.epochs.get().ended === "SESSION_EXPIRED";
-        this.#siblings.tell({ kind: "hello" });
+        this.#siblings.greet();
         this.pulse();
       },
     });
@@ -112,7 +112,7 @@ export class Tab implements BaseHome {
       frozen: (ops) => this.#siblings.tell({ kind: "op", ops }),
       found: () => {
         // Who has changes under way tells them anew.
-        if (replica.doubted.size > 0) this.#siblings.tell({ kind: "hello" });
+        if (replica.doubted.size > 0) this.#siblings.greet();
         this.#sync.idle(0);
       },
       left: (rows) => this.#life.leftover(rows),

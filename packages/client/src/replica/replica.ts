@@ -18,12 +18,10 @@ import type { Migrate } from "./migrate.ts";
 import { Outbox } from "./outbox.ts";
 import { type CacheRow, type Epoch, type OpRow, type Rows, rowName } from "./rows.ts";
 
-/** Of so many notes a push says that they were heard; fewer wait on the server. */
-const maxHeard = 16;
 /** Of so many writers of this browser the server keeps the watermarks, though they seem dead. */
 const remembered = 8;
 /** The time of what does not come. */
-const never = Number.POSITIVE_INFINITY;
+export const never: number = Number.POSITIVE_INFINITY;
 
 /** What the tab knows of one session, without any I/O: the server's entries, the ops on top, and whose they are. */
 export class Replica {
@@ -45,8 +43,8 @@ export class Replica {
   writer = "";
   /** Other page loads whose ops are all acknowledged and that will never push again. */
   readonly retired: Set<string> = new Set();
-  /** Names of notes that the app was told of, and the server may still keep. */
-  readonly heard: Set<string> = new Set();
+  /** Names of the notes that the last answer told of: the server keeps them until a push says so. */
+  heard: readonly string[] = [];
   /** Whether the browser has ever sent the session's cookie along: then it keeps cookies. */
   kept = false;
   /** When the first push with ops has left under the epoch at hand, which may have begun a session since. */
@@ -109,11 +107,6 @@ export class Replica {
     return this.#hidden ? 0 : this.rev;
   }
 
-  /** Whether a session may have been begun under this epoch. */
-  get hasBegun(): boolean {
-    return this.begunAt !== never;
-  }
-
   get isGuest(): boolean {
     return this.epoch !== this.host;
   }
@@ -169,7 +162,6 @@ export class Replica {
     const newer = own && (own.rev > this.rev || (own.rev === this.rev && this.since === 0));
     // Ops whose effect is in what is shown, though their rows are still there.
     if (own && (newer || own.rev > 0)) this.#decide(own.decided);
-    for (const name of own?.heard ?? []) this.heard.add(name);
     outbox.adopt(ops);
     // Known before, and not on disk: on their way there, or decided while this tab did not listen.
     for (const op of memory.all()) if (!this.isMine(op.writer) && before.has(op)) this.#doubted.add(op);
@@ -185,8 +177,9 @@ export class Replica {
 
   /** Whether a row is of the session at hand, and of another page load. */
   isOurs({ identifier, epoch, profile, writer }: OpRow): boolean {
-    if (this.isMine(writer) || profile !== this.profile) return false;
-    return identifier === null ? epoch === this.epoch || this.from.includes(epoch) : identifier === this.identifier;
+    if (this.isMine(writer)) return false;
+    if (identifier === null) return epoch === this.epoch || this.from.includes(epoch);
+    return profile === this.profile && identifier === this.identifier;
   }
 
   /** How many changes of this browser the server has not acknowledged. */
@@ -214,7 +207,6 @@ export class Replica {
       rev,
       facts,
       decided: this.#decided,
-      heard: this.#heardLately(),
       entries: [...memory.base],
     };
   }
@@ -254,7 +246,7 @@ export class Replica {
       since: this.since,
       acked: own ? this.#acked : 0,
       ...(ops.length === 0 && this.since > 0 && { checksum: checksum(this.#definition, this.memory.values()) }),
-      ...(this.heard.size > 0 && { heard: this.#heardLately() }),
+      ...(this.heard.length > 0 && { heard: this.heard }),
       ...(own && retire.length > 0 && { retire }),
       ...(this.identifier === null && { nonce: this.epoch }),
     };
@@ -313,10 +305,6 @@ export class Replica {
     return delta;
   }
 
-  #heardLately(): string[] {
-    return [...this.heard].slice(-maxHeard);
-  }
-
   #decide(decided: Delta["decided"]): void {
     for (const [writer, seq] of Object.entries(decided)) this.outbox.acknowledge(writer, seq);
   }
@@ -358,7 +346,7 @@ export class Replica {
     this.rev = 0;
     this.#decided = {};
     this.facts = { ...this.#unknown(), expiresAt };
-    this.heard.clear();
+    this.heard = [];
     this.memory.clearBase();
     this.outbox.clear();
     this.memory.settle();

@@ -20,13 +20,20 @@ export interface Epoch {
   readonly quiet: readonly string[];
   /** Sessions that the server has to be told to end; `*` and a time stand for the one that the browser had then. */
   readonly ends: readonly string[];
-  /** By writer, up to which seq the app was given what ended sessions left unsent. */
-  readonly told: Readonly<Record<string, number>>;
+  /** Names of the latest changes that the app was given, since ended sessions left them unsent, and earlier ones of their writers. */
+  readonly told: readonly string[];
   /** Names of notes that the app was told of. */
   readonly heard: readonly string[];
   /** How the server ended the epoch before. */
   readonly ended?: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED" | undefined;
 }
+
+/** Whether the app was given this change. */
+export const wasTold = ({ told }: Epoch, { writer, seq }: Pending): boolean =>
+  told.some((name) => {
+    const [by, upTo] = name.split("/");
+    return by === writer && seq <= Number(upTo);
+  });
 
 /** An op as it rests on disk, bound to the session that it belongs to, and before there is one to its epoch. */
 export interface OpRow {
@@ -48,8 +55,6 @@ export interface CacheRow {
   readonly rev: number;
   /** How far each writer's ops are part of the entries: their rows may still be there. */
   readonly decided: Readonly<Record<string, number>>;
-  /** Names of notes that the app was told of, and the server may still keep. */
-  readonly heard?: readonly string[];
   readonly facts: Facts | null;
   /** The browser has kept the session's cookie. */
   readonly kept?: boolean;
@@ -58,6 +63,8 @@ export interface CacheRow {
 
 /** What the disk holds, sorted. */
 export interface Rows {
+  /** The disk could not be read: these are what pages have put aside. */
+  readonly failed: boolean;
   readonly cache: CacheRow | undefined;
   /** Of sessions that may be the tab's. */
   readonly ops: readonly OpRow[];

@@ -1,6 +1,6 @@
 import { type AnyDefinition, type Op, SessionError, type SessionErrorCode } from "@catnap/shared";
 import { fitted, type Migrate } from "../replica/migrate.ts";
-import type { CacheRow, OpRow, Rows } from "../replica/rows.ts";
+import { type CacheRow, type OpRow, type Rows, wasTold } from "../replica/rows.ts";
 import type { Epochs } from "./epochs.ts";
 import type { Journal } from "./journal.ts";
 import type { GuardedPuts, Put, StorageState, Table } from "./table.ts";
@@ -37,33 +37,17 @@ export class Database {
     return this.#table.storage;
   }
 
-  /** What pages have put aside, but for what is done: all that there is where the disk fails. */
-  aside(isOurs: (row: OpRow) => boolean, isDone: (row: OpRow) => boolean): OpRow[] {
-    this.#journal.filter((row) => !isDone(row) && !this.#isOver(row));
-    return this.#journal.rows().flatMap(([, row]) => {
-      try {
-        return isOurs(row) ? [{ ...row, op: this.#fitOp(row.op) }] : [];
-      } catch {
-        return []; // a later page may read the disk, and tell the app
-      }
-    });
-  }
-
   /**
-   * All rows at once, with the journals of pages, except what is done. Changes that do not fit are left behind by older
-   * versions of the app when the page reads for the `first` time; what comes later is a newer page's, which sends it itself.
+   * All rows at once, with the journals of pages, which are all that there is where the disk `failed`. Changes that do not fit are left behind by older versions of the app when
+   * the page reads for the `first` time; what comes later is a newer page's, which sends it itself.
    */
-  async read(isOurs: (row: OpRow) => boolean, isDone: (row: OpRow) => boolean, first: boolean): Promise<Rows> {
-    const found = await this.#rows();
-    this.#journal.filter((row) => !isDone(row) && !this.#isOver(row));
-    const journal = this.#journal.rows();
-    if (journal.length > 0) {
-      const rescued = journal.filter(([name]) => !found.has(name));
-      for (const [name, row] of rescued) found.set(name, row);
-      const moved = new Set(journal.map(([name]) => name));
-      const forget = () => this.#journal.filter((_, name) => !moved.has(name));
-      void this.#table.write(rescued, []).then(forget, () => undefined);
-    }
+  async read(isOurs: (row: OpRow) => boolean, first: boolean): Promise<Rows> {
+    let failed = false;
+    const onDisk = await this.#table.read().catch(() => {
+      failed = true;
+      return [];
+    });
+    const found = new Map([...onDisk, ...this.#journal.rows()]);
     let cache: CacheRow | undefined;
     const ops: OpRow[] = [];
     const left: OpRow[] = [];
@@ -90,15 +74,7 @@ export class Database {
       }
     }
     if (over) this.sweep();
-    return { cache, ops, unusable, left };
-  }
-
-  /** What is on disk. Of a journal that another page moves there meanwhile one would find nothing in either place. */
-  async #rows(): Promise<Map<string, unknown>> {
-    const before = this.#journal.rows();
-    const found = new Map(await this.#table.read());
-    const names = new Set(this.#journal.rows().map(([name]) => name));
-    return before.every(([name]) => names.has(name) || found.has(name)) ? found : this.#rows();
+    return { failed, cache, ops, unusable, left };
   }
 
   /** Whether a row is of an epoch or a session that has ended, or of what the browser was before its storage was cleared. */
@@ -116,10 +92,10 @@ export class Database {
 
   /** Whether a row is of one that has ended, and nobody is to hear of it any more. */
   #isOver(row: OpRow): boolean {
-    const { quiet, told } = this.#epochs.get();
+    const now = this.#epochs.get();
     const { epoch, identifier, writer, op } = row;
-    const isQuiet = quiet.includes(epoch) || quiet.includes(identifier ?? "");
-    return isQuiet || (this.#isPast(row) && op.seq <= (told[writer] ?? 0));
+    const isQuiet = now.quiet.includes(epoch) || now.quiet.includes(identifier ?? "");
+    return isQuiet || (this.#isPast(row) && wasTold(now, { ...op, writer }));
   }
 
   /** The entries, of which a page of another version may have left some out: then all of it has to be asked for. */
@@ -167,6 +143,7 @@ export class Database {
 
   /** Puts and deletes, in a transaction that is begun at once. */
   write(puts: readonly Put[], deletes: readonly string[], snapshot?: GuardedPuts): Promise<void> {
+    if (deletes.length > 0) this.#journal.filter((_, name) => !deletes.includes(name));
     return this.#table.write(puts, deletes, snapshot);
   }
 

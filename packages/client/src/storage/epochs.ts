@@ -4,18 +4,17 @@ import type { Epoch } from "../replica/rows.ts";
 export type EpochStorage = Pick<Storage, "getItem" | "setItem"> | undefined;
 
 /** How many of each list's latest names are kept. */
-const lists = [
-  ["from", 4],
-  ["past", 32],
-  ["quiet", 32],
-  ["ends", 16],
-  ["heard", 64],
-] as const;
+const most = { from: 4, ends: 16, past: 32, quiet: 32, told: 32, heard: 64 } as const;
+const lists = Object.keys(most) as (keyof typeof most)[];
+/** What is in one of these stays in it, whoever has not seen it. */
+const kept = lists.slice(2);
+
+type Draft = { -readonly [K in keyof Epoch]: Epoch[K] };
 
 /** A record takes so many characters from the start: then it can still be replaced when the app has filled localStorage. */
 const room = 8_192;
 
-const nothing = { identifier: null, from: [], past: [], quiet: [], ends: [], told: {}, heard: [] };
+const nothing = { identifier: null, from: [], past: [], quiet: [], ends: [], told: [], heard: [] };
 
 /**
  * The browser's epoch, in localStorage, which is read and written synchronously. A tab looks there before it shows, sends or
@@ -42,15 +41,26 @@ export class Epochs {
     if (this.get().name === name) this.proposal = name;
   }
 
-  /** As the browser's tabs have it; the same object until it changes. */
+  /**
+   * As the browser's tabs have it; the same object until it changes. Another process may have written without having seen
+   * what this one has just written: nothing that has ended, or was told, is forgotten.
+   */
   get(): Epoch {
     const text = this.shared ? this.#read() : "";
     if (text && text !== this.#text) {
+      this.#text = text;
       try {
-        const found = JSON.parse(text) as Epoch;
-        if (found.name && found.past) {
-          this.#epoch = { ...nothing, ...found };
-          this.#text = text;
+        const found = { ...nothing, ...(JSON.parse(text) as Epoch) };
+        const known = this.#epoch;
+        if (found.name && found.profile) {
+          const [latest, other] = known.past.includes(found.name) ? [known, found] : [found, known];
+          const both: Draft = { ...latest };
+          for (const list of kept) {
+            const lacks = (one: string) => !latest[list].includes(one) && one !== latest.identifier;
+            both[list] = [...other[list].filter(lacks), ...latest[list]];
+          }
+          this.#text = JSON.stringify(found);
+          this.#keep(both);
         }
       } catch {
         // Not Catnap's text: the tab keeps its epoch, and writes that in its place.
@@ -61,16 +71,23 @@ export class Epochs {
 
   /** Changes the epoch for all tabs. */
   set(change: Partial<Epoch>): Epoch {
-    const epoch: { -readonly [K in keyof Epoch]: Epoch[K] } = { ...this.get(), ...change };
-    for (const [list, most] of lists) epoch[list] = epoch[list].slice(-most);
-    epoch.told = Object.fromEntries(Object.entries(epoch.told).slice(-16));
-    this.#epoch = epoch;
+    const epoch = { ...this.get(), ...change };
     this.proposal = undefined;
-    this.#text = JSON.stringify(epoch);
-    if (this.shared && !this.#write(this.#text)) {
+    // The browser may have lost what it had.
+    this.#text = "";
+    return this.#keep(epoch);
+  }
+
+  /** Writes this, unless the browser has it. */
+  #keep(epoch: Draft): Epoch {
+    for (const list of lists) epoch[list] = epoch[list].slice(-most[list]);
+    const text = JSON.stringify(epoch);
+    if (this.shared && text !== this.#text && !this.#write(text)) {
       this.shared = false;
-      console.warn("catnap: localStorage takes nothing any more: this tab goes on by itself");
+      console.warn("catnap: localStorage takes no more: this tab goes on by itself");
     }
+    this.#text = text;
+    this.#epoch = epoch;
     return epoch;
   }
 

@@ -1,6 +1,6 @@
-import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
+import { IDBFactory } from "fake-indexeddb";
 import superjson from "superjson";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { refuse } from "../../test/disks.ts";
 import { type Browser, open, until } from "../../test/world.ts";
 import { Journal } from "./journal.ts";
@@ -101,27 +101,6 @@ test("what a page has put aside and saved since is aside no more when it leaves 
   await until(async () => JSON.stringify([...(await browser.rows())]).includes("last"));
   page.leave();
   expect(kept(browser)).not.toContain("last");
-});
-
-test("a journal that another page moves to the disk, while this one reads it, is found", async () => {
-  const { world, browser } = open();
-  world.fate = () => "lost";
-  const { session, page, kill } = browser.tab();
-  session.setValue("note", "last");
-  page.leave();
-  kill();
-  const [name, row] = JSON.parse(browser.marks.get(`catnap:${browser.name}:journal`) ?? "")[0] as [string, unknown];
-  const { getAll } = IDBObjectStore.prototype;
-  const spy = vi.spyOn(IDBObjectStore.prototype, "getAll").mockImplementation(function (this: IDBObjectStore) {
-    spy.mockRestore();
-    const request = getAll.call(this as never);
-    browser.marks.set(`catnap:${browser.name}:journal`, "");
-    void browser.put(new Map([[name, row]]));
-    return request as never;
-  } as never);
-  const next = browser.tab();
-  await next.session.awake();
-  expect(next.session.value("note")).toBe("last");
 });
 
 test("what a page without a disk has put aside, the next one without a disk sends, and puts away", async () => {

@@ -7,8 +7,8 @@ const maxLength = 65_536;
 
 /**
  * The changes of an ending page that are younger than its last completed transaction, in localStorage, which is written
- * synchronously: in WebKit a transaction that begins while a page ends comes to nothing. The next read of the disk moves
- * them there. Without localStorage there is none.
+ * synchronously: in WebKit a transaction that begins while a page ends comes to nothing. They are read with the
+ * disk, and deleted with what it has of them. Without localStorage there is none.
  */
 export class Journal {
   readonly #storage: Pick<Storage, "getItem" | "setItem"> | undefined;

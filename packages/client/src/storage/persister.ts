@@ -175,16 +175,18 @@ export class Persister {
     this.#reading = reading;
     const { outbox } = this.#replica;
     const waiting = outbox.others.size;
-    let failed = false;
     const isOurs = (row: OpRow) => this.#replica.isOurs(row);
-    const isDone = ({ op, writer }: OpRow) =>
-      this.#replica.isMine(writer) ? !outbox.own.has(op.seq) : outbox.isDecided({ ...op, writer });
-    try {
-      const rows = await this.#database.read(isOurs, isDone, !this.#loaded);
-      if (this.#reading !== reading) return;
+    const rows = await this.#database.read(isOurs, !this.#loaded);
+    if (this.#reading !== reading) return;
+    this.#reading = undefined;
+    const { failed, unusable, ops } = rows;
+    if (failed) {
+      // Works from memory; the next write or awake tries again.
+      this.#loading = undefined;
+      if (!this.#loaded) this.#replica.find(ops);
+    } else {
       this.#loaded = true;
       this.#replica.merge(rows, before);
-      const { unusable } = rows;
       // A change of this very page may rest under what the tab was before it heard of its siblings.
       const left = rows.left.filter(({ writer }) => !this.#replica.isMine(writer));
       this.#events.notes(
@@ -201,15 +203,7 @@ export class Persister {
       const names = [...unusable, ...left].map(({ writer, op }) => rowName({ ...op, writer }));
       // What the disk did not take before is tried again.
       this.save("changes", names);
-    } catch {
-      // Works from memory; the next write or awake tries again.
-      failed = true;
-      if (this.#reading === reading) {
-        this.#loading = undefined;
-        if (!this.#loaded) this.#replica.find(this.#database.aside(isOurs, isDone));
-      }
     }
-    if (this.#reading === reading) this.#reading = undefined;
     this.#events.pulse();
     // A disk that fails is asked with every round: what it has left is news once.
     if (outbox.others.size > (failed ? waiting : 0) || (!failed && this.#replica.doubted.size > 0))

@@ -47,6 +47,12 @@ export class Siblings {
     this.#channel ??= this.#open();
     if (this.#channel) this.#channel.onmessage = ({ data }) => data && this.#heard(data as Message);
     this.alive.clear();
+    this.greet();
+  }
+
+  /** Tells what this tab waits for, and asks the others for what they wait for. */
+  greet(): void {
+    this.#tellOps();
     this.tell({ kind: "hello" });
   }
 
@@ -64,6 +70,10 @@ export class Siblings {
     this.#channel = undefined;
   }
 
+  #tellOps(): void {
+    this.tell({ kind: "op", ops: this.#replica.outbox.frozen() });
+  }
+
   #heard(message: Message): void {
     const { outbox } = this.#replica;
     const isOurs = () => message.epoch === this.#replica.epoch && message.identifier === this.#replica.identifier;
@@ -76,7 +86,7 @@ export class Siblings {
     this.#replica.retired.delete(message.writer);
     switch (message.kind) {
       case "hello":
-        this.tell({ kind: "op", ops: outbox.frozen() });
+        this.#tellOps();
         break;
       case "op":
         for (const op of message.ops) outbox.hear(op);

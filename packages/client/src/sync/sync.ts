@@ -283,7 +283,7 @@ export class Sync {
     if (!answer) return replica.isOwn(push) ? this.#exchange(writer, left) : undefined;
     const first = push.ops[0]?.seq;
     if (first !== undefined && left[0]?.seq === first && replica.isOwn(push)) {
-      throw new SessionError("CONFLICT", "The server took none: changes are kept and sent later");
+      throw new SessionError("CONFLICT", "The server took none. Changes are kept and sent later");
     }
     if (own) return;
     if (left.length > 0) await this.#exchange(writer, left);
@@ -339,7 +339,7 @@ export class Sync {
       }
       if (push.nonce !== undefined && (code === "SESSION_GONE" || code === "SESSION_EXPIRED")) {
         this.#events.spent();
-        throw new SessionError("CONFLICT", "The session has ended: changes begin another");
+        throw new SessionError("CONFLICT", "The session has ended. Changes are kept and sent later");
       }
       this.#refused(code, message);
     }
@@ -358,20 +358,18 @@ export class Sync {
     }
     // What has not just made the session was let in by the cookie.
     replica.kept ||= push.identifier !== null || push.upTo === 0 || answer.acked < push.upTo;
-    // What this push has said it heard, the server has forgotten in the commit that decided its ops.
-    if (push.ops.length > 0 && answer.acked >= push.upTo)
-      for (const name of push.heard ?? []) replica.heard.delete(name);
-    const known = new Set(replica.heard);
-    for (const note of answer.notes.slice(-maxNotes)) replica.heard.add(noteName(note));
+    replica.heard = answer.notes.slice(-maxNotes).map(noteName);
     const sent = new Map(push.ops.map((op) => [op.seq, op.value]));
-    const untold = answer.notes.filter((note) => !known.has(noteName(note)));
-    const told = untold.map(({ was, ...note }) => ({ ...note, mine: was === undefined ? sent.get(note.seq) : was }));
+    const told = answer.notes.map(({ was, ...note }) => ({
+      ...note,
+      mine: was === undefined ? sent.get(note.seq) : was,
+    }));
     const delta = replica.delta(push, answer);
     const fits = !replica.lacks(delta);
     if (fits) {
       const quiet = delta.rev === replica.rev && !delta.reset && delta.entries.length === 0 && push.ops.length === 0;
       const anew = replica.apply(delta, push);
-      persister.save(quiet && answer.notes.length === 0 ? "changes" : anew ? "reset" : "delta");
+      persister.save(quiet ? "changes" : anew ? "reset" : "delta");
       if (!quiet) siblings.tell({ kind: "synced", delta });
     }
     // Told once, whatever becomes of the rest.

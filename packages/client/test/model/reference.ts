@@ -12,6 +12,7 @@ export class Reference {
   readonly #current = new Map<Tab, Spell>();
   readonly #ended = new Map<Device, string>();
   readonly #dead = new Set<string | null>();
+  readonly #wiped = new Set<Device>();
 
   changed(tab: Tab, key: Key, name: string, now: number): void {
     const { identifier, changes } = this.#follow(tab);
@@ -56,7 +57,10 @@ export class Reference {
   }
 
   /** The device has wiped itself or lost its disk: what it alone held may be gone. */
-  wiped = (device: Device): void => this.#doubt((one) => one.device === device);
+  wiped = (device: Device): void => {
+    this.#wiped.add(device);
+    this.#doubt((one) => one.device === device);
+  };
 
   /** The session has ended. A late first push may begin one of that name anew, which has nothing of it. */
   died = (identifier: string): void => void this.#dead.add(identifier);
@@ -104,7 +108,7 @@ export class Reference {
     const identifier = identityOf(tab);
     const ended = tab.expired.splice(0).length > 0;
     const spell = this.#spell(tab);
-    if (ended && spell.identifier === null && endsOf(tab.device) === "") {
+    if (ended && spell.identifier === null && endsOf(tab.device) === "" && !this.#wiped.has(tab.device)) {
       throw new Error("A tab was told of an end, though nothing has ended");
     }
     if (spell.identifier === null && !ended) spell.identifier = identifier;
