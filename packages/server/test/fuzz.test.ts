@@ -118,7 +118,6 @@ function anyPush(random: Random, identifier: string): unknown {
     ops: ops as never,
     since: chance(0.7) ? 0 : below(1_000),
     acked: below(100),
-    ...(chance(0.3) ? { retire: Array.from({ length: below(60) }, (_, i) => `writer-${i}`) } : {}),
     ...(chance(0.3) ? { nonce: chance(0.5) ? "n".repeat(43) : "short" } : {}),
   });
   if (!chance(0.2)) return whole;

@@ -35,7 +35,6 @@ const pushSchema = z
       .array(z.string().regex(/^[A-Za-z0-9_-]{8,64}\/\d{1,16}$/))
       .max(16)
       .optional(),
-    retire: z.array(token(64)).max(64).optional(),
     nonce: z
       .string()
       .regex(/^[A-Za-z0-9_-]{43}$/)

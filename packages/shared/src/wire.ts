@@ -28,8 +28,6 @@ export interface Push {
   readonly checksum?: string;
   /** Names of notes that this profile's last answers told of, at most 16: the server forgets them with the next change. */
   readonly heard?: readonly string[];
-  /** Writers of this profile whose ops are all acknowledged and that will never push again. */
-  readonly retire?: readonly string[];
   /** 256 random bits of the browser, sent while it knows of no session: first requests at once recognise each other by it. */
   readonly nonce?: string;
 }
@@ -83,7 +81,7 @@ export interface SyncSuccess {
   readonly rev: number;
   /** The writer's ops up to here are decided: applied, merged, lost or rejected. */
   readonly acked: number;
-  /** The same for every writer of the push's profile: what their last pushes did is part of the entries. */
+  /** The same for the push's profile's latest writers: what their last pushes did is part of the entries. */
   readonly decided: Readonly<Record<string, number>>;
   readonly entries: Readonly<Record<string, WireEntry>>;
   readonly deleted: Readonly<Record<string, number>>;

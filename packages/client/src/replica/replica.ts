@@ -18,8 +18,6 @@ import type { Migrate } from "./migrate.ts";
 import { Outbox } from "./outbox.ts";
 import { type CacheRow, type Epoch, type OpRow, type Rows, rowName } from "./rows.ts";
 
-/** Of so many writers of this browser the server keeps the watermarks, though they seem dead. */
-const remembered = 8;
 /** The time of what does not come. */
 export const never: number = Number.POSITIVE_INFINITY;
 
@@ -41,8 +39,6 @@ export class Replica {
   from: readonly string[];
   profile: string;
   writer = "";
-  /** Other page loads whose ops are all acknowledged and that will never push again. */
-  readonly retired: Set<string> = new Set();
   /** Names of the notes that the last answer told of: the server keeps them until a push says so. */
   heard: readonly string[] = [];
   /** Whether the browser has ever sent the session's cookie along: then it keeps cookies. */
@@ -231,9 +227,6 @@ export class Replica {
       values.set(op.key, op.value);
       ops.push(wired);
     }
-    // Of a tab that only seemed dead, frozen perhaps, the server should know what it has done when it comes back.
-    const surplus = Math.max(0, Object.keys(this.#decided).length - remembered);
-    const retire = [...this.retired].slice(0, surplus);
     this.outbox.freeze(pending.slice(0, ops.length));
     if (ops.length > 0 && this.begunAt === never) this.begunAt = this.#now();
     const push: Push = {
@@ -247,7 +240,6 @@ export class Replica {
       acked: own ? this.#acked : 0,
       ...(ops.length === 0 && this.since > 0 && { checksum: checksum(this.#definition, this.memory.values()) }),
       ...(this.heard.length > 0 && { heard: this.heard }),
-      ...(own && retire.length > 0 && { retire }),
       ...(this.identifier === null && { nonce: this.epoch }),
     };
     if (this.#hidden) this.#whole.add(push);
@@ -362,7 +354,6 @@ export class Replica {
   #become(): void {
     this.writer = this.#id(8);
     this.#acked = 0;
-    this.retired.clear();
   }
 
   #unknown(): Facts {

@@ -173,17 +173,6 @@ test("a page that meets the session hears of changes that no disk holds", async 
   await until(() => c.session.value("pin", "") === "1234");
 });
 
-test("a living sibling's writer is not retired", async () => {
-  const { world, a, b } = await twoTabs();
-  world.fate = () => "lost";
-  a.session.setValue("note", "a's");
-  await until(() => b.session.value("note") === "a's");
-  world.fate = () => "ok";
-  await b.session.awake();
-  await b.session.awake();
-  expect(world.requests.every(({ body }) => !body.includes("retire"))).toBe(true);
-});
-
 test("a message that is nothing, of whoever else uses the channel's name, is nobody's", async () => {
   const { browser, a, b } = await twoTabs();
   const stranger = new BroadcastChannel(`catnap:${browser.name}`);

@@ -30,8 +30,6 @@ export interface SiblingsEvents {
 
 /** The tabs of one browser tell each other what they write and what they learn. None leads. */
 export class Siblings {
-  /** Siblings heard from since the last `open`: these are not to be retired. */
-  readonly alive: Set<string> = new Set();
   readonly #replica: Replica;
   readonly #open: () => Channel | undefined;
   readonly #events: SiblingsEvents;
@@ -46,7 +44,6 @@ export class Siblings {
   open(): void {
     this.#channel ??= this.#open();
     if (this.#channel) this.#channel.onmessage = ({ data }) => data && this.#heard(data as Message);
-    this.alive.clear();
     this.greet();
   }
 
@@ -81,9 +78,6 @@ export class Siblings {
     const { epoch, identifier } = this.#replica;
     // A sibling that has not met the session yet is of the same epoch: its ops belong here.
     if (message.epoch !== epoch || (message.identifier !== null && message.identifier !== identifier)) return;
-    this.alive.add(message.writer);
-    // It seemed dead when its rows were sent for it, and is not.
-    this.#replica.retired.delete(message.writer);
     switch (message.kind) {
       case "hello":
         this.#tellOps();

@@ -272,12 +272,11 @@ export class Sync {
   }
 
   async #exchange(writer: string, ops: readonly Pending[]): Promise<void> {
-    const { replica, transport, siblings } = this.#parts;
+    const { replica, transport } = this.#parts;
     const push = replica.push(writer, ops);
     const answer = await transport.send(push).catch((error: unknown) => this.#shrink(push, error));
     // Meanwhile the tab has put away what the answer builds on.
     if (answer && !this.#take(push, answer)) return this.#exchange(writer, ops);
-    for (const retired of push.retire ?? []) replica.retired.delete(retired);
     const own = replica.isMine(writer);
     const left = own ? replica.outbox.ownOf(writer) : replica.outbox.opsOf(writer);
     if (!answer) return replica.isOwn(push) ? this.#exchange(writer, left) : undefined;
@@ -285,9 +284,7 @@ export class Sync {
     if (first !== undefined && left[0]?.seq === first && replica.isOwn(push)) {
       throw new SessionError("CONFLICT", "The server took none. Changes are kept and sent later");
     }
-    if (own) return;
-    if (left.length > 0) await this.#exchange(writer, left);
-    else if (!siblings.alive.has(writer)) replica.retired.add(writer);
+    if (!own && left.length > 0) await this.#exchange(writer, left);
   }
 
   /** After an answer that the push is too large: the next one carries half; what goes into none is rejected. Throws any other error. */

@@ -16,7 +16,7 @@ import {
 import type { Tokens } from "../identity/tokens.ts";
 import { expiresAt, type SessionRecord } from "../stores/store.ts";
 import type { AppliedPush } from "./push.ts";
-import { readWatermarks, unheard } from "./watermarks.ts";
+import { latest, readWatermarks, unheard } from "./watermarks.ts";
 
 /** What a push meets: the session that its request's cookie opens, or what became of the one that the cookie names. */
 export interface Met {
@@ -96,7 +96,7 @@ export function answerPush(
     identifier: record.identifier,
     rev: record.rev,
     acked: outcome.acked,
-    decided: Object.fromEntries(writers),
+    decided: latest(writers),
     entries,
     deleted,
     ...(reset ? { reset } : {}),

@@ -71,6 +71,12 @@ const set = (seq: number, key: string, next: unknown, base = 0, from?: unknown):
   ...(from === undefined ? {} : { from: from === null ? null : JSON.stringify(from) }),
 });
 
+/** So many other tabs write from this number on, and change nothing, that the server forgets who came before them. */
+function crowd(server: ReturnType<typeof createServer>, seq: number): void {
+  const nothing = { key: "tags", value: null, base: 0, from: null };
+  for (let i = 0; i < 32; i++) server.push({ writer: `crowd-${i}`, ops: [{ seq: seq + i, ...nothing }] });
+}
+
 test("an op takes effect once, however often its push arrives", () => {
   const server = createServer();
   const ops = [set(1, "clicks", 1, 0, null), set(2, "clicks", 2, 0, 1)];
@@ -160,9 +166,10 @@ describe("a note", () => {
     const server = createServer();
     const late = { writer: "writer-old", ops: [set(3, "note", "mine")] };
     server.push(late);
-    server.push({ writer: "writer-new", ops: [set(4, "clicks", 1, 0, null)], retire: ["writer-old"] });
+    crowd(server, 4);
     expect(server.push(late).notes).toEqual([]);
-    server.push({ writer: "writer-new", ops: [set(5, "note", "next", 1)], retire: ["writer-old"] });
+    server.push({ writer: "writer-new", ops: [set(50, "note", "next", 1)] });
+    crowd(server, 51);
     expect(server.push(late).notes).toMatchObject([{ what: "lost" }]);
     expect(server.push({ writer: "writer-new" }).notes).toEqual([]);
   });
@@ -217,7 +224,8 @@ test("a late double of a change to what stands is not told as lost, whoever has 
   const server = createServer();
   const late = { writer: "writer-old", ops: [set(3, "note", "mine")] };
   server.push(late);
-  server.push({ writer: "writer-new", ops: [set(4, "note", "mine", 1)], retire: ["writer-old"] });
+  server.push({ writer: "writer-new", ops: [set(4, "note", "mine", 1)] });
+  crowd(server, 5);
   expect(server.push(late).notes).toEqual([]);
 });
 
@@ -261,21 +269,23 @@ test("a push that would overfill the session is rejected where it does not fit",
 });
 
 describe("watermarks", () => {
-  test("after a writer retired, its late pushes change nothing", () => {
+  test("after a writer was forgotten, its late pushes change nothing", () => {
     const server = createServer();
     const late = { writer: "writer-old", ops: [set(3, "clicks", 1, 0, null)] };
     server.push(late);
-    server.push({ writer: "writer-new", ops: [set(4, "clicks", 2, 1, 1)], retire: ["writer-old"] });
+    server.push({ writer: "writer-new", ops: [set(4, "clicks", 2, 1, 1)] });
+    crowd(server, 5);
     const answer = server.push(late);
     expect(server.value("clicks")).toBe(2);
     expect(answer.notes).toEqual([{ key: "clicks", writer: "writer-old", seq: 3, what: "lost" }]);
   });
 
-  test("a new writer after a retirement loses nothing, since its numbers are higher", () => {
+  test("a new writer after one was forgotten loses nothing, since its numbers are higher", () => {
     const server = createServer();
     server.push({ writer: "writer-old", ops: [set(3, "clicks", 1, 0, null)] });
-    server.push({ writer: "writer-new", ops: [set(4, "clicks", 2, 1, 1)], retire: ["writer-old"] });
-    server.push({ writer: "writer-3", ops: [set(5, "clicks", 1, 0, null)] });
+    server.push({ writer: "writer-new", ops: [set(4, "clicks", 2, 1, 1)] });
+    crowd(server, 5);
+    server.push({ writer: "writer-3", ops: [set(50, "clicks", 1, 0, null)] });
     expect(server.value("clicks")).toBe(3);
   });
 
@@ -329,6 +339,14 @@ describe("the answer", () => {
     const answer = server.push({ writer: "writer-b", ops: [set(5, "clicks", 3, 2, 2)] });
     expect(answer.decided).toEqual({ "writer-a": 3, "writer-b": 5 });
     expect(decidedIn(server.record)).toEqual({ "writer-a": 3, "writer-b": 5, "writer-x": 9 });
+  });
+
+  test("tells of the latest writers, since a tab shows what it waits for and nothing older", () => {
+    const server = createServer();
+    server.push({ writer: "writer-a", ops: [set(3, "clicks", 1, 0, null)] });
+    crowd(server, 4);
+    const { decided } = server.push({ writer: "writer-b" });
+    expect([Object.keys(decided).length, decided["crowd-31"], decided["crowd-19"]]).toEqual([12, 35, undefined]);
   });
 
   test("of a tab of another version of the app is no reset, though it knows other keys", () => {

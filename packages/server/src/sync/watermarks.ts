@@ -11,6 +11,8 @@ const prefix = "~sync:";
 /** Present once a profile's watermarks had to go: from then on an unknown profile is not taken for a new one. */
 const evictedKey = "~evicted";
 const maxWriters = 32;
+/** An answer tells of so many, whose changes a tab may be showing. */
+const toldWriters = 12;
 const maxProfiles = 16;
 /** A profile's notes take at most so many bytes as they rest. */
 const maxNotesBytes = 8192;
@@ -61,8 +63,8 @@ export function hasEvicted({ entries }: Stored): boolean {
 }
 
 /**
- * Raises the watermark of a push's writer, `null` when it decided nothing, retires whom it retires, and keeps its notes
- * until the profile has heard them. Writes nothing for what it heard alone.
+ * Raises the watermark of a push's writer, `null` when it decided nothing, and keeps its notes until the profile has heard
+ * them. Writes nothing for what it heard alone.
  */
 export function raiseWatermarks(
   stored: Stored,
@@ -71,24 +73,23 @@ export function raiseWatermarks(
   reached: number | null,
   notes: readonly Note[],
 ): void {
+  if (reached === null) return;
   const before = readWatermarks(push.profile, stored);
-  const writers = new Map(before.writers);
-  if (reached !== null) writers.set(push.writer, reached);
-  let { floor } = before;
-  const drop = (writer: string) => {
-    floor = Math.max(floor, writers.get(writer) ?? 0);
-    writers.delete(writer);
-  };
-  const retired = (push.retire ?? []).filter((writer) => writer !== push.writer && writers.has(writer));
-  for (const writer of retired) drop(writer);
-  if (writers.size > maxWriters) {
-    const oldestFirst = [...writers].filter(([writer]) => writer !== push.writer).sort(([, a], [, b]) => a - b);
-    for (const [writer] of oldestFirst.slice(0, writers.size - maxWriters)) drop(writer);
-  }
-  if (reached === null && retired.length === 0) return;
+  const others = latestFirst(before.writers).filter(([writer]) => writer !== push.writer);
+  const writers = new Map([[push.writer, reached], ...others.slice(0, maxWriters - 1)]);
+  const floor = Math.max(before.floor, others[maxWriters - 1]?.[1] ?? 0);
   const kept = keptNotes([...unheard(before.notes, push.heard), ...notes]);
   write(push.profile, { floor, writers, notes: kept, known: true }, changes);
   if (!before.known) evictProfiles(stored, changes);
+}
+
+/** The writers that have written last, and how far each is decided. */
+export function latest(writers: Watermarks["writers"]): Record<string, number> {
+  return Object.fromEntries(latestFirst(writers).slice(0, toldWriters));
+}
+
+function latestFirst(writers: Watermarks["writers"]): [string, number][] {
+  return [...writers].sort(([, a], [, b]) => b - a);
 }
 
 /** A change that was overwritten: of which key, whose, and what it had set. */
