@@ -1,7 +1,7 @@
 import { noteName } from "@catnap/shared";
 import type { Expired } from "./replica/events.ts";
 import type { Pending } from "./replica/memory.ts";
-import { never, type Replica } from "./replica/replica.ts";
+import type { Replica } from "./replica/replica.ts";
 import { type OpRow, wasTold } from "./replica/rows.ts";
 import type { Epochs } from "./storage/epochs.ts";
 
@@ -40,8 +40,8 @@ export class Life {
     if (epoch.name !== host) {
       const isSame = identifier !== null && identifier === epoch.identifier;
       const comesAlong = identifier === null && !epoch.past.includes(host);
-      // Of tabs that have named the epoch in one moment, the one that has begun the session goes on, and the others with it.
-      if (comesAlong && replica.begunAt < never && !epoch.from.includes(host)) {
+      // Of tabs that have named the epoch in one moment, the one that has sent something goes on, and the others with it.
+      if (comesAlong && replica.sent && !epoch.from.includes(host)) {
         epochs.set({ name: host, profile, from: [...epoch.from, epoch.name] });
         return;
       }

@@ -303,7 +303,9 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
 function createLocks(): (ended: Promise<unknown>) => Pick<LockManager, "request"> {
   const tails = new Map<string, Promise<unknown>>();
   return (ended) => {
-    const request = async (name: string, { signal }: LockOptions, hold: () => Promise<unknown>) => {
+    type Hold = () => Promise<unknown>;
+    const request = async (name: string, ...[first, second]: [Hold] | [LockOptions, Hold]) => {
+      const [{ signal }, hold] = typeof first === "function" ? [{} as LockOptions, first] : [first, second as Hold];
       let isOver = false;
       const end = ended.then(() => {
         isOver = true;

@@ -19,7 +19,7 @@ import { Outbox } from "./outbox.ts";
 import { type CacheRow, type Epoch, type OpRow, type Rows, rowName } from "./rows.ts";
 
 /** The time of what does not come. */
-export const never: number = Number.POSITIVE_INFINITY;
+const never = Number.POSITIVE_INFINITY;
 
 /** What the tab knows of one session, without any I/O: the server's entries, the ops on top, and whose they are. */
 export class Replica {
@@ -45,6 +45,8 @@ export class Replica {
   kept = false;
   /** When the first push with ops has left under the epoch at hand, which may have begun a session since. */
   begunAt: number = never;
+  /** The server may know this tab's writers by the profile at hand. */
+  sent = false;
   /** The values of the session are put away, not its revision: nothing older may be taken for news. */
   #hidden = false;
   /** How many bytes of ops a push carries: less, once the server has refused one as too large. */
@@ -136,7 +138,7 @@ export class Replica {
   /** Takes the state that the server rendered into the page, unless the tab knows better. */
   hydrate({ identifier, rev, facts, entries, decided }: SessionSnapshot): void {
     // Nothing has come of what the tab knows by itself: the page was rendered later.
-    if (identifier !== this.identifier && this.rev === 0 && this.begunAt === never) {
+    if (identifier !== this.identifier && this.rev === 0 && !this.sent) {
       this.epoch = this.#id(32);
       this.identifier = identifier;
     }
@@ -153,7 +155,7 @@ export class Replica {
     // Of the session at hand, unless its time seems to be over.
     const own =
       cache?.identifier === this.identifier && (cache.facts?.expiresAt ?? never) > this.#now() ? cache : undefined;
-    this.kept ||= own?.kept === true;
+    this.kept ||= !!own?.kept;
     // One of which something is missing counts as the oldest.
     const newer = own && (own.rev > this.rev || (own.rev === this.rev && this.since === 0));
     // Ops whose effect is in what is shown, though their rows are still there.
@@ -215,7 +217,6 @@ export class Replica {
 
   /** The push of a writer's ops, as many of the oldest as one may carry. Freezes them. */
   push(writer: string, pending: readonly Pending[]): Push {
-    const own = writer === this.writer;
     const ops: Op[] = [];
     const values = new Map<string, string | null>();
     let room = this.pushBytes;
@@ -228,7 +229,10 @@ export class Replica {
       ops.push(wired);
     }
     this.outbox.freeze(pending.slice(0, ops.length));
-    if (ops.length > 0 && this.begunAt === never) this.begunAt = this.#now();
+    if (ops.length > 0) {
+      this.sent = true;
+      this.begunAt = Math.min(this.begunAt, this.#now());
+    }
     const push: Push = {
       protocol,
       identifier: this.identifier,
@@ -237,7 +241,7 @@ export class Replica {
       ops,
       upTo: ops.at(-1)?.seq ?? 0,
       since: this.since,
-      acked: own ? this.#acked : 0,
+      acked: writer === this.writer ? this.#acked : 0,
       ...(ops.length === 0 && this.since > 0 && { checksum: checksum(this.#definition, this.memory.values()) }),
       ...(this.heard.length > 0 && { heard: this.heard }),
       ...(this.identifier === null && { nonce: this.epoch }),
@@ -333,7 +337,7 @@ export class Replica {
     this.#enter(epoch);
     this.identifier = epoch.identifier;
     this.begunAt = never;
-    this.#hidden = this.kept = false;
+    this.#hidden = this.kept = this.sent = false;
     this.#become();
     this.rev = 0;
     this.#decided = {};

@@ -53,7 +53,7 @@ export class Database {
     const left: OpRow[] = [];
     const unusable: (OpRow & { code: SessionErrorCode })[] = [];
     let over = false;
-    for (const [name, row] of found) {
+    for (const [name, row] of [...found].sort(([a], [b]) => (a < b ? -1 : 1))) {
       try {
         // Our own rows, by the names under which `write` puts them.
         const found = row as OpRow;
@@ -69,7 +69,7 @@ export class Database {
         } else if (this.#isOver(found)) over = true;
         else if (this.#isPast(found)) left.push(found);
       } catch {
-        console.warn(`catnap: the row ${name} of the browser's database is damaged, and deleted`);
+        console.warn(`catnap: the damaged row ${name} of the browser's database is deleted`);
         over = true;
       }
     }

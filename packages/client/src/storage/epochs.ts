@@ -70,25 +70,24 @@ export class Epochs {
   }
 
   /** Changes the epoch for all tabs. */
-  set(change: Partial<Epoch>): Epoch {
+  set(change: Partial<Epoch>): void {
     const epoch = { ...this.get(), ...change };
     this.proposal = undefined;
     // The browser may have lost what it had.
     this.#text = "";
-    return this.#keep(epoch);
+    this.#keep(epoch);
   }
 
   /** Writes this, unless the browser has it. */
-  #keep(epoch: Draft): Epoch {
+  #keep(epoch: Draft): void {
     for (const list of lists) epoch[list] = epoch[list].slice(-most[list]);
     const text = JSON.stringify(epoch);
     if (this.shared && text !== this.#text && !this.#write(text)) {
       this.shared = false;
-      console.warn("catnap: localStorage takes no more: this tab goes on by itself");
+      console.warn("catnap: localStorage is full: this tab goes on by itself");
     }
     this.#text = text;
     this.#epoch = epoch;
-    return epoch;
   }
 
   /**

@@ -190,14 +190,9 @@ export class Persister {
       // A change of this very page may rest under what the tab was before it heard of its siblings.
       const left = rows.left.filter(({ writer }) => !this.#replica.isMine(writer));
       this.#events.notes(
-        unusable.map(({ op: { key, seq, value }, writer, code }) => ({
-          key,
-          writer,
-          seq,
-          what: "rejected",
-          code,
-          mine: value,
-        })),
+        unusable.map(({ op: { key, seq, value: mine }, writer, code }) => {
+          return { key, seq, mine, writer, code, what: "rejected" };
+        }),
       );
       if (left.length > 0) this.#events.left(left);
       const names = [...unusable, ...left].map(({ writer, op }) => rowName({ ...op, writer }));

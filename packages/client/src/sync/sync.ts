@@ -250,7 +250,7 @@ export class Sync {
       done = begins();
       if (done) await this.#exchangeAll();
     };
-    if (locks && begins()) await locks.request(`catnap:${name}:first`, {}, exchange);
+    if (locks && begins()) await locks.request(`catnap:${name}:first`, exchange);
     if (!done) await this.#exchangeAll();
   }
 

@@ -44,6 +44,21 @@ const found: Record<string, Step[]> = {
     { ...at(0), do: "freeze" },
     network(1),
   ],
+  "what a page has put aside is sent in its place among what the disk has of that page": [
+    { ...at(0), do: "disk", health: "stuck", writing: false },
+    { ...at(0), do: "open" },
+    { ...at(0), do: "visit" },
+    { ...at(0, 1), do: "tag" },
+    { ...at(0), do: "kill" },
+    { ...at(0), do: "disk", health: "full", writing: true },
+    { ...at(0), do: "close", lost: false },
+    { ...at(0), do: "deliver", message: 0 },
+  ],
+  "what has left under one profile counts once, though site data were cleared and a new tab has named the epoch": [
+    { ...at(0), do: "rush" },
+    { ...at(0), do: "pass", seconds: 61 },
+    { ...at(0), do: "clear site data" },
+  ],
   "a change that may still get another number leaves no row under its first": [
     { ...at(1), do: "awake" },
     { ...at(1), do: "invalidate" },

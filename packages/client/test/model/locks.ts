@@ -3,6 +3,8 @@ interface Tab {
   readonly alive: boolean;
 }
 
+type Hold = () => Promise<unknown>;
+
 /** A tab that has the lock or waits for it. */
 interface Turn {
   readonly name: string;
@@ -30,8 +32,9 @@ export class SimulatedLocks {
 
   /** What a tab takes for `navigator.locks`; what it is told waits until it is there to hear it. */
   manager(tabAtHand: () => Tab | undefined, whenThere: (task: () => void) => void): Pick<LockManager, "request"> {
-    const request = (name: string, { signal }: LockOptions, hold: () => Promise<unknown>) =>
+    const request = (name: string, ...[first, second]: [Hold] | [LockOptions, Hold]) =>
       new Promise((resolve, reject) => {
+        const [{ signal }, hold] = typeof first === "function" ? [{} as LockOptions, first] : [first, second as Hold];
         if (!tabAtHand()?.alive) return;
         let begun = false;
         const turn: Turn = {
