@@ -42,12 +42,8 @@ export class Database {
    * the page reads for the `first` time; what comes later is a newer page's, which sends it itself.
    */
   async read(isOurs: (row: OpRow) => boolean, first: boolean): Promise<Rows> {
-    let failed = false;
-    const onDisk = await this.#table.read().catch(() => {
-      failed = true;
-      return [];
-    });
-    const found = new Map([...onDisk, ...this.#journal.rows()]);
+    const onDisk = await this.#table.read().catch(() => undefined);
+    const found = new Map([...(onDisk ?? []), ...this.#journal.rows()]);
     let cache: CacheRow | undefined;
     const ops: OpRow[] = [];
     const left: OpRow[] = [];
@@ -74,7 +70,7 @@ export class Database {
       }
     }
     if (over) this.sweep();
-    return { failed, cache, ops, unusable, left };
+    return { failed: !onDisk, cache, ops, unusable, left };
   }
 
   /** Whether a row is of an epoch or a session that has ended, or of what the browser was before its storage was cleared. */

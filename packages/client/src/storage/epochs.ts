@@ -84,7 +84,7 @@ export class Epochs {
     const text = JSON.stringify(epoch);
     if (this.shared && text !== this.#text && !this.#write(text)) {
       this.shared = false;
-      console.warn("catnap: localStorage is full: this tab goes on by itself");
+      console.warn("catnap: localStorage is full: this tab goes on alone");
     }
     this.#text = text;
     this.#epoch = epoch;
