@@ -28,6 +28,7 @@ export class Epochs {
   readonly #storage: EpochStorage;
   readonly #key: string;
   readonly #id: (bytes: number) => string;
+  /** As it was read or written last. */
   #text = "";
   #epoch: Epoch;
 
@@ -37,7 +38,7 @@ export class Epochs {
     this.#id = id;
     const name = id(32);
     this.#epoch = { ...nothing, name, profile: id(12) };
-    this.shared = this.#read() !== "" || this.#write("");
+    this.shared = this.#read() !== "" || this.#write("".padEnd(room));
     if (this.get().name === name) this.proposal = name;
   }
 
@@ -52,15 +53,14 @@ export class Epochs {
       try {
         const found = { ...nothing, ...(JSON.parse(text) as Epoch) };
         const known = this.#epoch;
-        if (found.name && found.profile) {
+        if (found.profile) {
           const [latest, other] = known.past.includes(found.name) ? [known, found] : [found, known];
           const both: Draft = { ...latest };
           for (const list of kept) {
             const lacks = (one: string) => !latest[list].includes(one) && one !== latest.identifier;
             both[list] = [...other[list].filter(lacks), ...latest[list]];
           }
-          this.#text = JSON.stringify(found);
-          this.#keep(both);
+          this.#keep(both, JSON.stringify(found));
         }
       } catch {
         // Not Catnap's text: the tab keeps its epoch, and writes that in its place.
@@ -73,21 +73,19 @@ export class Epochs {
   set(change: Partial<Epoch>): void {
     const epoch = { ...this.get(), ...change };
     this.proposal = undefined;
-    // The browser may have lost what it had.
-    this.#text = "";
     this.#keep(epoch);
   }
 
-  /** Writes this, unless the browser has it. */
-  #keep(epoch: Draft): void {
+  /** Goes on with this, and writes it unless that is what was `found`. */
+  #keep(epoch: Draft, found?: string): void {
     for (const list of lists) epoch[list] = epoch[list].slice(-most[list]);
-    const text = JSON.stringify(epoch);
-    if (this.shared && text !== this.#text && !this.#write(text)) {
-      this.shared = false;
-      console.warn("catnap: localStorage is full: this tab goes on alone");
-    }
-    this.#text = text;
     this.#epoch = epoch;
+    const text = JSON.stringify(epoch);
+    if (!this.shared || text === found) return;
+    this.#text = text.padEnd(room);
+    if (this.#write(this.#text)) return;
+    this.shared = false;
+    console.warn("catnap: localStorage is full: this tab goes on alone");
   }
 
   /**
@@ -107,7 +105,8 @@ export class Epochs {
 
   #read(): string {
     try {
-      return this.#storage?.getItem(this.#key)?.trim() ?? "";
+      const text = this.#storage?.getItem(this.#key) ?? "";
+      return text[0] === "{" ? text : "";
     } catch {
       return ""; // denied
     }
@@ -115,7 +114,7 @@ export class Epochs {
 
   #write(text: string): boolean {
     try {
-      this.#storage?.setItem(this.#key, text.padEnd(room));
+      this.#storage?.setItem(this.#key, text);
       return this.#storage !== undefined;
     } catch {
       return false; // denied or full

@@ -81,8 +81,8 @@ const read = new Map<string, Epoch>();
 
 /** What the device's tabs have agreed on, if they have. */
 export function epochOf({ marks }: Device): Epoch | undefined {
-  const text = marks.items.get("catnap:catnap")?.trim();
-  if (!text) return undefined;
+  const text = marks.items.get("catnap:catnap") ?? "";
+  if (text[0] !== "{") return undefined;
   const known = read.get(text) ?? (JSON.parse(text) as Epoch);
   if (read.size > 100) read.clear();
   read.set(text, known);

@@ -1,6 +1,6 @@
 import { checkAll, checkTabs } from "./checks.ts";
 import { Counters } from "./counters.ts";
-import { type Device, identityOf, type Tab } from "./device.ts";
+import { type Device, epochOf, identityOf, type Tab } from "./device.ts";
 import { Notes } from "./notes.ts";
 import { Reference } from "./reference.ts";
 import type { Step } from "./schedule.ts";
@@ -95,6 +95,7 @@ class Play {
       case "rush":
         // Before anybody hears of the others.
         while (device.tabs.length < 3) this.#user.act(world.tab(device), "awake");
+        if (epochOf(device) === undefined) world.reached.add("tabs that begin in one moment");
         this.#everyTab(device, "visit");
         this.#everyTab(device, "sleep");
         return;

@@ -10,6 +10,7 @@ const least = {
   "a stuck disk": 3,
   "a push past a stuck disk": 1,
   "the first pushes of several tabs, past a disk that does not work": 10,
+  "tabs that begin in one moment": 5,
   "a tab killed with changes in memory alone": 0.7,
   "a tab closed with changes that its disk lacks": 0.7,
   "a stream taken over from a hidden tab": 3,
