@@ -35,8 +35,22 @@ export async function besideBrowser(): Promise<Figure[]> {
       const awake = await fresh((page) => page.evaluate(() => bench.awake()));
       loads.push([awake, await fresh((page) => page.evaluate(() => bench.getAll()))]);
     }
+    await fresh((page) => page.evaluate(() => bench.fillMany()));
+    const manyLoads: [number, number][] = [];
+    for (let n = 0; n < 15; n++) {
+      const awake = await fresh((page) => page.evaluate(() => bench.awakeMany()));
+      manyLoads.push([awake, await fresh((page) => page.evaluate(() => bench.blob()))]);
+    }
+    const heaps: [number, number][] = [];
+    for (let n = 0; n < 5; n++) {
+      const own = await fresh(async (page) => heapOf(page, () => page.evaluate(() => bench.awakeMany())));
+      heaps.push([own, await fresh(async (page) => heapOf(page, () => page.evaluate(() => bench.holdRows())))]);
+    }
+    const waiting = await fresh((page) => page.evaluate(() => bench.waiting()));
     const reads = await fresh((page) => page.evaluate(() => bench.reads()));
-    const [awake, getAll] = [median(loads.map(([own]) => own)), median(loads.map(([, other]) => other))];
+    const [awake, getAll] = medians(loads);
+    const [awakeMany, blob] = medians(manyLoads);
+    const [heap, rows] = medians(heaps);
     const written = "1,000 setValue calls in one task";
     return [
       {
@@ -53,6 +67,27 @@ export async function besideBrowser(): Promise<Figure[]> {
         ratio: awake / getAll,
         target: { most: 1.5 },
       },
+      {
+        what: "first value of 10,000 keys of 100 bytes from disk",
+        ours: `${awakeMany.toFixed(1)} ms`,
+        rival: `one text of all of them: ${blob.toFixed(1)} ms`,
+        ratio: awakeMany / blob,
+        target: { most: 1.2 },
+      },
+      {
+        what: "heap of 10,000 keys of 100 bytes",
+        ours: `${(heap / 1e6).toFixed(2)} MB`,
+        rival: `rows of bare IndexedDB: ${(rows / 1e6).toFixed(2)} MB`,
+        ratio: heap / rows,
+        target: { most: 1.5 },
+      },
+      {
+        what: "one write while 9,000 changes wait",
+        ours: `${(waiting.many * 1000).toFixed(1)} µs`,
+        rival: `while none does: ${(waiting.none * 1000).toFixed(1)} µs`,
+        ratio: waiting.many / waiting.none,
+        target: { most: 1.5 },
+      },
       { what: written, ours: `${requests} HTTP requests`, rival: "one", ratio: requests, target: { most: 1 } },
       {
         what: written,
@@ -66,4 +101,20 @@ export async function besideBrowser(): Promise<Figure[]> {
     await browser.close();
     server.close();
   }
+}
+
+function medians(pairs: readonly [number, number][]): [number, number] {
+  return [median(pairs.map(([own]) => own)), median(pairs.map(([, other]) => other))];
+}
+
+/** By how many bytes the page's heap has grown when `hold` is done, of what is still held. */
+async function heapOf(page: Page, hold: () => Promise<unknown>): Promise<number> {
+  const devtools = await page.context().newCDPSession(page);
+  const used = async () => {
+    await devtools.send("HeapProfiler.collectGarbage");
+    return (await devtools.send("Runtime.getHeapUsage")).usedSize;
+  };
+  const before = await used();
+  await hold();
+  return (await used()) - before;
 }

@@ -6,12 +6,17 @@ import { initTRPC } from "@trpc/server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { createSessions, memoryStore, type WakeSource } from "catnap/server";
 import { build } from "esbuild";
-import { thousand } from "./sessions.ts";
+import { many, thousand } from "./sessions.ts";
 
 const sessions = createSessions({ definition: thousand, store: memoryStore() });
-const createContext = (options: WakeSource) => ({ session: sessions.wake(options) });
+const manySessions = createSessions({ definition: many, store: memoryStore(), contextKey: "many" });
+const createContext = (options: WakeSource) => ({
+  session: sessions.wake(options),
+  many: manySessions.wake(options),
+});
 const t = initTRPC.context<typeof createContext>().create();
-const router = t.router({ session: sessions.router({ procedure: t.procedure.use(sessions.middleware) }) });
+const procedure = t.procedure.use(sessions.middleware).use(manySessions.middleware);
+const router = t.router({ session: sessions.router({ procedure }), many: manySessions.router({ procedure }) });
 
 /** Serves the page of the browser's figures and its session. */
 export async function startPageServer(): Promise<{ origin: string; server: Server }> {

@@ -1,10 +1,13 @@
 /** The page of the browser's figures. `page-server.ts` bundles and serves it, `browser.ts` calls `bench` from outside. */
 import { createSessionClient } from "catnap/client";
 import { median } from "./figure.ts";
-import { thousand, thousandNames } from "./sessions.ts";
+import { many, manyNames, thousand, thousandNames } from "./sessions.ts";
 
 const http = { url: "/trpc" };
 const value = (n: number) => `${n}`.padStart(98, "x");
+const never = () => new Promise<never>(() => {});
+/** What is measured lives until its page closes. */
+const held: unknown[] = [];
 
 let transactions = 0;
 const begin = IDBDatabase.prototype.transaction;
@@ -24,39 +27,76 @@ const bench = {
     await new Promise((resolve) => setTimeout(resolve, 2_500));
     const counted = transactions;
     session.close();
-    const database = await openBare();
-    const writing = database.transaction("rows", "readwrite");
-    for (const [n, name] of thousandNames.entries()) writing.objectStore("rows").put(value(n), name);
-    await new Promise((resolve) => {
-      writing.oncomplete = resolve;
-    });
+    await putBare("rows", thousandNames);
     return { transactions: counted };
+  },
+
+  /** Fills the session of 10,000 keys, a bare database of as many rows, and one of all of them in one text. */
+  async fillMany(): Promise<void> {
+    const session = createSessionClient({ definition: many, http, path: "many" });
+    await session.awake();
+    for (const [n, name] of manyNames.entries()) session.setValue(name, value(n));
+    await session.sleep();
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    session.close();
+    await putBare("many", manyNames);
+    const text = JSON.stringify({ state: Object.fromEntries(manyNames.map((name, n) => [name, value(n)])) });
+    await putBare("blob", ["blob"], () => text);
+  },
+
+  /** From nothing to the last of 10,000 values, without the server; and what it takes to read one text of all of them. */
+  async awakeMany(): Promise<number> {
+    return firstValue(many, manyNames);
+  },
+
+  async blob(): Promise<number> {
+    const before = performance.now();
+    const [text] = await getBare("blob");
+    const { state } = JSON.parse(String(text)) as { state: Record<string, string> };
+    held.push(state);
+    const time = performance.now() - before;
+    if (state[manyNames.at(-1)!] !== value(9_999)) throw new Error("the text is not what was written");
+    return time;
+  },
+
+  /** Holds 10,000 values as rows, by name, as an app that reads them from IndexedDB itself would. */
+  async holdRows(): Promise<void> {
+    const rows = await getBare("many");
+    held.push(new Map(manyNames.map((name, n) => [name, rows[n]])));
+  },
+
+  /** Milliseconds of a write while nothing waits, and while 9,000 changes do: the median of rounds side by side. */
+  async waiting(): Promise<{ none: number; many: number }> {
+    const surroundings = { indexedDB: undefined, localStorage: undefined, channel: undefined, page: undefined };
+    const clients = [0, 9_000].map((count) => {
+      const session = createSessionClient({ definition: many, http: { ...http, fetch: never }, surroundings });
+      for (const name of manyNames.slice(0, count)) session.setValue(name, "x");
+      return session;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const name = manyNames.at(-1)!;
+    const samples = Array.from({ length: 200 }, (_, round) =>
+      clients.map((session) => {
+        const before = performance.now();
+        for (let n = 0; n < 100; n++) session.setValue(name, `${round} ${n}`);
+        return (performance.now() - before) / 100;
+      }),
+    );
+    const [none, waiting] = [0, 1].map((which) => median(samples.map((sample) => sample[which]!)));
+    return { none: none!, many: waiting! };
   },
 
   /** From nothing to the thousandth value, without the server. */
   async awake(): Promise<number> {
-    const never = () => new Promise<never>(() => {});
-    const last = thousandNames.at(-1)!;
-    const before = performance.now();
-    const session = createSessionClient({ definition: thousand, http: { ...http, fetch: never } });
-    const shown = new Promise<void>((resolve) => void session.subscribe(last, resolve));
-    void session.awake();
-    await shown;
-    const time = performance.now() - before;
-    if (session.value(last) !== value(999)) throw new Error("the cache is not what was written");
-    return time;
+    return firstValue(thousand, thousandNames);
   },
 
   /** The same values as rows of a bare database, by `getAll`. */
   async getAll(): Promise<number> {
     const before = performance.now();
-    const database = await openBare();
-    const request = database.transaction("rows").objectStore("rows").getAll();
-    await new Promise((resolve) => {
-      request.onsuccess = resolve;
-    });
+    const rows = await getBare("rows");
     const time = performance.now() - before;
-    if (request.result.length !== 1_000) throw new Error("the rows are not what was written");
+    if (rows.length !== 1_000) throw new Error("the rows are not what was written");
     return time;
   },
 
@@ -82,13 +122,43 @@ const bench = {
   },
 };
 
-function openBare(): Promise<IDBDatabase> {
+async function firstValue(definition: typeof thousand, names: readonly string[]): Promise<number> {
+  const last = names.at(-1)!;
+  const before = performance.now();
+  const session = createSessionClient({ definition, http: { ...http, fetch: never } });
+  held.push(session);
+  const shown = new Promise<void>((resolve) => void session.subscribe(last, resolve));
+  void session.awake();
+  await shown;
+  const time = performance.now() - before;
+  if (session.value(last) !== value(names.length - 1)) throw new Error("the cache is not what was written");
+  return time;
+}
+
+/** A database without Catnap, of one table. */
+function openBare(name: string): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
-    const request = indexedDB.open("bare");
+    const request = indexedDB.open(`bare ${name}`);
     request.onupgradeneeded = () => void request.result.createObjectStore("rows");
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
+}
+
+async function putBare(name: string, names: readonly string[], of: (n: number) => string = value): Promise<void> {
+  const writing = (await openBare(name)).transaction("rows", "readwrite");
+  for (const [n, one] of names.entries()) writing.objectStore("rows").put(of(n), one);
+  await new Promise((resolve) => {
+    writing.oncomplete = resolve;
+  });
+}
+
+async function getBare(name: string): Promise<unknown[]> {
+  const request = (await openBare(name)).transaction("rows").objectStore("rows").getAll();
+  await new Promise((resolve) => {
+    request.onsuccess = resolve;
+  });
+  return request.result;
 }
 
 export type PageBench = typeof bench;

@@ -11,3 +11,11 @@ export const big = defineSession({ shared: strings(names) });
 /** The browser's session. */
 export const thousandNames = numbered(1_000);
 export const thousand = defineSession({ shared: strings(thousandNames) });
+
+/** The browser's largest. */
+export const manyNames = numbered(10_000);
+export const many = defineSession({
+  name: "many",
+  shared: strings(manyNames),
+  limits: { valueBytes: 131_072, sessionBytes: 4_194_304 },
+});

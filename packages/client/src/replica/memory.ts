@@ -33,9 +33,11 @@ export const statusName = "";
 export class Memory {
   readonly base: Map<string, BaseEntry> = new Map();
   readonly decoded: Map<string, unknown> = new Map();
+  /** How many ops are unacknowledged. */
+  pending = 0;
   readonly #definition: AnyDefinition;
   readonly #visible = new Map<string, string>();
-  readonly #ops = new Map<string, Pending[]>();
+  readonly #ops = new Map<string, readonly Pending[]>();
   readonly #touched = new Set<string>();
   readonly #subscribers = new Map<string | null, Listeners<boolean>>();
 
@@ -109,16 +111,6 @@ export class Memory {
     return this.#ops.get(name) ?? [];
   }
 
-  /** Whether it is among the unacknowledged ops. */
-  has({ key, writer, seq }: Pending): boolean {
-    return this.ops(key).some((op) => op.writer === writer && op.seq === seq);
-  }
-
-  /** How many ops are unacknowledged. */
-  pending(): number {
-    return this.all().length;
-  }
-
   all(): Pending[] {
     return [...this.#ops.values()].flat();
   }
@@ -138,8 +130,13 @@ export class Memory {
     );
     // Equal seqs of two writers need an order that all tabs agree on.
     const ops = [...others, op].sort((a, b) => a.seq - b.seq || (a.writer < b.writer ? -1 : 1));
-    this.#ops.set(op.key, ops);
-    this.#touched.add(op.key);
+    this.#put(op.key, ops);
+  }
+
+  #put(name: string, ops: readonly Pending[]): void {
+    this.pending += ops.length - this.ops(name).length;
+    this.#ops.set(name, ops);
+    this.#touched.add(name);
   }
 
   /** Forgets the ops for which `test` holds, of one key or of all, and gives them. */
@@ -150,11 +147,10 @@ export class Memory {
       const gone = ops.filter(test);
       if (gone.length === 0) continue;
       removed.push(...gone);
-      this.#ops.set(
+      this.#put(
         name,
         ops.filter((op) => !test(op)),
       );
-      this.#touched.add(name);
     }
     return removed;
   }

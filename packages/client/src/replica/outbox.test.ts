@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { shop } from "../../test/world.ts";
+import { expect, test, vi } from "vitest";
+import { open, shop } from "../../test/world.ts";
 import { Memory } from "./memory.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -62,4 +62,16 @@ test("a change over a sibling's pending one is made on that one's base", () => {
   memory.setBase("note", { value: '"bread"', rev: 4 });
   memory.settle();
   expect(write(outbox, "note", '"cream"')).toMatchObject([{ base: 3 }]);
+});
+
+test("a write looks at none of the other changes that wait, and how many they are is known all the same", () => {
+  const { session } = open().browser.tab();
+  for (const name of ["note", "pin"] as const) session.setValue(name, "1234");
+  const all = vi.spyOn(Memory.prototype, "all");
+  session.update("visits", (visits) => visits + 1);
+  expect([session.status().pending, all.mock.calls]).toEqual([3, []]);
+  session.update("visits", (visits) => visits + 1);
+  session.delValue("note");
+  expect([session.status().pending, all.mock.calls]).toEqual([3, []]);
+  all.mockRestore();
 });

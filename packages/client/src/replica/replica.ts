@@ -182,7 +182,7 @@ export class Replica {
 
   /** How many changes of this browser the server has not acknowledged. */
   get pending(): number {
-    return this.memory.pending();
+    return this.memory.pending;
   }
 
   get doubted(): ReadonlySet<Pending> {
