@@ -6,4 +6,4 @@ export { ClientSession } from "./session.ts";
 export type { StorageState } from "./storage/table.ts";
 export type { EventStream, HttpHeaders, HttpOptions, Transformer } from "./sync/http-options.ts";
 export type { Channel } from "./sync/siblings.ts";
-export type { Status } from "./tab.ts";
+export type { Status } from "./tab-parts.ts";

@@ -14,7 +14,8 @@ import type { Conflict, Expired } from "./replica/events.ts";
 import { type Listeners, listen } from "./replica/listeners.ts";
 import { statusName } from "./replica/memory.ts";
 import type { Replica } from "./replica/replica.ts";
-import type { Status, Tab } from "./tab.ts";
+import type { Tab } from "./tab.ts";
+import type { Status } from "./tab-parts.ts";
 
 /** Written out where it is asked for: bundlers replace it in the text. */
 declare const process: { env: { NODE_ENV?: string } };

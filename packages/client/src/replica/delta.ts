@@ -1,4 +1,4 @@
-import type { Note, SessionState } from "@catnap/shared";
+import type { Note, SessionFacts, SessionState } from "@catnap/shared";
 import type { BaseEntry } from "./memory.ts";
 
 /** What a session knows of itself, in absolute times. */
@@ -21,3 +21,26 @@ export interface Delta {
 
 /** A note for the app. `mine` is what the change had set, encoded; `null`: nothing, `undefined`: that is not known. */
 export type Told = Omit<Note, "was"> & { readonly mine: string | null | undefined };
+
+/** A delta that changes nothing. */
+export const nothing: Delta = {
+  since: 0,
+  rev: 0,
+  entries: [],
+  reset: false,
+  writer: "",
+  acked: 0,
+  decided: {},
+  facts: null,
+};
+
+/** Ages, counted back from the answer by the server's clock, as times of this browser's. */
+export function toFacts(facts: SessionFacts, now: number): Facts {
+  return {
+    createdAt: now - facts.createdAgo * 1000,
+    accessedAt: now - facts.accessedAgo * 1000,
+    transactions: facts.transactions,
+    timeoutMs: facts.timeout * 1000,
+    expiresAt: now + facts.expiresIn * 1000,
+  };
+}

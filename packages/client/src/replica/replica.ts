@@ -8,11 +8,10 @@ import {
   type Op,
   type Push,
   protocol,
-  type SessionFacts,
   type SessionSnapshot,
   type SyncSuccess,
 } from "@catnap/shared";
-import type { Delta, Facts } from "./delta.ts";
+import { type Delta, type Facts, nothing, toFacts } from "./delta.ts";
 import { type BaseEntry, Memory, type Pending } from "./memory.ts";
 import type { Migrate } from "./migrate.ts";
 import { Outbox } from "./outbox.ts";
@@ -364,17 +363,4 @@ export class Replica {
     const now = this.#now();
     return { createdAt: now, accessedAt: now, transactions: 0, timeoutMs: 0, expiresAt: never };
   }
-}
-
-const nothing: Delta = { since: 0, rev: 0, entries: [], reset: false, writer: "", acked: 0, decided: {}, facts: null };
-
-/** Ages, counted back from the answer by the server's clock, as times of this browser's. */
-function toFacts(facts: SessionFacts, now: number): Facts {
-  return {
-    createdAt: now - facts.createdAgo * 1000,
-    accessedAt: now - facts.accessedAgo * 1000,
-    transactions: facts.transactions,
-    timeoutMs: facts.timeout * 1000,
-    expiresAt: now + facts.expiresIn * 1000,
-  };
 }

@@ -7,16 +7,11 @@ import {
   noteName,
   type Push,
   SessionError,
-  type SessionErrorCode,
   type SyncFailure,
 } from "@catnap/shared";
-import type { Told } from "../replica/delta.ts";
 import type { Pending } from "../replica/memory.ts";
-import type { Replica } from "../replica/replica.ts";
-import type { Epochs } from "../storage/epochs.ts";
-import type { Persister } from "../storage/persister.ts";
-import type { Siblings } from "./siblings.ts";
-import { failure, statusOf, type Transport } from "./transport.ts";
+import type { Problem, SyncEvents, SyncParts } from "./sync-parts.ts";
+import { failure, statusOf } from "./transport.ts";
 
 /** For how long a server recognises the first requests of one browser. */
 const claimMs = 60_000;
@@ -25,44 +20,6 @@ const wonderMs = 5_000;
 
 /** Within how long a tab tries again after the first failure, and how far that doubles. */
 const [firstMs, longestMs] = [1_000, 60_000];
-
-/** What an app, or whoever runs it, has to mend before changes go home. */
-export interface Problem {
-  readonly code: SessionErrorCode;
-  /** Says which setting is the cause, and what to do. */
-  readonly message: string;
-}
-
-/** What the synchroniser works with. */
-export interface SyncParts {
-  readonly replica: Replica;
-  readonly persister: Persister;
-  readonly siblings: Siblings;
-  readonly transport: Transport;
-  readonly epochs: Epochs;
-  readonly locks: Pick<LockManager, "request"> | undefined;
-  readonly name: string;
-  /** For how long at most writes postpone a round. */
-  readonly maxWaitMs: number;
-  readonly now: () => number;
-  /** From 0 to 1. */
-  readonly random: () => number;
-}
-
-/** What the synchroniser tells its tab. */
-export interface SyncEvents {
-  /** Something is about to be sent, or shown: another tab may have ended the session meanwhile. */
-  before(): void;
-  /** What became of some changes, unless the browser has heard. */
-  notes(told: readonly Told[]): void;
-  /** The server has ended the session. Comes before the call that found it out rejects. */
-  ended(code: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED"): void;
-  /** The server has named the browser's session. */
-  met(): void;
-  /** No session can be begun in this epoch any more: what waits goes on in another. */
-  spent(): void;
-  pulse(): void;
-}
 
 /** The way to the server: one push in flight, its answer taken in, and when to try again. */
 export class Sync {
