@@ -72,7 +72,7 @@ const clientRooms = {
   sync: "sync/",
   link: "link/",
   "page.ts": "page\\.ts$",
-  "tab.ts": "tab\\.ts$",
+  "tab.ts": "tab(-parts)?\\.ts$",
   "life.ts": "life\\.ts$",
   "session.ts": "session\\.ts$",
 };

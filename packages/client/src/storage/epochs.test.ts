@@ -102,3 +102,28 @@ test("a page that opens writes nothing over what the others may be writing", () 
   const next = new Epochs(read, "shop", id);
   expect([next.shared, read.setItem.mock.calls, items.get(key)]).toEqual([true, [], before]);
 });
+
+test("a text that was written without sight of an end does not undo it, and of two ends the last text counts", () => {
+  const items = new Map<string, string>();
+  const storage = storageOf(items, () => Number.POSITIVE_INFINITY);
+  const [a, b] = [new Epochs(storage, "shop", id), new Epochs(storage, "shop", id)];
+  a.set({ name: "e1", identifier: "s1" });
+  b.set({});
+  const early = items.get(key) ?? "";
+  a.set({ name: "e2", identifier: null, past: ["e1", "s1"], quiet: ["e1", "s1"], ends: ["s1"] });
+  items.set(key, early);
+  expect(a.get()).toMatchObject({ name: "e2", past: ["e1", "s1"], ends: ["s1"] });
+  expect(b.get()).toEqual(a.get());
+  a.set({ name: "ea", past: ["e2", "eb"] });
+  const ours = items.get(key) ?? "";
+  b.set({ name: "eb", past: ["e2", "ea"] });
+  const theirs = items.get(key) ?? "";
+  items.set(key, ours);
+  expect(b.get()).toMatchObject({ name: "ea" });
+  items.set(key, theirs);
+  expect(a.get()).toMatchObject({ name: "eb" });
+  expect([a.get().past, b.get().past]).toEqual([
+    expect.not.arrayContaining(["eb"]),
+    expect.not.arrayContaining(["eb"]),
+  ]);
+});

@@ -54,10 +54,12 @@ export class Epochs {
         const found = { ...nothing, ...(JSON.parse(text) as Epoch) };
         const known = this.#epoch;
         if (found.profile) {
-          const [latest, other] = known.past.includes(found.name) ? [known, found] : [found, known];
+          // Where each has ended the other, the text that reached the browser last counts.
+          const isStale = known.past.includes(found.name) && !found.past.includes(known.name);
+          const [latest, other] = isStale ? [known, found] : [found, known];
           const both: Draft = { ...latest };
           for (const list of kept) {
-            const lacks = (one: string) => !latest[list].includes(one) && one !== latest.identifier;
+            const lacks = (one: string) => ![...latest[list], latest.name, latest.identifier].includes(one);
             both[list] = [...other[list].filter(lacks), ...latest[list]];
           }
           this.#keep(both, JSON.stringify(found));
