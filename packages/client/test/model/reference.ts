@@ -12,7 +12,8 @@ export class Reference {
   readonly #current = new Map<Tab, Spell>();
   readonly #ended = new Map<Device, string>();
   readonly #dead = new Set<string | null>();
-  readonly #wiped = new Set<Device>();
+  /** Whose tabs may be told of an end without one. */
+  readonly #bereft = new Set<Device>();
 
   changed(tab: Tab, key: Key, name: string, now: number): void {
     const { identifier, changes } = this.#follow(tab);
@@ -48,6 +49,7 @@ export class Reference {
   /** Its disk speaks for it from now on, as far as that took things in; which session has what it did without one, nobody knows. */
   killed(tab: Tab, now: number): void {
     const { identifier, changes } = this.#spell(tab);
+    if (identifier === null) this.#bereft.add(tab.device);
     // What it did without a session a sibling may have sent to the other one that the browser has for a moment.
     const split = tab.device.tabs.some((each) => identityOf(each) !== identifier);
     const mayGo = (one: Change) =>
@@ -58,7 +60,7 @@ export class Reference {
 
   /** The device has wiped itself or lost its disk: what it alone held may be gone. */
   wiped = (device: Device): void => {
-    this.#wiped.add(device);
+    this.#bereft.add(device);
     this.#doubt((one) => one.device === device);
   };
 
@@ -108,7 +110,9 @@ export class Reference {
     const identifier = identityOf(tab);
     const ended = tab.expired.splice(0).length > 0;
     const spell = this.#spell(tab);
-    if (ended && spell.identifier === null && endsOf(tab.device) === "" && !this.#wiped.has(tab.device)) {
+    // Of a frozen or dead tab that had not heard of the others, what is on disk is handed out after a minute.
+    const excused = this.#bereft.has(tab.device) || tab.device.tabs.some(({ frozen }) => frozen);
+    if (ended && spell.identifier === null && endsOf(tab.device) === "" && !excused) {
       throw new Error("A tab was told of an end, though nothing has ended");
     }
     if (spell.identifier === null && !ended) spell.identifier = identifier;
