@@ -38,16 +38,27 @@ export class Life {
     const epoch = epochs.get();
     const { identifier, host, profile } = replica;
     if (epoch.name !== host) {
-      const isSame = identifier !== null && identifier === epoch.identifier;
-      const comesAlong = identifier === null && !epoch.past.includes(host);
-      // Of tabs that have named the epoch in one moment, the one that has sent something goes on, and the others with it.
-      if (comesAlong && replica.sent && !epoch.from.includes(host)) {
-        epochs.set({ name: host, profile, from: [...epoch.from, epoch.name] });
-        return;
+      if (identifier !== null && identifier === epoch.identifier) return this.#join();
+      if (!epoch.past.includes(host)) {
+        // Nothing has ended. A guest stays one.
+        if (identifier !== null && replica.isGuest) {
+          replica.host = epoch.name;
+          return;
+        }
+        if (identifier === null || epoch.identifier === null) {
+          // What this tab has met, the one that has named the epoch had not heard of.
+          const session = identifier ?? epoch.identifier;
+          // Of tabs that name it in one moment, the one that has sent something goes on, and the others with it.
+          if (replica.sent && !epoch.from.includes(host)) {
+            return epochs.set({ name: host, profile, identifier: session, from: [...epoch.from, epoch.name] });
+          }
+          // Who writes without need writes what others have just left, and they, again, what this tab has.
+          if (epoch.identifier !== session) epochs.set({ identifier: session });
+          return this.#join();
+        }
       }
-      if (isSame || comesAlong || host === epochs.proposal) return this.#join();
       const own = [...replica.outbox.own.values()].filter((op) => !wasTold(epoch, op));
-      const isQuiet = [replica.host, replica.epoch].some((name) => epoch.quiet.includes(name));
+      const isQuiet = [host, replica.epoch].some((name) => epoch.quiet.includes(name));
       this.#leave(epoch.ended ?? "SESSION_REPLACED", isQuiet ? [] : own, epoch.ended === "SESSION_EXPIRED");
     } else if (identifier === null && epoch.identifier !== null && !replica.isGuest) this.#join();
   }
@@ -144,10 +155,9 @@ export class Life {
   #hand(code: Expired["code"], ops: readonly Pending[], always = false): () => void {
     const { replica, epochs, onExpired } = this.#parts;
     if (ops.length === 0 && !always) return () => undefined;
-    const last = new Map<string, number>();
-    for (const { writer, seq } of ops) last.set(writer, Math.max(seq, last.get(writer) ?? 0));
-    const names = [...last].map(([writer, seq]) => noteName({ writer, seq }));
-    epochs.set({ told: [...epochs.get().told, ...names] });
+    const inOrder = [...ops].sort((a, b) => a.seq - b.seq);
+    const last = new Map(inOrder.map((op) => [op.writer, noteName(op)]));
+    epochs.set({ told: [...epochs.get().told, ...last.values()] });
     const unsent = replica.unsent(ops);
     return () => onExpired({ code, unsent });
   }

@@ -65,7 +65,7 @@ export class Database {
         } else if (this.#isOver(found)) over = true;
         else if (this.#isPast(found)) left.push(found);
       } catch {
-        console.warn(`catnap: the damaged row ${name} of the browser's database is deleted`);
+        console.warn(`catnap: the damaged row ${name} on disk is deleted`);
         over = true;
       }
     }
@@ -82,8 +82,8 @@ export class Database {
   }
 
   /** Tabs that begin in one moment have profiles of their own until they have heard of each other. */
-  #mayHear({ identifier, op }: OpRow): boolean {
-    return identifier === null && this.#now() - op.seq < 60_000;
+  #mayHear({ op }: OpRow): boolean {
+    return this.#now() - op.seq < 60_000;
   }
 
   /** Whether a row is of one that has ended, and nobody is to hear of it any more. */

@@ -94,7 +94,8 @@ test("what a page has left on disk is handed to the app where localStorage is go
   old.kill();
   browser.marks.clear();
   world.fate = () => "ok";
-  const next = browser.tab({ initialSnapshot: await browser.server() });
+  const later = () => Date.now() + 120_000;
+  const next = browser.tab({ initialSnapshot: await browser.server(), surroundings: { now: later } });
   visit(next);
   await awake([next]);
   await sleep([next]);

@@ -1,11 +1,16 @@
+import type { SessionSnapshot } from "@catnap/shared";
 import { expect, test } from "vitest";
-import type { Tab } from "./device.ts";
+import type { Device, Tab } from "./device.ts";
 import { World } from "./world.ts";
 
 /** A first visit with three tabs, each of which writes and sends before it hears of the others. */
-async function rush(world: World): Promise<readonly Tab[]> {
-  const device = world.device(0);
+async function rush(
+  world: World,
+  device: Device = world.device(0),
+  rendered?: SessionSnapshot,
+): Promise<readonly Tab[]> {
   const tabs = [1, 2, 3].map(() => world.tab(device));
+  for (const { session } of tabs) if (rendered) session.hydrate(rendered);
   for (const { session } of tabs) {
     void Promise.resolve(session.awake()).catch(() => undefined);
     session.update("visits", (visits) => visits + 1);
@@ -27,19 +32,39 @@ async function deliver(world: World): Promise<void> {
   }
 }
 
-test("tabs that begin a first visit in one moment begin one session, and each change counts", async () => {
+async function inWorld(run: (world: World) => Promise<void>): Promise<void> {
   const world = new World();
   const restore = world.time.install();
   try {
-    const tabs = await rush(world);
-    await deliver(world);
-    const sessions = await world.identifiers();
-    expect(sessions).toHaveLength(1);
-    expect(await world.stored(sessions[0] ?? "")).toEqual({ visits: 3 });
-    for (const { session, expired } of tabs) {
-      expect([session.value("visits"), session.status().pending, expired]).toEqual([3, 0, []]);
-    }
+    await run(world);
   } finally {
     restore();
   }
-});
+}
+
+/** All of the tabs' visits are in one session, which all show, and nobody was told of an end. */
+async function checkAll(world: World, tabs: readonly Tab[]): Promise<void> {
+  const sessions = await world.identifiers();
+  expect(sessions).toHaveLength(1);
+  expect(await world.stored(sessions[0] ?? "")).toMatchObject({ visits: 3 });
+  for (const { session, expired } of tabs) {
+    expect([session.value("visits"), session.status().pending, expired]).toEqual([3, 0, []]);
+  }
+}
+
+test("tabs that begin a first visit in one moment begin one session, and each change counts", () =>
+  inWorld(async (world) => {
+    const tabs = await rush(world);
+    await deliver(world);
+    await checkAll(world, tabs);
+  }));
+
+test("pages of a first visit that were rendered for one session, and open in one moment, are of that one", () =>
+  inWorld(async (world) => {
+    const device = world.device(0);
+    await world.serve(device, "login");
+    const request = new Request("https://shop.test/", { headers: { cookie: device.cookie } });
+    const tabs = await rush(world, device, await world.sessions.wake(request).snapshot());
+    await deliver(world);
+    await checkAll(world, tabs);
+  }));
