@@ -74,16 +74,11 @@ export class Database {
   }
 
   /** Whether a row is of an epoch or a session that has ended, or of what the browser was before its storage was cleared. */
-  #isPast(row: OpRow | Head): boolean {
-    const { past, profile } = this.#epochs.get();
-    const isForeign =
-      "profile" in row && (past.includes(row.epoch) || (row.profile !== profile && !this.#mayHear(row)));
-    return isForeign || past.includes(row.identifier ?? "");
-  }
-
-  /** Tabs that begin in one moment have profiles of their own until they have heard of each other. */
-  #mayHear({ op }: OpRow): boolean {
-    return this.#now() - op.seq < 60_000;
+  #isPast({ identifier, epoch, profile, op }: Partial<OpRow>): boolean {
+    const now = this.#epochs.get();
+    // Tabs that begin in one moment have profiles of their own until they have heard of each other.
+    if (op && profile !== now.profile && this.#now() - op.seq > 60_000) return true;
+    return [epoch, identifier].some((name) => now.past.includes(name ?? ""));
   }
 
   /** Whether a row is of one that has ended, and nobody is to hear of it any more. */
