@@ -57,9 +57,9 @@ export class Life {
           return this.#join();
         }
       }
-      const own = [...replica.outbox.own.values()].filter((op) => !wasTold(epoch, op));
+      const own = [...replica.outbox.own.values()];
       const isQuiet = [host, replica.epoch].some((name) => epoch.quiet.includes(name));
-      this.#leave(epoch.ended ?? "SESSION_REPLACED", isQuiet ? [] : own, epoch.ended === "SESSION_EXPIRED");
+      this.#leave(this.#hand(epoch.ended ?? "SESSION_REPLACED", isQuiet ? [] : own, epoch.ended === "SESSION_EXPIRED"));
     } else if (identifier === null && epoch.identifier !== null && !replica.isGuest) this.#join();
   }
 
@@ -101,12 +101,14 @@ export class Life {
     const { identifier, epoch, isGuest } = replica;
     const { past } = epochs.get();
     const names = code === "SESSION_EXPIRED" || identifier === null ? [epoch] : [epoch, identifier];
+    // Who sees the end sees what was told, too. What siblings wait for they tell themselves, or whoever finds it on disk.
+    const hand = this.#hand(code, [...replica.outbox.own.values()], true);
     epochs.set({
       past: [...past, ...names],
       // A guest's session is not the browser's, whose epoch goes on.
       ...(isGuest ? {} : { name: epochs.fresh(), identifier: null, from: [], ended: code }),
     });
-    this.#leave(code, replica.memory.all(), true);
+    this.#leave(hand);
   }
 
   /** Ends the session in all tabs, and owes it to the server. */
@@ -126,7 +128,7 @@ export class Life {
       ends: [...ends, due],
       ended: undefined,
     });
-    this.#leave("SESSION_GONE", []);
+    this.#leave(() => undefined);
   }
 
   /** What ended sessions have left on disk. */
@@ -142,9 +144,8 @@ export class Life {
     this.#events.joined(met);
   }
 
-  #leave(code: Expired["code"], ops: readonly Pending[], always = false): void {
+  #leave(hand: () => void): void {
     const { replica, epochs, now } = this.#parts;
-    const hand = this.#hand(code, ops, always);
     const epoch = epochs.get();
     replica.reset(epoch, epoch.ended === "SESSION_EXPIRED" ? now() : undefined);
     this.#events.left();
@@ -152,12 +153,14 @@ export class Life {
   }
 
   /** Marks these changes as told, and returns what tells the app of them. */
-  #hand(code: Expired["code"], ops: readonly Pending[], always = false): () => void {
+  #hand(code: Expired["code"], all: readonly Pending[], always = false): () => void {
     const { replica, epochs, onExpired } = this.#parts;
+    const epoch = epochs.get();
+    const ops = all.filter((op) => !wasTold(epoch, op));
     if (ops.length === 0 && !always) return () => undefined;
     const inOrder = [...ops].sort((a, b) => a.seq - b.seq);
     const last = new Map(inOrder.map((op) => [op.writer, noteName(op)]));
-    epochs.set({ told: [...epochs.get().told, ...last.values()] });
+    epochs.set({ told: [...epoch.told, ...last.values()] });
     const unsent = replica.unsent(ops);
     return () => onExpired({ code, unsent });
   }

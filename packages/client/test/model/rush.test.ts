@@ -68,3 +68,22 @@ test("pages of a first visit that were rendered for one session, and open in one
     await deliver(world);
     await checkAll(world, tabs);
   }));
+
+test("what a tab had not sent when the session ended is given to the app once, though all tabs find out in one moment", () =>
+  inWorld(async (world) => {
+    const tabs = await rush(world);
+    await deliver(world);
+    const [first] = tabs;
+    first?.session.setValue("note", "unsent");
+    await world.settle();
+    await world.sessions.revoke(first?.session.identifier() ?? "");
+    for (const { session } of tabs) void Promise.resolve(session.awake()).catch(() => undefined);
+    await world.settle();
+    const asked = [...world.messages];
+    for (const message of asked) await world.deliver(message);
+    for (const message of asked) world.answer(message);
+    await world.settle();
+    await deliver(world);
+    const unsent = tabs.flatMap(({ expired }) => expired.flatMap((event) => event.unsent));
+    expect([asked.length, unsent]).toEqual([3, [{ key: "note", value: "unsent" }]]);
+  }));
