@@ -101,8 +101,9 @@ export class Life {
     const { identifier, epoch, isGuest } = replica;
     const { past } = epochs.get();
     const names = code === "SESSION_EXPIRED" || identifier === null ? [epoch] : [epoch, identifier];
-    // Who sees the end sees what was told, too. What siblings wait for they tell themselves, or whoever finds it on disk.
-    const hand = this.#hand(code, [...replica.outbox.own.values()], true);
+    // Told before it ends, so that who sees the end sees that. Living tabs give their own changes to the app themselves.
+    const ops = replica.memory.all().filter(({ writer }) => !replica.living.has(writer));
+    const hand = this.#hand(code, ops, true);
     epochs.set({
       past: [...past, ...names],
       // A guest's session is not the browser's, whose epoch goes on.

@@ -44,6 +44,8 @@ export class Replica {
   kept = false;
   /** When the first push with ops has left under the epoch at hand, which may have begun a session since. */
   begunAt: number = never;
+  /** Who has told of changes of its own: other tabs, which were there at least then. */
+  readonly living: Set<string> = new Set();
   /** The server may know this tab's writers by the profile at hand. */
   sent = false;
   /** The values of the session are put away, not its revision: nothing older may be taken for news. */

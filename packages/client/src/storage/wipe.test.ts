@@ -769,3 +769,27 @@ test("a logout in a session that was closed is told to the server again, when it
   world.fate = () => "ok";
   await until(async () => (await browser.server()).identifier === null);
 });
+
+test.each(["disk", "journal"])(
+  "what a dead page left on the %s is given to the app with the end of its session, and why",
+  async (where) => {
+    const { world, browser } = open();
+    const surroundings = where === "disk" ? {} : { indexedDB: undefined };
+    const dead = browser.tab({ surroundings });
+    dead.session.setValue("theme", "dark");
+    await dead.session.awake();
+    await dead.session.sleep();
+    world.fate = () => "lost";
+    dead.session.setValue("note", "unsent");
+    dead.page.leave();
+    if (where === "disk")
+      await until(async () => [...(await browser.rows()).keys()].some((name) => name.startsWith("op:")));
+    dead.kill();
+    world.fate = () => "ok";
+    await world.sessions.revoke(dead.session.identifier());
+    const next = browser.tab({ surroundings });
+    await next.session.awake();
+    await until(() => next.expired.length > 0);
+    expect(next.expired).toEqual([{ code: "SESSION_GONE", unsent: [{ key: "note", value: "unsent" }] }]);
+  },
+);

@@ -83,7 +83,10 @@ export class Siblings {
         this.#tellOps();
         break;
       case "op":
-        for (const op of message.ops) outbox.hear(op);
+        for (const op of message.ops) {
+          this.#replica.living.add(op.writer);
+          outbox.hear(op);
+        }
         this.#replica.memory.settle();
         this.#events.changed();
         break;
