@@ -39,23 +39,16 @@ export class Life {
     const { identifier, host, profile } = replica;
     if (epoch.name !== host) {
       if (identifier !== null && identifier === epoch.identifier) return this.#join();
-      if (!epoch.past.includes(host)) {
-        // Nothing has ended. A guest stays one.
-        if (identifier !== null && replica.isGuest) {
-          replica.host = epoch.name;
-          return;
+      // Nothing has ended: another tab has named the epoch in the same moment, and had not heard of what this one has met.
+      if (!epoch.past.includes(host) && (identifier === null || epoch.identifier === null)) {
+        const session = identifier ?? epoch.identifier;
+        // The one that has sent something keeps its name, and the others go on under that.
+        if (replica.sent && !epoch.from.includes(host)) {
+          return epochs.set({ name: host, profile, identifier: session, from: [...epoch.from, epoch.name] });
         }
-        if (identifier === null || epoch.identifier === null) {
-          // What this tab has met, the one that has named the epoch had not heard of.
-          const session = identifier ?? epoch.identifier;
-          // Of tabs that name it in one moment, the one that has sent something goes on, and the others with it.
-          if (replica.sent && !epoch.from.includes(host)) {
-            return epochs.set({ name: host, profile, identifier: session, from: [...epoch.from, epoch.name] });
-          }
-          // Who writes without need writes what others have just left, and they, again, what this tab has.
-          if (epoch.identifier !== session) epochs.set({ identifier: session });
-          return this.#join();
-        }
+        // Only when it differs: tabs that answer every write with one of their own would never end.
+        if (epoch.identifier !== session) epochs.set({ identifier: session });
+        return this.#join();
       }
       const own = [...replica.outbox.own.values()];
       const isQuiet = [host, replica.epoch].some((name) => epoch.quiet.includes(name));
@@ -119,7 +112,7 @@ export class Life {
     const { past, quiet, ends } = epochs.get();
     // A tab that has not met the session cannot name it: the time tells the server which one is meant.
     const due = identifier ?? `*${now()}`;
-    const names = [...new Set([epoch, host, due])];
+    const names = [epoch, host, due];
     epochs.set({
       name: epochs.fresh(),
       identifier: null,

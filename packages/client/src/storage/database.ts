@@ -65,7 +65,7 @@ export class Database {
         } else if (this.#isOver(found)) over = true;
         else if (this.#isPast(found)) left.push(found);
       } catch {
-        console.warn(`catnap: the damaged row ${name} on disk is deleted`);
+        console.warn(`catnap: deleted the damaged row ${name}`);
         over = true;
       }
     }

@@ -256,7 +256,7 @@ export class Sync {
     persister.save();
     const { key, seq, value: mine } = op;
     const code = "LIMIT_EXCEEDED";
-    const message = "The server or a proxy takes no request of this size (413): raise its body limit";
+    const message = "A server or proxy refuses this size (413): raise its body limit";
     this.#warn({ code, message });
     this.#events.notes([{ key, writer, seq, mine, what: "rejected", code, message }]);
   }
