@@ -195,7 +195,7 @@ export class Tab implements BaseHome {
     }
     // Another tab has ended the session, and this one has heard of it.
     if (owed && writer !== this.#replica.writer) {
-      throw new SessionError("SESSION_GONE", "The session has ended, with what was not sent");
+      throw new SessionError("SESSION_GONE", "The session has ended with what was not sent");
     }
   }
 
