@@ -175,15 +175,14 @@ test(
     await kept;
     expect(await server.held(await cookieOf(chromium))).toEqual({ visits: 1 });
 
-    const again = await discard(chromium, wire.url);
+    const tab = await discard(chromium, wire.url);
     wire.mend();
-    const tab = (await again.pages()).find((one) => one.url().startsWith(wire.url)) as Page;
     await tab.bringToFront();
     await shows(tab, "Synced");
     expect(await tab.evaluate(() => (document as { wasDiscarded?: boolean }).wasDiscarded)).toBe(true);
     expect(await tab.evaluate(readValues)).toEqual({ visits: 2, purrs: 1, note, cart: { socks: 1 } });
     await wire.deliverLate();
-    const held = await server.held(await cookieOf(again));
+    const held = await server.held(await cookieOf(tab.browser()));
     expect(held).toEqual({ visits: 2, purrs: 1, note, cart: [{ sku: "socks", count: 1 }] });
   },
 );

@@ -1,4 +1,4 @@
-import puppeteer, { type Browser } from "puppeteer-core";
+import puppeteer, { type Browser, type Page } from "puppeteer-core";
 import { expect } from "./puppeteer-test.ts";
 
 /** The browser's own page about its tabs. */
@@ -6,9 +6,9 @@ const address = "chrome://discards/";
 
 /**
  * Discards the tab at this address, as the browser does when memory runs short: its process ends without a word to the page,
- * and the tab keeps its place. Gives a new connection, since no tab is discarded while somebody is connected to it.
+ * and the tab keeps its place. Gives the tab by a new connection, since none is discarded while somebody is connected to it.
  */
-export async function discard(chromium: Browser, url: string): Promise<Browser> {
+export async function discard(chromium: Browser, url: string): Promise<Page> {
   const browserWSEndpoint = chromium.wsEndpoint();
   await openTabsPage(chromium);
   await chromium.disconnect();
@@ -16,9 +16,9 @@ export async function discard(chromium: Browser, url: string): Promise<Browser> 
     browserWSEndpoint,
     targetFilter: (target) => !target.url().startsWith(url),
   });
-  const tabs = (await others.pages()).find((page) => page.url() === address);
+  const tabs = await pageAt(others, address);
   const isDiscarded = () =>
-    tabs?.evaluate((url) => {
+    tabs.evaluate((url) => {
       const list = document.querySelector("discards-main")?.shadowRoot?.querySelector("discards-tab")?.shadowRoot;
       const row = [...(list?.querySelectorAll("tbody tr") ?? [])].find((row) => row.textContent.includes(url));
       if (row?.textContent.includes("discarded")) return true;
@@ -28,7 +28,13 @@ export async function discard(chromium: Browser, url: string): Promise<Browser> 
     }, url);
   await expect.poll(isDiscarded).toBe(true);
   await others.disconnect();
-  return puppeteer.connect({ browserWSEndpoint });
+  return pageAt(await puppeteer.connect({ browserWSEndpoint }), url);
+}
+
+/** The page at this address, which a new connection may come to know a little later than others. */
+async function pageAt(chromium: Browser, url: string): Promise<Page> {
+  const target = await chromium.waitForTarget((target) => target.type() === "page" && target.url().startsWith(url));
+  return target.asPage();
 }
 
 async function openTabsPage(chromium: Browser): Promise<void> {
