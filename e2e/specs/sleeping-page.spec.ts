@@ -36,7 +36,10 @@ async function record(page: Page): Promise<() => Promise<string>> {
   await page.evaluate(() => {
     const shown: string[] = [];
     Object.assign(window, { shown });
-    const look = () => void shown.push(document.body.innerText, document.querySelector("textarea")?.value ?? "");
+    const look = () => {
+      const theme = `Theme: ${document.documentElement.dataset.theme}`;
+      shown.push(theme, document.body.innerText, document.querySelector("textarea")?.value ?? "");
+    };
     const eachFrame = () => {
       look();
       requestAnimationFrame(eachFrame);
@@ -53,6 +56,7 @@ async function record(page: Page): Promise<() => Promise<string>> {
 /** Leaves private values in a session of three seconds, of which the page knows. Gives what waits for its end. */
 async function liveShortly(server: ShopServer, page: Page): Promise<() => Promise<void>> {
   await logIn(page, "Ada");
+  await page.locator(".theme-switch").click();
   await page.locator("textarea").fill(note);
   await page.locator(".tile[data-sku=socks] button").click();
   await shows(page, "Not sent yet");
@@ -140,7 +144,7 @@ for (const { kind, rests } of [
   },
 ]) {
   test(
-    `${kind} for longer than its session lives shows nothing of it from its first frame on, though the server is away`,
+    `${kind} for longer than its session lives shows nothing of it from its first frame on but the theme, though the server is away`,
     chromiumOnly,
     async ({ server, visitor }) => {
       const over = await liveShortly(server, visitor);
@@ -151,13 +155,15 @@ for (const { kind, rests } of [
       await server.end("SIGKILL");
       await comeBack();
       // It is looked at once a frame, so that there are frames.
-      await visitor.waitForFunction(() => document.body.innerText.includes("Offline"), { polling: "raf" });
+      await visitor.waitForFunction(() => document.body.innerText.includes("Away for long"), { polling: "raf" });
       await server.start();
       await visitor.evaluate(focusAgain);
-      await shows(visitor, "Expired");
+      // In a session of its own: the theme was taken along.
+      await shows(visitor, "Synced");
       const all = await shown();
       expect(all).toContain("Nothing yet. Take your time.");
-      for (const secret of ["Ada", note, socks]) expect(all).not.toContain(secret);
+      for (const gone of ["Ada", note, socks, "Theme: light"]) expect(all).not.toContain(gone);
+      expect(await server.held(await cookieOf(visitor.browser()))).toEqual({ theme: "dark" });
     },
   );
 }

@@ -7,7 +7,7 @@ export type Line = z.infer<typeof Line>;
 /** What a visitor's session holds, declared once for the browser and the server. */
 export const shop = defineSession({
   shared: {
-    theme: z.enum(["light", "dark"]).default("light"),
+    theme: value(z.enum(["light", "dark"]).default("light"), { adopt: true }),
     cart: value(z.array(Line).default([]), { merge: merge.byId("sku") }),
     note: z.string().max(500).default(""),
     visits: counter(),

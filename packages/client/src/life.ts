@@ -1,8 +1,7 @@
-import { noteName } from "@catnap/shared";
 import type { Expired } from "./replica/events.ts";
 import type { Pending } from "./replica/memory.ts";
 import type { Replica } from "./replica/replica.ts";
-import { type OpRow, wasTold } from "./replica/rows.ts";
+import { isAmong, latestOf, type OpRow } from "./replica/rows.ts";
 import type { Epochs } from "./storage/epochs.ts";
 
 /** What `Life` works with. */
@@ -52,7 +51,9 @@ export class Life {
       }
       const own = [...replica.outbox.own.values()];
       const isQuiet = [host, replica.epoch].some((name) => epoch.quiet.includes(name));
-      this.#leave(this.#hand(epoch.ended ?? "SESSION_REPLACED", isQuiet ? [] : own, epoch.ended === "SESSION_EXPIRED"));
+      const code = epoch.ended ?? "SESSION_REPLACED";
+      const isTaken = (op: Pending) => replica.adopts(op.key) && isAmong(epoch.adopted, op);
+      this.#leave(this.#hand(code, isQuiet ? [] : own, isTaken, code === "SESSION_EXPIRED"));
     } else if (identifier === null && epoch.identifier !== null && !replica.isGuest) this.#join();
   }
 
@@ -94,15 +95,20 @@ export class Life {
     const { identifier, epoch, isGuest } = replica;
     const { past } = epochs.get();
     const names = code === "SESSION_EXPIRED" || identifier === null ? [epoch] : [epoch, identifier];
+    const all = replica.memory.all();
+    const isExpired = code === "SESSION_EXPIRED" && !isGuest;
+    const isTaken = ({ key }: Pending) => isExpired && replica.adopts(key);
+    const heirlooms = isExpired ? replica.heirlooms() : [];
     // Told before it ends, so that who sees the end sees that. Living tabs give their own changes to the app themselves.
-    const ops = replica.memory.all().filter(({ writer }) => !replica.living.has(writer));
-    const hand = this.#hand(code, ops, true);
+    const ops = all.filter(({ writer }) => !replica.living.has(writer));
+    const hand = this.#hand(code, ops, isTaken, true);
     epochs.set({
+      adopted: latestOf(all.filter(isTaken)),
       past: [...past, ...names],
       // A guest's session is not the browser's, whose epoch goes on.
       ...(isGuest ? {} : { name: epochs.fresh(), identifier: null, from: [], ended: code }),
     });
-    this.#leave(hand);
+    this.#leave(hand, heirlooms);
   }
 
   /** Ends the session in all tabs, and owes it to the server. */
@@ -128,7 +134,8 @@ export class Life {
   /** What ended sessions have left on disk. */
   leftover(rows: readonly OpRow[]): void {
     const ops = rows.map(({ writer, op }) => ({ ...op, writer }));
-    this.#hand("SESSION_REPLACED", ops)();
+    const { adopted } = this.#parts.epochs.get();
+    this.#hand("SESSION_REPLACED", ops, (op) => this.#parts.replica.adopts(op.key) && isAmong(adopted, op))();
   }
 
   #join(): void {
@@ -138,24 +145,22 @@ export class Life {
     this.#events.joined(met);
   }
 
-  #leave(hand: () => void): void {
+  #leave(hand: () => void, heirlooms: readonly Pending[] = []): void {
     const { replica, epochs, now } = this.#parts;
     const epoch = epochs.get();
-    replica.reset(epoch, epoch.ended === "SESSION_EXPIRED" ? now() : undefined);
+    replica.reset(epoch, epoch.ended === "SESSION_EXPIRED" ? now() : undefined, heirlooms);
     this.#events.left();
     hand();
   }
 
   /** Marks these changes as told, and returns what tells the app of them. */
-  #hand(code: Expired["code"], all: readonly Pending[], always = false): () => void {
+  #hand(code: Expired["code"], all: readonly Pending[], isTaken: (op: Pending) => boolean, always = false): () => void {
     const { replica, epochs, onExpired } = this.#parts;
     const epoch = epochs.get();
-    const ops = all.filter((op) => !wasTold(epoch, op));
+    const ops = all.filter((op) => !isAmong(epoch.told, op));
     if (ops.length === 0 && !always) return () => undefined;
-    const inOrder = [...ops].sort((a, b) => a.seq - b.seq);
-    const last = new Map(inOrder.map((op) => [op.writer, noteName(op)]));
-    epochs.set({ told: [...epoch.told, ...last.values()] });
-    const unsent = replica.unsent(ops);
+    epochs.set({ told: [...epoch.told, ...latestOf(ops)] });
+    const unsent = replica.unsent(ops.filter((op) => !isTaken(op)));
     return () => onExpired({ code, unsent });
   }
 }

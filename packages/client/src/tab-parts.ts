@@ -9,8 +9,8 @@ import type { Transport } from "./sync/transport.ts";
 
 /** What a tab's session is doing, and whether its changes are safe. A new object only when something differs. */
 export interface Status {
-  /** `asleep` before the first awake and while the page is hidden; `synced`: nothing is pending; `offline`: the last try to reach the server failed. */
-  readonly state: "asleep" | "synced" | "dirty" | "syncing" | "offline" | "expired";
+  /** `asleep` before the first awake and while the page is hidden; `synced`: nothing is pending; `offline`: the last try to reach the server failed; `unconfirmed`: the session's time seems to be over, so that until the server has answered only unsent changes and keys with `adopt` are shown. */
+  readonly state: "asleep" | "synced" | "dirty" | "syncing" | "offline" | "unconfirmed" | "expired";
   /** Changes of this browser that the server has not acknowledged, as far as this tab knows. */
   readonly pending: number;
   /** Where they wait: safe on `disk`, in `memory` alone, or not known yet. */

@@ -50,6 +50,8 @@ export class Tab implements BaseHome {
         this.pulse();
       },
       left: () => {
+        // What is taken along is on its way to the disk before what it was leaves it.
+        if (replica.pending > 0) this.#persister.flush();
         this.#persister.sweep();
         this.#sync.forced = false;
         this.#sync.expired = parts.epochs.get().ended === "SESSION_EXPIRED";
@@ -265,6 +267,7 @@ export class Tab implements BaseHome {
     if (pending > 0) state = "dirty";
     if (this.#sync.failures > 0) state = "offline";
     if (this.#sync.flying) state = "syncing";
+    if (this.#replica.isUnconfirmed) state = "unconfirmed";
     if (this.#sync.expired) state = "expired";
     const was = this.#status;
     if (was.state === state && was.pending === pending && was.storage === storage && was.problem === problem) return;

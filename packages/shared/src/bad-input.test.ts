@@ -29,6 +29,16 @@ test.for<[what: string, call: () => unknown, message: RegExp]>([
     /limits.valueBytes is 5: .*whole numbers above 0/,
   ],
   ["text for the limits", () => define({ limits: "small" }), /limits.0 is s: give valueBytes and sessionBytes/],
+  [
+    "a value to adopt that browsers cannot write",
+    () => define({ readonly: { x: value(text, { adopt: true }) } }),
+    /"x" cannot have adopt: true, since it is readonly: a browser adopts shared values that rest on its disk/,
+  ],
+  [
+    "a value to adopt that rests on no disk",
+    () => define({ shared: { x: value(text, { adopt: true, disk: false }) } }),
+    /"x" cannot have adopt: true, since disk: false keeps it off the disk/,
+  ],
   ["a name that is none", () => define({ name: "a b" }), /"a b" is no name: use a letter, then/],
 ])("defineSession refuses %s with what it takes", ([, call, message]) => {
   expect(call).toThrow(SessionError);

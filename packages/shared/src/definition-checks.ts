@@ -32,7 +32,7 @@ export function checkDefinition(declared: unknown): void {
       checkName(name);
       if (names.has(name)) throw invalid(`"${name}" is declared twice: keep one`, name);
       names.add(name);
-      checkValue(name, (one ?? {}) as Unknown);
+      checkValue(name, (one ?? {}) as Unknown, group);
     }
   }
 }
@@ -43,9 +43,9 @@ function checkName(name: unknown): void {
   throw invalid(`"${told}" is no name: use a letter, then at most 63 letters, digits, "_" or "-"`, told);
 }
 
-function checkValue(name: string, given: Unknown): void {
+function checkValue(name: string, given: Unknown, group: string): void {
   const isBare = given["~standard"] !== undefined;
-  const { schema, merge: joins, disk } = isBare ? { schema: given } : given;
+  const { schema, merge: joins, disk, adopt } = isBare ? { schema: given } : given;
   const { validate } = (schema as { "~standard"?: Unknown } | undefined)?.["~standard"] ?? {};
   if (typeof validate !== "function") {
     throw invalid(`"${name}" has no schema: give one of Standard Schema, such as z.string()`, name);
@@ -53,11 +53,19 @@ function checkValue(name: string, given: Unknown): void {
   if (isBare) return;
   const what = `"${name}"`;
   try {
-    known(what, given, ["schema", "merge", "disk"]);
+    known(what, given, ["schema", "merge", "disk", "adopt"]);
     if (joins !== undefined) callable(`The merge of ${what}`, joins, "merge.union");
     if (disk !== undefined) boolean(`disk of ${what}`, disk as boolean);
+    if (adopt !== undefined) boolean(`adopt of ${what}`, adopt as boolean);
   } catch (error) {
     throw invalid((error as Error).message, name);
+  }
+  if (adopt && (group !== "shared" || disk === false)) {
+    const why = group === "shared" ? "disk: false keeps it off the disk" : `it is ${group}`;
+    throw invalid(
+      `${what} cannot have adopt: true, since ${why}: a browser adopts shared values that rest on its disk`,
+      name,
+    );
   }
   if (joins === merge.byId)
     throw invalid(`The merge of ${what} is merge.byId itself: call it, as in merge.byId("id")`, name);

@@ -15,6 +15,7 @@ export interface ValueDeclaration<S extends StandardSchemaV1 = StandardSchemaV1>
   /** Of the schema's own type, which `value` has checked; declared so that every declaration is one of the general kind. */
   readonly merge?: ((base: never, mine: never, theirs: never) => unknown) | undefined;
   readonly disk?: boolean;
+  readonly adopt?: boolean;
 }
 
 /** Keys and their schemas, bare or declared with `value` or `counter`. */
@@ -35,6 +36,8 @@ export interface Key {
   readonly merge: Merge<unknown> | undefined;
   /** Whether a browser may keep it in IndexedDB. */
   readonly disk: boolean;
+  /** Whether the browser takes its value along when its session expires. */
+  readonly adopt: boolean;
   /** Validates a value; throws `INVALID_VALUE` with the schema's issues, or `LIMIT_EXCEEDED`. Gives the schema's output, encoded. */
   encode(value: unknown): string;
   /** A fresh copy of the schema's default, or `undefined` when it has none. */
@@ -69,11 +72,14 @@ export type AnyDefinition = Definition<any, any, any>;
 /**
  * Declares a value with options. `merge` joins concurrent changes instead of letting the last one win. `disk: false` keeps
  * it out of the browser's IndexedDB, for what shared computers should not remember: it is in memory alone, so a change that
- * has not reached the server dies with its tab. A bare schema in `defineSession` is a value without options.
+ * has not reached the server dies with its tab. `adopt: true` lets a browser that was away for longer than the session's
+ * timeout go on showing the value, and take it along into the session that follows an expired one: for a cart, a theme or a
+ * draft, never for what is somebody's own. It is for `shared` keys that rest on disk. A bare schema in
+ * `defineSession` is a value without options.
  */
 export function value<S extends StandardSchemaV1>(
   schema: S,
-  options?: { merge?: Merge<StandardSchemaV1.InferOutput<S>>; disk?: boolean },
+  options?: { merge?: Merge<StandardSchemaV1.InferOutput<S>>; disk?: boolean; adopt?: boolean },
 ): ValueDeclaration<S> {
   // What the options hold besides, `checkDefinition` refuses with the key's name.
   return { ...options, schema };
@@ -149,7 +155,12 @@ function createKey(name: string, access: Access, declared: Shape[string], limits
   // What a caller without types declares may be anything, and nothing at all.
   const given = (declared ?? {}) as Partial<StandardSchemaV1 & ValueDeclaration>;
   // A bare schema may have a `merge` of its own.
-  const { schema, merge, disk = true } = given["~standard"] ? ({ schema: given } as typeof given) : given;
+  const {
+    schema,
+    merge,
+    disk = true,
+    adopt = false,
+  } = given["~standard"] ? ({ schema: given } as typeof given) : given;
   // `checkDefinition` sees that there is a schema.
   const standard = schema?.["~standard"] as StandardSchemaV1["~standard"];
   const check = (input: unknown) => {
@@ -167,6 +178,7 @@ function createKey(name: string, access: Access, declared: Shape[string], limits
     // `value` has tied the merge to the schema, whose outputs are all that it is ever given.
     merge: merge as Merge<unknown> | undefined,
     disk,
+    adopt,
     encode(input) {
       const result = check(input);
       if (result.issues) throw rejected(name, access, result.issues);

@@ -6,6 +6,7 @@ const words = {
   syncing: "Sending",
   synced: "Synced",
   offline: "Offline",
+  unconfirmed: "Away for long",
   expired: "Expired",
 };
 

@@ -167,10 +167,13 @@ export class Memory {
     for (const [name, { value }] of this.base) if (value !== null) yield [name, value];
   }
 
-  clearBase(): void {
-    for (const name of this.base.keys()) this.#touched.add(name);
-    this.base.clear();
-    this.#shown.clear();
+  /** Forgets the server's entries, or those for which `test` holds. */
+  clearBase(test: (name: string) => boolean = () => true): void {
+    for (const name of [...this.base.keys()].filter(test)) {
+      this.#touched.add(name);
+      this.base.delete(name);
+      this.#shown.delete(name);
+    }
   }
 
   /** Works out what changed and tells each subscriber once, and whether it is `news`: what a page may show when it has the time. */

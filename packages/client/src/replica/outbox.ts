@@ -43,7 +43,7 @@ export class Outbox {
     if (absorbs) this.#drop(last);
     const shown = key.merge && current !== null ? this.#memory.shown(key, current) : null;
     if (value !== null) this.#memory.trust(name, value);
-    this.#add({
+    this.add({
       // The browser's latest, though its tabs may not have told each other what they wrote.
       seq: this.#tick(),
       key: name,
@@ -166,7 +166,8 @@ export class Outbox {
     return this.clock;
   }
 
-  #add(op: Pending): void {
+  /** Takes an op of this page load's own. */
+  add(op: Pending): void {
     this.own.set(op.seq, op);
     this.#fresh.add(op);
     this.#memory.add(op);

@@ -48,8 +48,13 @@ export class Replica {
   readonly living: Set<string> = new Set();
   /** The server may know this tab's writers by the profile at hand. */
   sent = false;
-  /** The values of the session are put away, not its revision: nothing older may be taken for news. */
-  #hidden = false;
+  /**
+   * The time of the session seems to be over. Its values are put away, but for those that the browser may adopt; not its
+   * revision: nothing older may be taken for news.
+   */
+  isUnconfirmed = false;
+  /** The name of what this tab has adopted from the session before. */
+  heir = "";
   /** How many bytes of ops a push carries: less, once the server has refused one as too large. */
   pushBytes = 262_144;
   /** Pushes that asked for everything since then. */
@@ -98,12 +103,17 @@ export class Replica {
 
   /** Whether this page load makes changes under that name. */
   isMine(writer: string): boolean {
-    return writer === this.writer || writer === this.diskless;
+    return this.writers.includes(writer);
+  }
+
+  /** The names under which it does, oldest first. */
+  get writers(): readonly string[] {
+    return [this.heir, this.diskless, this.writer];
   }
 
   /** The revision that this tab can be told the difference to. */
   get since(): number {
-    return this.#hidden ? 0 : this.rev;
+    return this.isUnconfirmed ? 0 : this.rev;
   }
 
   get isGuest(): boolean {
@@ -153,9 +163,7 @@ export class Replica {
   /** Takes in what the disk holds: the cache unless the tab is ahead of it, and the ops of other page loads. */
   merge({ cache, ops }: Pick<Rows, "cache" | "ops">, before: ReadonlySet<Pending>): void {
     const { memory, outbox } = this;
-    // Of the session at hand, unless its time seems to be over.
-    const own =
-      cache?.identifier === this.identifier && (cache.facts?.expiresAt ?? never) > this.#now() ? cache : undefined;
+    const own = cache?.identifier === this.identifier ? cache : undefined;
     this.kept ||= !!own?.kept;
     // One of which something is missing counts as the oldest.
     const newer = own && (own.rev > this.rev || (own.rev === this.rev && this.since === 0));
@@ -164,7 +172,8 @@ export class Replica {
     outbox.adopt(ops);
     // Known before, and not on disk: on their way there, or decided while this tab did not listen.
     for (const op of memory.all()) if (!this.isMine(op.writer) && before.has(op)) this.#doubted.add(op);
-    if (newer) this.apply({ ...nothing, ...own, reset: true });
+    if (newer) this.#take({ ...nothing, ...own, reset: true }, true);
+    this.hideExpired();
     memory.settle(true);
   }
 
@@ -247,7 +256,7 @@ export class Replica {
       ...(this.heard.length > 0 && { heard: this.heard }),
       ...(this.identifier === null && { nonce: this.epoch }),
     };
-    if (this.#hidden) this.#whole.add(push);
+    if (this.isUnconfirmed) this.#whole.add(push);
     return push;
   }
 
@@ -287,12 +296,16 @@ export class Replica {
    * gone back in time knows no more. Says whether what was known before is gone.
    */
   apply(delta: Delta, asked?: Push): boolean {
-    const anew = delta.reset || (this.#hidden && asked !== undefined && this.#whole.has(asked));
+    const anew = delta.reset || (this.isUnconfirmed && asked !== undefined && this.#whole.has(asked));
+    this.#take(delta, anew);
+    this.memory.settle(true);
+    return anew;
+  }
+
+  #take(delta: Delta, anew: boolean): void {
     // What was decided by an older revision is part of every newer one.
     this.#decide({ [delta.writer]: delta.acked, ...delta.decided });
     if (delta.rev >= this.rev || anew) this.#advance(delta, anew);
-    this.memory.settle(true);
-    return anew;
   }
 
   /** Drops the op of a push that no request can carry, for good; later ones of its writer pass over it. */
@@ -312,7 +325,7 @@ export class Replica {
     // A server that went back in time knows less than we were told: then that is what it knows.
     if (delta.writer === this.writer) this.#acked = anew ? delta.acked : Math.max(this.#acked, delta.acked);
     this.rev = delta.rev;
-    this.#hidden = false;
+    this.isUnconfirmed = false;
     if (anew || delta.writer !== "") this.#decided = delta.decided;
     this.facts = delta.facts ?? this.facts;
   }
@@ -320,7 +333,7 @@ export class Replica {
   /** From no session to one: ops made without belong to it from here on, and their rows are written anew. */
   adopt(identifier: string): void {
     this.identifier = identifier;
-    this.#hidden = this.kept = false;
+    this.isUnconfirmed = this.kept = false;
     this.rev = 0;
     this.outbox.rebind();
   }
@@ -328,17 +341,39 @@ export class Replica {
   /** Shows nothing of a session whose time seems to be over, but what this browser has not sent, until the server has been asked. */
   hideExpired(): void {
     if (this.identifier === null || this.facts.expiresAt > this.#now()) return;
-    this.#hidden = true;
-    this.memory.clearBase();
+    this.isUnconfirmed = true;
+    this.memory.clearBase((name) => !this.adopts(name));
     this.memory.settle();
   }
 
-  /** Forgets the session and becomes another writer, in this epoch. The ops are gone from memory, not from disk. */
-  reset(epoch: Epoch, expiresAt: number = never): void {
+  /** Whether the browser takes the key's value along when its session expires. */
+  adopts(name: string): boolean {
+    return !!this.memory.key(name)?.adopt;
+  }
+
+  /**
+   * What the browser takes along from the session at hand. Tabs that do so in one moment make the same changes, under the
+   * same names: then each counts once.
+   */
+  heirlooms(): Pending[] {
+    const { memory, identifier } = this;
+    return [...this.#definition.keys.values()].flatMap((key, i) => {
+      const encoded = key.adopt ? memory.get(key.name) : null;
+      const value = encoded && memory.shown(key, encoded);
+      const from = key.merge && { from: null };
+      return value ? [{ seq: i + 1, key: key.name, value, base: 0, ...from, writer: identifier as string }] : [];
+    });
+  }
+
+  /**
+   * Forgets the session and becomes another writer, in this epoch. The ops are gone from memory, not from disk. What is taken
+   * along from the session before stays.
+   */
+  reset(epoch: Epoch, expiresAt: number = never, heirlooms: readonly Pending[] = []): void {
     this.#enter(epoch);
     this.identifier = epoch.identifier;
     this.begunAt = never;
-    this.#hidden = this.kept = this.sent = false;
+    this.isUnconfirmed = this.kept = this.sent = false;
     this.#become();
     this.rev = 0;
     this.#decided = {};
@@ -346,6 +381,8 @@ export class Replica {
     this.heard = [];
     this.memory.clearBase();
     this.outbox.clear();
+    this.heir = heirlooms[0]?.writer ?? "";
+    for (const op of heirlooms) this.outbox.add(op);
     this.memory.settle();
   }
 

@@ -1,4 +1,4 @@
-import type { Op, SessionErrorCode } from "@catnap/shared";
+import { noteName, type Op, type SessionErrorCode } from "@catnap/shared";
 import type { Facts } from "./delta.ts";
 import type { BaseEntry, Pending } from "./memory.ts";
 
@@ -22,18 +22,26 @@ export interface Epoch {
   readonly ends: readonly string[];
   /** Names of the latest changes that the app was given, since ended sessions left them unsent, and earlier ones of their writers. */
   readonly told: readonly string[];
+  /** The same of changes that the browser has taken along from expired sessions: of keys that it adopts. */
+  readonly adopted: readonly string[];
   /** Names of notes that the app was told of. */
   readonly heard: readonly string[];
   /** How the server ended the epoch before. */
   readonly ended?: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED" | undefined;
 }
 
-/** Whether the app was given this change. */
-export const wasTold = ({ told }: Epoch, { writer, seq }: Pending): boolean =>
-  told.some((name) => {
+/** Whether one of these names is the change's, or of a later one of its writer. */
+export const isAmong = (names: readonly string[], { writer, seq }: Pending): boolean =>
+  names.some((name) => {
     const [by, upTo] = name.split("/");
     return by === writer && seq <= Number(upTo);
   });
+
+/** Of these changes, the name of each writer's latest. */
+export const latestOf = (ops: readonly Pending[]): string[] => {
+  const inOrder = [...ops].sort((a, b) => a.seq - b.seq);
+  return [...new Map(inOrder.map((op) => [op.writer, noteName(op)])).values()];
+};
 
 /** An op as it rests on disk, bound to the session that it belongs to, and before there is one to its epoch. */
 export interface OpRow {

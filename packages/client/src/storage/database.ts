@@ -1,6 +1,6 @@
 import { type AnyDefinition, type Op, SessionError, type SessionErrorCode } from "@catnap/shared";
 import { fitted, type Migrate } from "../replica/migrate.ts";
-import { type CacheRow, type OpRow, type Rows, wasTold } from "../replica/rows.ts";
+import { type CacheRow, isAmong, type OpRow, type Rows } from "../replica/rows.ts";
 import type { Epochs } from "./epochs.ts";
 import type { Journal } from "./journal.ts";
 import type { GuardedPuts, Put, StorageState, Table } from "./table.ts";
@@ -86,7 +86,7 @@ export class Database {
     const now = this.#epochs.get();
     const { epoch, identifier, writer, op } = row;
     const isQuiet = now.quiet.includes(epoch) || now.quiet.includes(identifier ?? "");
-    return isQuiet || (this.#isPast(row) && wasTold(now, { ...op, writer }));
+    return isQuiet || (this.#isPast(row) && isAmong(now.told, { ...op, writer }));
   }
 
   /** The entries, of which a page of another version may have left some out: then all of it has to be asked for. */

@@ -4,7 +4,7 @@ import type { Epoch } from "../replica/rows.ts";
 export type EpochStorage = Pick<Storage, "getItem" | "setItem"> | undefined;
 
 /** How many of each list's latest names are kept. */
-const most = { from: 4, ends: 16, past: 32, quiet: 32, told: 32, heard: 64 } as const;
+const most = { from: 4, ends: 16, past: 32, quiet: 32, told: 32, adopted: 32, heard: 64 } as const;
 const lists = Object.keys(most) as (keyof typeof most)[];
 /** What is in one of these stays in it, whoever has not seen it. */
 const kept = lists.slice(2);
@@ -14,7 +14,7 @@ type Draft = { -readonly [K in keyof Epoch]: Epoch[K] };
 /** A record takes so many characters from the start: then it can still be replaced when the app has filled localStorage. */
 const room = 8_192;
 
-const nothing = { identifier: null, from: [], past: [], quiet: [], ends: [], told: [], heard: [] };
+const nothing = { identifier: null, from: [], past: [], quiet: [], ends: [], told: [], adopted: [], heard: [] };
 
 /**
  * The browser's epoch, in localStorage, which is read and written synchronously. A tab looks there before it shows, sends or

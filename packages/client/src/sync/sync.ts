@@ -118,7 +118,7 @@ export class Sync {
     this.#renew();
     if (last <= this.#lastSent || epochs.get().ends.length > 0) return;
     this.#lastSent = last;
-    for (const writer of [replica.writer, replica.diskless]) {
+    for (const writer of [...replica.writers].reverse()) {
       const ops = replica.outbox.ownOf(writer);
       const sent = ops.length > 0 && transport.sendLast(replica.push(writer, ops));
       // It may never be answered; the next awake finds out what became of it.
@@ -221,10 +221,13 @@ export class Sync {
   async #exchangeOwn(): Promise<void> {
     const { replica } = this.#parts;
     const { outbox, epoch } = replica;
-    const diskless = outbox.ownOf(replica.diskless);
-    if (diskless.length > 0) await this.#exchange(replica.diskless, diskless);
-    const ops = outbox.ownOf(replica.writer);
-    if (ops.length > 0 || diskless.length === 0) await this.#exchange(replica.writer, ops);
+    let asked = false;
+    for (const writer of replica.writers) {
+      const ops = outbox.ownOf(writer);
+      if (ops.length === 0 && (asked || writer !== replica.writer)) continue;
+      asked = true;
+      await this.#exchange(writer, ops);
+    }
     if (replica.epoch !== epoch) await this.#exchangeOwn();
   }
 
@@ -282,8 +285,9 @@ export class Sync {
     }
     if (!answer.ok) {
       const { code, message } = answer;
+      // The server soon forgets what has expired.
+      const isOver = replica.facts.expiresAt <= now();
       if (code === "NO_COOKIE") {
-        const isOver = replica.facts.expiresAt <= now();
         if (!isOver && !replica.kept) {
           this.#warn(answer);
           if (this.#anew) throw new SessionError(code, message);
@@ -295,7 +299,7 @@ export class Sync {
         this.#events.spent();
         throw new SessionError("CONFLICT", "The session has ended. Changes are kept and sent later");
       }
-      this.#refused(code, message);
+      this.#refused(code === "SESSION_GONE" && isOver ? "SESSION_EXPIRED" : code, message);
     }
     const { identifier } = answer;
     // The server has yet to hear that it is to end.
@@ -347,8 +351,8 @@ export class Sync {
     if (code === "SESSION_EXPIRED" || code === "SESSION_GONE" || code === "SESSION_REPLACED") {
       this.expired = code === "SESSION_EXPIRED";
       this.#events.ended(code);
-      // The browser may hold another session by now; after an expiry, the next awake or write finds out.
-      if (!this.expired) this.later(0);
+      // The browser may hold another session by now; after an expiry, the next awake or write finds out, or what was taken along.
+      if (!this.expired || this.#parts.replica.pending > 0) this.later(0);
     }
     throw new SessionError(code, message);
   }
