@@ -18,7 +18,7 @@ function arrow(/** @type {string} */ layer, /** @type {string[]} */ ...allowed) 
   };
 }
 
-// The rooms of the server go one way: request → commit → sync → upkeep → identity → stores, and
+// The rooms of the server go one way: request → commit → sync → upkeep → identity → stores, sync → versions → stores, and
 // commit → bearer → exchange → identity. Settings lie between upkeep and identity,
 // `sessions.ts` on top. In `stores` itself lie the contract and what all stores share; a store knows no other store.
 
@@ -31,6 +31,7 @@ const rooms = {
   "stores/postgres": "stores/postgres/",
   "stores/redis": "stores/redis/",
   identity: "identity/",
+  versions: "versions/",
   upkeep: "upkeep/",
   sync: "sync/",
   exchange: "exchange/",
@@ -126,13 +127,15 @@ export default {
     room("identity", "stores", "option-checks.ts", "trpc-error.ts"),
     room("settings.ts", "definition-checks.ts", "identity", "stores", "option-checks.ts", "events.ts"),
     room("upkeep", "settings.ts", "identity", "stores", "option-checks.ts"),
-    room("sync", "option-checks.ts", "upkeep", "settings.ts", "identity", "stores"),
+    room("versions", "stores"),
+    room("sync", "option-checks.ts", "versions", "upkeep", "settings.ts", "identity", "stores"),
     room("exchange", "identity", "option-checks.ts"),
     room("bearer", "exchange", "upkeep", "settings.ts", "identity", "stores"),
-    room("commit", "bearer", "exchange", "sync", "upkeep", "settings.ts", "identity", "stores"),
+    room("commit", "versions", "bearer", "exchange", "sync", "upkeep", "settings.ts", "identity", "stores"),
     room(
       "request",
       ...[
+        "versions",
         "commit",
         "bearer",
         "exchange",

@@ -143,7 +143,7 @@ test("nothing is adopted after a logout, an end by the server, or another's logi
       await session.sleep();
       browser.jar.cookie = other.jar.cookie;
     }
-    await offline.session.awake().catch(() => undefined);
+    await offline.session.awake();
     await until(() => !offline.session.hasValue("draft"));
     await offline.session.awake();
     expect(Object.keys(await held(browser))).toEqual(end === "login" ? ["note"] : []);

@@ -58,12 +58,6 @@ export interface SessionClientOptions<D extends AnyDefinition> {
    * hears of it first.
    */
   readonly onConflict?: (conflict: Conflict<D>) => void;
-  /**
-   * Makes a value of another version of the app fit today's definition, whether it comes from the disk, the server or
-   * another tab. Called with what the schema rejects; what it gives is checked again. Without it, or when it gives
-   * `undefined`, the key is shown as absent, and `onConflict` hears of a change that is dropped since it was not sent.
-   */
-  readonly migrate?: (key: string, value: unknown) => unknown;
   /** As `session.onExpired`. Called when the session ended while changes were unsent. */
   readonly onExpired?: (event: Expired) => void;
   /** Parts of the browser to replace, for tests. */
@@ -81,7 +75,6 @@ const optionNames: Record<keyof SessionClientOptions<AnyDefinition>, true> = {
   name: true,
   initialSnapshot: true,
   onConflict: true,
-  migrate: true,
   onExpired: true,
   surroundings: true,
 };
@@ -105,8 +98,8 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
   const epochs = new Epochs(localStorage, name, id);
   // The disk reports to the tab, which is made after it.
   const table = new Table(epochs.shared ? indexedDB : undefined, `catnap:${name}`, () => tab.pulse());
-  const database = new Database(table, epochs, new Journal(localStorage, name), definition, options.migrate, now);
-  const replica = new Replica(definition, epochs.get(), id, now, options.migrate);
+  const database = new Database(table, epochs, new Journal(localStorage, name), definition, now);
+  const replica = new Replica(definition, epochs.get(), id, now);
   const tab: Tab = new Tab({
     definition,
     replica,

@@ -31,7 +31,7 @@ test("createSessionClient looks at its options in development alone", () => {
 });
 
 test("createSessionClient takes every option that it has, and a URL object", () => {
-  const options = { path: "session", live: false, idle: 1, name: "x", initialSnapshot: undefined, migrate: undefined };
+  const options = { path: "session", live: false, idle: 1, name: "x", initialSnapshot: undefined };
   const more = { onConflict: undefined, onExpired: undefined, surroundings: {} };
   expect(() =>
     create({ definition: shop, http: { url: new URL("https://shop.test/trpc") }, ...options, ...more }),

@@ -121,6 +121,10 @@ export class Tab implements BaseHome {
     return this.#replica.memory.read(key);
   }
 
+  encoded({ name }: Key): string | null {
+    return this.#replica.memory.get(name);
+  }
+
   names(): readonly string[] {
     return this.#replica.memory.names();
   }
@@ -143,7 +147,8 @@ export class Tab implements BaseHome {
   update(key: Key, change: (current: unknown) => unknown): unknown {
     this.#beforeWrite();
     const present = this.read(key);
-    this.write(key, key.encode(change(present === undefined ? key.fallback() : present)));
+    const next = change(present === undefined ? key.fallback() : present);
+    this.write(key, key.encode(next, this.encoded(key)));
     return this.read(key);
   }
 

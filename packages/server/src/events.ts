@@ -12,6 +12,11 @@ export type SessionEvent =
       readonly site: string | null;
       readonly origin: string | null;
     }
+  /**
+   * A session holds a value that the key's schema rejects, and that no `migrate` mends: it is as good as absent, and stays. Told
+   * once for each key. `error`: what refuses it, or what `migrate` has thrown.
+   */
+  | { readonly kind: "misfit"; readonly key: string; readonly identifier: string; readonly error: unknown }
   /** Work in the background failed: writing access times, or sweeping. It is tried again. */
   | { readonly kind: "background"; readonly error: unknown };
 
@@ -37,6 +42,8 @@ function told(event: SessionEvent): string {
       return `a rotated token of session ${event.identifier} was used after its grace${event.ended ? ": the session is ended" : ""}`;
     case "cross-site":
       return `a page of ${JSON.stringify(event.origin ?? event.site)} was let through to ${JSON.stringify(event.what.slice(0, 200))}: guard is "report"`;
+    case "misfit":
+      return `session ${event.identifier}, and maybe others: ${event.error instanceof Error ? event.error.message : String(event.error)}`;
     case "background":
       return `work in the background failed: ${event.error instanceof Error ? event.error.message : String(event.error)}${causeOf(event.error)}`;
   }

@@ -10,9 +10,13 @@ const define = loose(defineSession);
 const text = z.string();
 
 test.for<[what: string, call: () => unknown, message: RegExp]>([
-  ["no groups", () => define(), /takes shared, readonly, secret, name, limits, not "nothing"/],
-  ["null for groups", () => define(null), /takes shared, readonly, secret, name, limits/],
-  ["text for groups", () => define("shop"), /takes shared, readonly, secret, name, limits, not "0"/],
+  ["no groups", () => define(), /takes shared, readonly, secret, name, limits, migrate, dropped, trust, not "nothing"/],
+  ["null for groups", () => define(null), /takes shared, readonly, secret, name, limits, migrate, dropped, trust/],
+  [
+    "text for groups",
+    () => define("shop"),
+    /takes shared, readonly, secret, name, limits, migrate, dropped, trust, not "0"/,
+  ],
   ["a misspelt group", () => define({ share: { x: text } }), /takes shared, .*, not "share"/],
   ["keys outside of a group", () => define({ theme: text }), /takes shared, .*, not "theme"/],
   ["text for a schema", () => define({ shared: { x: "light" } }), /"x" has no schema: give one of Standard Schema/],

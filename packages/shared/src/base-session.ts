@@ -1,6 +1,7 @@
-import type { AnyDefinition, Key } from "./definition.ts";
+import type { AnyDefinition } from "./definition.ts";
 import { freezeInDevelopment } from "./freeze.ts";
 import type { BaseHome, Transaction } from "./home.ts";
+import type { Key } from "./key.ts";
 import type { InputOf, NameOf, Refused, Side, ValueOf, ValuesOf, WritableNameOf } from "./names.ts";
 import { refusal, SessionError } from "./session-error.ts";
 
@@ -71,7 +72,7 @@ export class BaseSession<D extends AnyDefinition, S extends Side> {
     value: InputOf<D, K>,
   ): void {
     const key = this.#key(name, true);
-    this.#home.write(key, key.encode(value));
+    this.#home.write(key, key.encode(value, this.#home.encoded(key)));
   }
 
   /** Whether the value was set; a default does not count. */

@@ -3,7 +3,7 @@ import { boolean, callable, known, shown } from "./option-checks.ts";
 import { SessionError } from "./session-error.ts";
 
 const groups = ["shared", "readonly", "secret"];
-const members = ["shared", "readonly", "secret", "name", "limits"];
+const members = [...groups, "name", "limits", "migrate", "dropped", "trust"];
 const limitNames = ["valueBytes", "sessionBytes"];
 
 const namePattern = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
@@ -34,6 +34,35 @@ export function checkDefinition(declared: unknown): void {
       names.add(name);
       checkValue(name, (one ?? {}) as Unknown, group);
     }
+  }
+  checkVersions(given, names);
+}
+
+/** What is said of other versions of the definition. */
+function checkVersions(
+  { migrate = {}, dropped = [], trust = [], ...given }: Unknown,
+  names: ReadonlySet<string>,
+): void {
+  const called = (what: string, name: unknown, rule: string) =>
+    invalid(`${what} names ${shown(name)}, ${rule}`, typeof name === "string" ? name : undefined);
+  for (const [name, make] of Object.entries(migrate ?? {})) {
+    if (!names.has(name))
+      throw called("migrate", name, "which is no key of this definition: mend the name, or drop the line");
+    if (typeof make !== "function")
+      throw invalid(`migrate.${name} is ${shown(make)}: give a function, such as (stored) => …`, name);
+  }
+  for (const [what, list] of Object.entries({ dropped, trust })) {
+    if (!Array.isArray(list)) throw invalid(`${what} is ${shown(list)}: give an array of names`);
+  }
+  for (const name of dropped as unknown[]) {
+    if (names.has(name as string))
+      throw called("dropped", name, "which is a key of this definition: keep one of the two");
+    checkName(name);
+  }
+  const moved = { ...Object(given.readonly), ...Object(given.secret) } as Unknown;
+  for (const name of trust as unknown[]) {
+    if (!Object.hasOwn(moved, name as string))
+      throw called("trust", name, "which is no readonly or secret key: it is for keys that were shared once");
   }
 }
 

@@ -1,48 +1,12 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { fnv } from "./checksum.ts";
-import { byteLength, decode, encode } from "./codec.ts";
 import { checkDefinition } from "./definition-checks.ts";
 import { development } from "./development.ts";
+import { createKey, type Key, type Limits, type SchemaOf, type ValueDeclaration } from "./key.ts";
 import type { Merge } from "./merge.ts";
-import { refusal, type SessionError, type SessionIssue } from "./session-error.ts";
-
-/** Who may touch a key from the browser: `shared` reads and writes, `readonly` reads, `secret` neither. */
-export type Access = "shared" | "readonly" | "secret";
-
-/** A schema together with how its values merge and where they may rest; made by `value` and `counter`. */
-export interface ValueDeclaration<S extends StandardSchemaV1 = StandardSchemaV1> {
-  readonly schema: S;
-  /** Of the schema's own type, which `value` has checked; declared so that every declaration is one of the general kind. */
-  readonly merge?: ((base: never, mine: never, theirs: never) => unknown) | undefined;
-  readonly disk?: boolean;
-  readonly adopt?: boolean;
-}
 
 /** Keys and their schemas, bare or declared with `value` or `counter`. */
 export type Shape = Readonly<Record<string, StandardSchemaV1 | ValueDeclaration>>;
-
-/** How large a session may grow, in bytes of its encoded values (UTF-8). */
-export interface Limits {
-  /** One value; default 131,072. */
-  readonly valueBytes: number;
-  /** All values of a session together; default 1,048,576. */
-  readonly sessionBytes: number;
-}
-
-/** One declared key, ready to use at run time. */
-export interface Key {
-  readonly name: string;
-  readonly access: Access;
-  readonly merge: Merge<unknown> | undefined;
-  /** Whether a browser may keep it in IndexedDB. */
-  readonly disk: boolean;
-  /** Whether the browser takes its value along when its session expires. */
-  readonly adopt: boolean;
-  /** Validates a value; throws `INVALID_VALUE` with the schema's issues, or `LIMIT_EXCEEDED`. Gives the schema's output, encoded. */
-  encode(value: unknown): string;
-  /** A fresh copy of the schema's default, or `undefined` when it has none. */
-  fallback(): unknown;
-}
 
 /**
  * The typed declaration of a session's values, shared by both sides. Made by `defineSession`; its type parameters are
@@ -59,7 +23,14 @@ export interface Definition<
   readonly declared: unknown;
   readonly keys: ReadonlyMap<string, Key>;
   readonly limits: Limits;
-  /** Changes when the names, the groups, the merges or the places of the keys do: a cache made under another is not trusted. */
+  /** Names of keys that were in an earlier version: what rests of them is deleted. */
+  readonly dropped: readonly string[];
+  /** Names of keys that take over what browsers wrote while they were `shared`. */
+  readonly trust: ReadonlySet<string>;
+  /**
+   * Changes when the names, the groups, the merges or the places of the keys do that a browser may see: a cache made under
+   * another is not trusted.
+   */
   readonly fingerprint: string;
   /** Types only; absent at run time. */
   readonly "~types"?: { readonly shared: Shared; readonly readonly: Readonly; readonly secret: Secret };
@@ -107,6 +78,11 @@ const finiteNumber: StandardSchemaV1<number | undefined, number> = {
 const accesses = ["shared", "readonly", "secret"] as const;
 const defaultLimits: Limits = { valueBytes: 131_072, sessionBytes: 1_048_576 };
 
+/** What keys become of values that an earlier version of the definition has left, by key. */
+export type Migrations<Groups> = {
+  readonly [K in keyof Groups]?: (stored: unknown) => StandardSchemaV1.InferInput<SchemaOf<Groups[K]>> | undefined;
+};
+
 /** Written out where it is asked for: bundlers replace it in the text. */
 declare const process: { env: { NODE_ENV?: string } };
 
@@ -117,6 +93,12 @@ declare const process: { env: { NODE_ENV?: string } };
  *
  * `name` tells apps apart that share a host or a store, whose sessions are then not each other's; default `catnap`. A
  * session belongs to the name that it was made under.
+ *
+ * Sessions outlive versions of the definition. `migrate` makes what rests of an earlier one fit the schema that rejects it, on
+ * both sides: make it pure. What it gives is checked again; `undefined` drops the value. A value that fits neither way is as good
+ * as absent, and stays as it is. `dropped` names keys of an earlier version whose values are deleted; without it what the
+ * definition does not know is kept, since a newer version may run beside this one. `trust` names keys that were `shared` once and
+ * take over what browsers wrote then; else that is deleted.
  *
  * Throws `INVALID_DEFINITION` for a key or a name that is not 1 to 64 letters, digits, `_`, `-` starting with a letter, for
  * a key that is taken twice, for something that is no schema, for a group or a limit of another name, for limits that are no
@@ -133,6 +115,9 @@ export function defineSession<
   readonly?: Readonly;
   secret?: Secret;
   limits?: Partial<Limits>;
+  migrate?: NoInfer<Migrations<Shared & Readonly & Secret>>;
+  dropped?: readonly string[];
+  trust?: readonly NoInfer<(keyof Readonly | keyof Secret) & string>[];
 }): Definition<Shared, Readonly, Secret> {
   if (development && process.env.NODE_ENV !== "production") checkDefinition(groups);
   // In production, where `createSessions` checks, they may still be nothing at all.
@@ -141,85 +126,14 @@ export function defineSession<
   const described: string[] = [];
   for (const access of accesses) {
     for (const [name, declared] of Object.entries(groups?.[access] ?? {})) {
-      const key = createKey(name, access, declared, limits);
+      const migrate = (groups.migrate as Record<string, (stored: unknown) => unknown> | undefined)?.[name];
+      const key = createKey(name, access, declared, limits, migrate);
       keys.set(name, key);
-      described.push(`${name}:${access}:${key.merge ? "m" : ""}${key.disk ? "" : "d"}`);
+      if (access !== "secret") described.push(`${name}:${access}:${key.merge ? "m" : ""}${key.disk ? "" : "d"}`);
     }
   }
   // Tells definitions apart, protects nothing.
   const fingerprint = (fnv(described.sort().join()) >>> 0).toString(36);
-  return { name: groups?.name ?? "catnap", declared: groups, keys, limits, fingerprint };
-}
-
-function createKey(name: string, access: Access, declared: Shape[string], limits: Limits): Key {
-  // What a caller without types declares may be anything, and nothing at all.
-  const given = (declared ?? {}) as Partial<StandardSchemaV1 & ValueDeclaration>;
-  // A bare schema may have a `merge` of its own.
-  const {
-    schema,
-    merge,
-    disk = true,
-    adopt = false,
-  } = given["~standard"] ? ({ schema: given } as typeof given) : given;
-  // `checkDefinition` sees that there is a schema.
-  const standard = schema?.["~standard"] as StandardSchemaV1["~standard"];
-  const check = (input: unknown) => {
-    const result = standard.validate(input);
-    if (result instanceof Promise) {
-      // zod turns to its asynchronous way when the stack is exhausted, and its promise rejects with nobody to hear it.
-      result.catch(() => undefined);
-      throw refusal("INVALID_DEFINITION", name, "has a schema that is asynchronous, or a value too deep for it");
-    }
-    return result;
-  };
-  return {
-    name,
-    access,
-    // `value` has tied the merge to the schema, whose outputs are all that it is ever given.
-    merge: merge as Merge<unknown> | undefined,
-    disk,
-    adopt,
-    encode(input) {
-      const result = check(input);
-      if (result.issues) throw rejected(name, access, result.issues);
-      if (result.value === undefined) {
-        throw refusal("INVALID_VALUE", name, `cannot be undefined: call delValue("${name}")`);
-      }
-      const { valueBytes } = limits;
-      const encoded = encode(result.value, name, valueBytes);
-      const bytes = encoded.length * 3 > valueBytes ? byteLength(encoded) : 0;
-      if (bytes > valueBytes) {
-        throw refusal(
-          "LIMIT_EXCEEDED",
-          name,
-          `takes ${bytes} bytes, more than limits.valueBytes (${valueBytes}): split it, or raise the limit in defineSession`,
-        );
-      }
-      return encoded;
-    },
-    fallback() {
-      const result = check(undefined);
-      if (result.issues || result.value === undefined) return undefined;
-      // A copy: schema libraries hand out the default's inner objects themselves, which two sessions must not share.
-      return decode(encode(result.value, name), name);
-    },
-  };
-}
-
-function rejected(key: string, access: Access, found: readonly StandardSchemaV1.Issue[]): SessionError {
-  // A schema's own words may quote the value, so those about a secret stay unsaid.
-  const issues: SessionIssue[] = (access === "secret" ? [] : found).map(({ message, path }) => ({
-    message,
-    ...(path && { path: path.map(pathStep) }),
-  }));
-  const [first] = issues;
-  const where = first?.path?.length ? ` at ${first.path.join(".")}` : "";
-  return refusal("INVALID_VALUE", key, `rejects the value${where}: ${first?.message ?? "see its schema"}`, {
-    issues: first && issues,
-  });
-}
-
-function pathStep(step: PropertyKey | StandardSchemaV1.PathSegment): string | number {
-  const key = (step as StandardSchemaV1.PathSegment).key ?? step;
-  return typeof key === "symbol" ? String(key) : key;
+  const { name = "catnap", dropped = [], trust = [] } = groups ?? {};
+  return { name, declared: groups, keys, limits, dropped, trust: new Set(trust), fingerprint };
 }

@@ -1,4 +1,5 @@
-import type { AnyDefinition, Key } from "./definition.ts";
+import type { AnyDefinition } from "./definition.ts";
+import type { Key } from "./key.ts";
 import type { Side } from "./names.ts";
 
 /** One awake … respond … sleep of a session: an HTTP request on the server, a wakeful spell of a tab in the browser. */
@@ -29,6 +30,8 @@ export interface BaseHome {
   now(): number;
   /** The decoded value, `undefined` when absent. Throws when the session has ended. */
   read(key: Key): unknown;
+  /** The value as it rests, encoded; `null` when absent. */
+  encoded(key: Key): string | null;
   /** The names of the present values. */
   names(): readonly string[];
   /** `once`: the value that goes was given out, and must not have been given to anybody else. */

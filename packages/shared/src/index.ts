@@ -2,22 +2,20 @@ export { assertAccess, BaseSession, homeOf, type ReportHandler } from "./base-se
 export { checksum, differ } from "./checksum.ts";
 export { assertPlain, byteLength, decode, encode, mark } from "./codec.ts";
 export {
-  type Access,
   type AnyDefinition,
   type Counter,
   counter,
   type Definition,
   defineSession,
-  type Key,
-  type Limits,
+  type Migrations,
   type Shape,
-  type ValueDeclaration,
   value,
 } from "./definition.ts";
 export { checkDefinition } from "./definition-checks.ts";
 export { development } from "./development.ts";
 export { freezeInDevelopment } from "./freeze.ts";
 export type { BaseHome, LoginOptions, Previous, SessionHome, SessionState, Transaction } from "./home.ts";
+export type { Access, Key, Limits, ValueDeclaration } from "./key.ts";
 export { type Merge, merge } from "./merge.ts";
 export type {
   InputOf,

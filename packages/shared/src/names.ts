@@ -1,7 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { AnyDefinition, ValueDeclaration } from "./definition.ts";
-
-type SchemaOf<T> = T extends StandardSchemaV1 ? T : T extends ValueDeclaration<infer S> ? S : never;
+import type { AnyDefinition } from "./definition.ts";
+import type { SchemaOf } from "./key.ts";
 
 type Types<D extends AnyDefinition> = NonNullable<D["~types"]>;
 type Groups<D extends AnyDefinition> = Types<D>["shared"] & Types<D>["readonly"] & Types<D>["secret"];

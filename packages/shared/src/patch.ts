@@ -1,5 +1,5 @@
 import { decode } from "./codec.ts";
-import type { Key } from "./definition.ts";
+import type { Key } from "./key.ts";
 import { refusal } from "./session-error.ts";
 
 /**
@@ -33,7 +33,7 @@ export function applyOp(key: Key, op: Op, current: string | null): string | null
   if (theirs === undefined) return op.value;
   const base = op.from == null ? key.fallback() : decode(op.from, key.name);
   const mine = decode(op.value, key.name);
-  return key.encode(mergeValues(key, base, mine, theirs));
+  return key.encode(mergeValues(key, base, mine, theirs), current);
 }
 
 /** Merges decoded values of a key; what comes of it is still to be validated. Throws `INVALID_VALUE` when the merge throws. */

@@ -9,7 +9,6 @@ import {
   type Op,
 } from "@catnap/shared";
 import { call, type Listeners, listen, report } from "./listeners.ts";
-import { fitted, type Migrate } from "./migrate.ts";
 
 /** An op together with the tab that made it. */
 export interface Pending extends Op {
@@ -41,13 +40,11 @@ export class Memory {
   readonly #touched = new Set<string>();
   readonly #subscribers = new Map<string | null, Listeners<boolean>>();
 
-  readonly #migrate: Migrate | undefined;
   /** By key, a value and what this page shows in its place. */
   readonly #shown = new Map<string, { readonly encoded: string; readonly shown: string | null }>();
 
-  constructor(definition: AnyDefinition, migrate?: Migrate) {
+  constructor(definition: AnyDefinition) {
     this.#definition = definition;
-    this.#migrate = migrate;
   }
 
   /** The encoded value as shown, `null` when absent. */
@@ -77,7 +74,7 @@ export class Memory {
     if (known?.encoded === encoded) return known.shown;
     let shown: string | null = null;
     try {
-      shown = fitted(key, encoded, this.#migrate);
+      shown = key.fit(decode(encoded, key.name));
     } catch (error) {
       // The schema's refusal is what this is for; the app should hear what its own `migrate` throws.
       if (!isSessionError(error)) report(error);

@@ -16,7 +16,7 @@ const delta = (rev: number, note: string | null, entryRev = rev): Delta => ({
 
 const epoch = {
   ...{ name: "n", profile: "p", identifier: null },
-  ...{ from: [], past: [], quiet: [], ends: [], told: [], heard: [] },
+  ...{ from: [], past: [], quiet: [], ends: [], told: [], adopted: [], heard: [] },
 };
 
 test("a delta that is older than what the tab knows moves nothing back, and asks for nothing twice", () => {

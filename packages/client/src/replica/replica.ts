@@ -13,7 +13,6 @@ import {
 } from "@catnap/shared";
 import { type Delta, type Facts, nothing, toFacts } from "./delta.ts";
 import { type BaseEntry, Memory, type Pending } from "./memory.ts";
-import type { Migrate } from "./migrate.ts";
 import { Outbox } from "./outbox.ts";
 import { type CacheRow, type Epoch, type OpRow, type Rows, rowName } from "./rows.ts";
 
@@ -69,17 +68,11 @@ export class Replica {
   readonly #id: (bytes: number) => string;
   readonly #now: () => number;
 
-  constructor(
-    definition: AnyDefinition,
-    epoch: Epoch,
-    id: (bytes: number) => string,
-    now: () => number,
-    migrate?: Migrate,
-  ) {
+  constructor(definition: AnyDefinition, epoch: Epoch, id: (bytes: number) => string, now: () => number) {
     this.#definition = definition;
     this.#id = id;
     this.#now = now;
-    this.memory = new Memory(definition, migrate);
+    this.memory = new Memory(definition);
     this.outbox = new Outbox(this.memory, now);
     this.epoch = this.host = epoch.name;
     this.from = epoch.from;

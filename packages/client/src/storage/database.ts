@@ -1,5 +1,4 @@
-import { type AnyDefinition, type Op, SessionError, type SessionErrorCode } from "@catnap/shared";
-import { fitted, type Migrate } from "../replica/migrate.ts";
+import { type AnyDefinition, decode, type Op, SessionError, type SessionErrorCode } from "@catnap/shared";
 import { type CacheRow, isAmong, type OpRow, type Rows } from "../replica/rows.ts";
 import type { Epochs } from "./epochs.ts";
 import type { Journal } from "./journal.ts";
@@ -14,22 +13,13 @@ export class Database {
   readonly #epochs: Epochs;
   readonly #journal: Journal;
   readonly #definition: AnyDefinition;
-  readonly #migrate: Migrate | undefined;
   readonly #now: () => number;
 
-  constructor(
-    table: Table,
-    epochs: Epochs,
-    journal: Journal,
-    definition: AnyDefinition,
-    migrate: Migrate | undefined,
-    now: () => number,
-  ) {
+  constructor(table: Table, epochs: Epochs, journal: Journal, definition: AnyDefinition, now: () => number) {
     this.#table = table;
     this.#epochs = epochs;
     this.#journal = journal;
     this.#definition = definition;
-    this.#migrate = migrate;
     this.#now = now;
   }
 
@@ -100,8 +90,11 @@ export class Database {
   #fitOp(op: Op): Op {
     const key = this.#definition.keys.get(op.key);
     if (key?.access !== "shared") throw new SessionError("FORBIDDEN_KEY", "", { key: op.key });
-    const adapt = (value: string | null) => value && fitted(key, value, this.#migrate);
-    return { ...op, value: adapt(op.value), ...(op.from == null ? {} : { from: adapt(op.from) }) };
+    const fitting = (value: string) => key.fit(decode(value, key.name));
+    const value = op.value === null ? null : fitting(op.value);
+    if (value === null && op.value !== null)
+      throw new SessionError("INVALID_VALUE", "migrate drops it", { key: op.key });
+    return { ...op, value, ...(op.from == null ? {} : { from: fitting(op.from) }) };
   }
 
   /**

@@ -1,4 +1,4 @@
-import { defineSession, merge, value } from "@catnap/shared";
+import { counter, defineSession, merge, type Shape, value } from "@catnap/shared";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { memoryStore } from "../../../server/src/stores/memory/memory-store.ts";
@@ -36,10 +36,13 @@ test("a cache made under another definition is fetched anew", async () => {
 });
 
 /** The shop of a later version of the app: notes are objects now. */
-function nextShop() {
-  const { keys } = defineSession({ shared: { note: z.object({ text: z.string() }) } });
+function nextShop(note?: (stored: unknown) => { text: string } | undefined) {
+  const shared = { note: z.object({ text: z.string() }) };
+  const { keys } = defineSession({ shared, ...(note && { migrate: { note } }) });
   return { ...shop, keys: new Map([...shop.keys, ...keys]), fingerprint: "next" };
 }
+
+const asObject = (text: unknown) => ({ text: String(text) });
 
 /** What a page of the last version has left behind: one value that the server has, one change that it has not. */
 async function leaveBehind(world: ReturnType<typeof createWorld>, browser: Browser) {
@@ -57,8 +60,7 @@ async function leaveBehind(world: ReturnType<typeof createWorld>, browser: Brows
 test("what an older version of the app left on disk is migrated, shown, and sent as today's", async () => {
   const { world, browser } = open();
   await leaveBehind(world, browser);
-  const migrate = (_key: string, value: unknown) => ({ text: value });
-  const b = browser.tab({ definition: nextShop(), migrate });
+  const b = browser.tab({ definition: nextShop(asObject) });
   await b.session.awake();
   // Offline still: all of it comes from the disk.
   expect(b.session.values()).toMatchObject({ note: { text: "unsent" }, theme: "dark" });
@@ -69,7 +71,7 @@ test("what an older version of the app left on disk is migrated, shown, and sent
 test("what cannot be migrated is dropped with an event that hands it over, and never sent", async () => {
   const { world, browser } = open();
   await leaveBehind(world, browser);
-  const b = browser.tab({ definition: nextShop(), migrate: () => undefined });
+  const b = browser.tab({ definition: nextShop(() => undefined) });
   await b.session.awake();
   expect(b.session.values()).toEqual({ theme: "dark" });
   expect(b.conflicts).toEqual([{ key: "note", what: "rejected", code: "INVALID_VALUE", mine: "unsent" }]);
@@ -87,12 +89,11 @@ test("what the server or a sibling holds of another version of the app is migrat
   await a.session.awake();
   await a.session.sleep();
   const { fingerprint } = shop;
-  const definition = { ...nextShop(), fingerprint };
   for (const [migrate, mended] of [
-    [(_key: string, value: unknown) => ({ text: value }), (text: string) => ({ note: { text } })],
+    [asObject, (text: string) => ({ note: { text } })],
     [() => undefined, () => ({})],
   ] as const) {
-    const { session } = browser.tab({ definition, migrate });
+    const { session } = browser.tab({ definition: { ...nextShop(migrate), fingerprint } });
     // From the disk, then from the server.
     await session.awake();
     expect(session.values()).toEqual({ theme: "dark", ...mended("kept") });
@@ -130,8 +131,8 @@ test("a tab of an older version leaves the changes of a newer one that it cannot
 });
 
 /** The shop of another version of the app, with other schemas of some keys; it passes for today's. */
-function version(shared: Record<string, z.ZodType | ReturnType<typeof value>>): Shop {
-  const { keys } = defineSession({ shared });
+function version(shared: Shape, migrate: Record<string, (stored: unknown) => unknown> = {}): Shop {
+  const { keys } = defineSession({ shared, migrate: migrate as never });
   return { ...shop, keys: new Map([...shop.keys, ...keys]) } as Shop;
 }
 
@@ -188,7 +189,11 @@ test("what the server has rendered of another version is not shown either", asyn
 });
 
 /** A store with a session of an older version of the app, and browsers that have its cookie. */
-async function inherited(definition: Shop, write: (session: { setValue(name: string, value: unknown): void }) => void) {
+async function inherited(
+  definition: Shop,
+  write: (session: { setValue(name: string, value: unknown): void }) => void,
+  today: Shop = shop,
+) {
   const store = memoryStore();
   const { browser } = open(createWorld({ store, definition }));
   const old = browser.tab({ definition });
@@ -196,7 +201,7 @@ async function inherited(definition: Shop, write: (session: { setValue(name: str
   await old.session.awake();
   await old.session.sleep();
   old.kill();
-  const world = createWorld({ store });
+  const world = createWorld({ store, definition: today });
   return () => {
     const heir = open(world).browser;
     heir.jar.cookie = browser.jar.cookie;
@@ -205,8 +210,10 @@ async function inherited(definition: Shop, write: (session: { setValue(name: str
 }
 
 test("two devices that migrate a counter and add to it count each once", async () => {
-  const heir = await inherited(version({ visits: z.string() }), (session) => session.setValue("visits", "5"));
-  const tabs = [heir(), heir()].map((browser) => browser.tab({ migrate: (_key, value) => Number(value) }));
+  const definition = version({ visits: counter() }, { visits: Number });
+  const before = version({ visits: z.string() });
+  const heir = await inherited(before, (session) => session.setValue("visits", "5"), definition);
+  const tabs = [heir(), heir()].map((browser) => browser.tab({ definition }));
   for (const { session } of tabs) await session.awake();
   for (const { session } of tabs) session.update("visits", (n) => n + 1);
   for (const { session } of tabs) await session.sleep();
@@ -214,20 +221,22 @@ test("two devices that migrate a counter and add to it count each once", async (
   expect(tabs.map(({ session }) => session.value("visits"))).toEqual([7, 7]);
 });
 
-test("a stored value that today's schema does not take holds up no change", async () => {
+test("a change of a key whose stored value the server's schema rejects is refused, and holds up no other", async () => {
   const record = value(z.record(z.string(), z.number()), { merge: merge.fields });
   const heir = await inherited(version({ cart: record }), (session) => session.setValue("cart", { pen: 1 }));
   const browser = heir();
-  const { session } = browser.tab();
+  const { session, conflicts } = browser.tab();
   // Before it is known what the server has.
   session.update("cart", (cart) => [...cart, { sku: "ink", qty: 1 }]);
   session.setValue("note", "not held up");
   await session.awake();
   await session.sleep();
   expect((await browser.server()).entries).toMatchObject({
-    cart: { value: '[{"sku":"ink","qty":1}]' },
+    cart: { value: '{"pen":1}' },
     note: { value: '"not held up"' },
   });
+  expect(conflicts).toMatchObject([{ key: "cart", what: "rejected", code: "INVALID_VALUE" }]);
+  expect(conflicts[0]?.message).toContain("give defineSession a migrate.cart");
 });
 
 test("the app hears what its migrate throws, and the key is as good as absent", async () => {
@@ -237,10 +246,15 @@ test("the app hears what its migrate throws, and the key is as good as absent", 
   process.removeAllListeners("uncaughtException").on("uncaughtException", (error) => heard.push(error));
   try {
     const failure = new TypeError("the app's own");
-    const migrate = () => {
-      throw failure;
-    };
-    const { session } = heir().tab({ migrate });
+    const definition = version(
+      { visits: counter() },
+      {
+        visits: () => {
+          throw failure;
+        },
+      },
+    );
+    const { session } = heir().tab({ definition });
     await session.awake();
     expect([session.value("visits"), session.value("visits")]).toEqual([0, 0]);
     await until(() => heard.length > 0);

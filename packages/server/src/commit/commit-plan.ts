@@ -16,6 +16,7 @@ import { unitsWith, withChanges } from "../stores/entries.ts";
 import type { Commit, Entry, EntryChange, SessionRecord } from "../stores/store.ts";
 import { type AppliedPush, applyPush } from "../sync/push.ts";
 import { isOutdated, ownTimeoutKey } from "../upkeep/clocks.ts";
+import { lensOf } from "../versions/lens.ts";
 import { type Draft, reads, replay, subjectMismatch } from "./draft.ts";
 
 /** What a request knows when it plans a commit. */
@@ -54,6 +55,7 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
   const { record, startedAt } = now;
   const { wishes } = draft;
   const entries = record?.entries ?? nothing;
+  const lens = lensOf(settings.definition);
   const changes = new Map<string, EntryChange>();
   const expect = new Map<string, number>();
   const room = settings.definition.limits.sessionBytes;
@@ -65,10 +67,13 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
   }
   for (const change of draft.changes.values()) {
     const { name } = change.key;
-    const current = changes.has(name) ? (changes.get(name)?.value ?? null) : (entries.get(name)?.value ?? null);
-    if (reads(change)) expect.set(name, entries.get(name)?.rev ?? 0);
-    const value = replay(change, current);
-    if (value !== current) changes.set(name, { value, writer: "server", seq: 0 });
+    const sight = changes.has(name) ? { value: changes.get(name)?.value ?? null } : lens.look(name, entries);
+    if (reads(change)) {
+      expect.set(name, entries.get(name)?.rev ?? 0);
+      if (sight.unfit) throw sight.unfit;
+    }
+    const value = replay(change, sight.value);
+    if (value !== sight.value) changes.set(name, { value, writer: change.writer ?? "server", seq: 0 });
   }
   // A push keeps to the room that there is, op by op; whoever goes over it now is the server.
   const size = draft.changes.size > 0 ? sizeOf(settings, entries, changes) : 0;
@@ -102,6 +107,11 @@ export function planCommit(settings: Settings, draft: Draft, now: Circumstances)
       : !wished && !mustCreate
   ) {
     return { commit: null, issues: false, pushed };
+  }
+  for (const [name, change] of lens.upkeep(entries)) {
+    if (changes.has(name)) continue;
+    changes.set(name, change);
+    expect.set(name, entries.get(name)?.rev ?? 0);
   }
   if (credentials !== known) {
     if (record) expect.set(credentialsKey, entries.get(credentialsKey)?.rev ?? 0);
@@ -192,17 +202,21 @@ function created({ tokens }: Settings, { wishes }: Draft, { secret, startedAt }:
   return wishes.tickets ? withTickets(first, wishes.tickets, startedAt) : first;
 }
 
-/** The bytes of all values of the app, as they will be. Cheap where it cannot matter: a string is at most three bytes a unit. */
+/**
+ * The bytes of all values that the definition knows, as they will be. What it does not know counts for nothing: another version
+ * answers for it. Cheap where it cannot matter: a string is at most three bytes a unit.
+ */
 function sizeOf(
   settings: Settings,
   entries: ReadonlyMap<string, Entry>,
   changes: ReadonlyMap<string, EntryChange>,
 ): number {
-  const units = unitsWith(entries, changes);
-  if (units * 3 <= settings.definition.limits.sessionBytes) return units;
+  const { keys, limits } = settings.definition;
+  const units = unitsWith(entries, changes, keys);
+  if (units * 3 <= limits.sessionBytes) return units;
   let bytes = 0;
   for (const [name, { value }] of withChanges(entries, changes, 0))
-    if (!name.startsWith("~")) bytes += byteLength(value ?? "");
+    if (keys.has(name)) bytes += byteLength(value ?? "");
   return bytes;
 }
 

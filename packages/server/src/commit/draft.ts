@@ -1,4 +1,5 @@
 import { type Answer, type Key, type Push, SessionError } from "@catnap/shared";
+import type { Sight } from "../versions/lens.ts";
 
 /** One key's change on its way from a procedure to the store. Values are encoded, `null` is absent. */
 export interface Change {
@@ -10,6 +11,8 @@ export interface Change {
   readonly redo: ((current: string | null) => string | null) | null;
   /** The value that it was made from was given out as the only one, so that it must still be there. */
   readonly once?: true;
+  /** Whose value it is, when not the server's. */
+  readonly writer?: string;
 }
 
 /** What the change leaves behind on `current`. Throws `CONFLICT` where somebody else was given the value. */
@@ -130,16 +133,29 @@ export class Draft {
   }
 }
 
+/** A value that goes along into another session. */
+export interface Kept {
+  /** As it rests, of whatever version of the definition. */
+  readonly resting: string | null | undefined;
+  readonly writer: string | undefined;
+  /** As today's definition has it. */
+  readonly sight: Sight;
+}
+
 /**
  * What a draft does to the session that takes the old one's place, with the kept values as they are now: to one that has no
  * record yet all of it, else only what becomes of what is kept.
  */
-export function movedTo(record: object | null, draft: Draft, kept: ReadonlyMap<Key, string | null>): Draft {
+export function movedTo(record: object | null, draft: Draft, kept: ReadonlyMap<Key, Kept>): Draft {
   const moved = new Draft();
-  const put = (key: Key, value: string | null) => moved.put({ key, value, from: null, redo: null });
-  for (const [key, current] of kept) {
+  const put = (key: Key, value: string | null, writer = "server") =>
+    moved.put({ key, value, from: null, redo: null, writer });
+  for (const [key, { resting = null, writer = "server", sight }] of kept) {
     const change = draft.changes.get(key.name);
-    put(key, change ? replay(change, current) : current);
+    if (change && reads(change) && sight.unfit) throw sight.unfit;
+    // What a browser has written stays that: a later version may want to know.
+    if (!change) put(key, resting, writer === "server" ? writer : "browser");
+    else put(key, replay(change, sight.value));
   }
   for (const change of record ? [] : draft.changes.values()) {
     if (!kept.has(change.key)) put(change.key, replay(change, null));

@@ -6,8 +6,9 @@ import type { Commit, EntryChange, SessionRecord, WriteResult } from "../stores/
 import { refusal } from "../sync/answer.ts";
 import { replacedKey } from "../upkeep/ending.ts";
 import { contended } from "../upkeep/turns.ts";
+import { lensOf } from "../versions/lens.ts";
 import { type Circumstances, committed, planCommit, pushOn } from "./commit-plan.ts";
-import { type Draft, movedTo, type Replacement } from "./draft.ts";
+import { type Draft, type Kept, movedTo, type Replacement } from "./draft.ts";
 import type { SessionHold } from "./session-hold.ts";
 
 /** The parts that a replacement needs; the request's writer has them. */
@@ -82,8 +83,12 @@ async function carry(
   const { identifier, keep } = replacement;
   const old = atHand(parts);
   const pushed = draft.wishes.push && pushOn(settings, old, draft.wishes.push.push).changes;
-  const kept = new Map<Key, string | null>();
-  for (const [name, key] of keep) kept.set(key, pushed?.get(name)?.value ?? old.entries.get(name)?.value ?? null);
+  const kept = new Map<Key, Kept>();
+  for (const [name, key] of keep) {
+    const { value = null, writer } = pushed?.get(name) ?? old.entries.get(name) ?? {};
+    const sight = pushed?.has(name) ? { value } : lensOf(settings.definition).look(name, old.entries);
+    kept.set(key, { resting: value, writer, sight });
+  }
   const known = { record, hash: null, transactions: record ? 0 : 1 };
   const { commit } = planCommit(settings, movedTo(record, draft, kept), { ...circumstances, ...known });
   if (!commit) {

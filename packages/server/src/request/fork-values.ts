@@ -27,6 +27,10 @@ export class ForkValues {
     return value;
   }
 
+  encoded({ name }: Key): string | null {
+    return this.#encoded(name);
+  }
+
   /** The names of the present values. */
   names(): string[] {
     const names = new Set([...this.#view.names(), ...this.draft.changes.keys()]);
@@ -49,7 +53,8 @@ export class ForkValues {
   update(key: Key, change: (current: unknown) => unknown): void {
     callable(`The second argument of update("${key.name}")`, change, "(current) => …");
     const redo = (current: string | null) =>
-      key.encode(change(current === null ? key.fallback() : this.#decode(key, current)));
+      key.encode(change(current === null ? key.fallback() : this.#decode(key, current)), current);
+    this.#view.assertFit(key.name);
     const from = this.#encoded(key.name);
     this.draft.madeOn ??= this.#view.generation;
     this.draft.put({ key, value: redo(from), from, redo });

@@ -95,6 +95,10 @@ export class Fork implements SyncHome, ProvenHome {
     return this.#values.read(key);
   }
 
+  encoded(key: Key): string | null {
+    return this.#values.encoded(key);
+  }
+
   names(): string[] {
     this.#assertLive();
     return this.#values.names();

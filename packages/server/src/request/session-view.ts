@@ -8,6 +8,7 @@ import { type EntryChange, expiresAt, type SessionRecord } from "../stores/store
 import { factsOf } from "../sync/answer.ts";
 import { decidedIn } from "../sync/watermarks.ts";
 import { gone } from "../upkeep/ending.ts";
+import { lensOf, type Sight } from "../versions/lens.ts";
 import type { PushOutcome } from "./push-first.ts";
 
 type Entries = SessionRecord["entries"] | undefined;
@@ -139,7 +140,27 @@ export class SessionView {
     if (wishes.replace && !wishes.replace.keep.has(name)) return change ? change.value : null;
     const pushed = this.#pushed()?.get(name)?.value;
     if (pushed !== undefined) return change ? replay(change, pushed) : pushed;
-    return change ? change.value : (this.#hold.record?.entries.get(name)?.value ?? null);
+    return change ? change.value : this.#look(name).value;
+  }
+
+  /** Throws where the session holds a value of another version that today's definition cannot use. */
+  assertFit(name: string): void {
+    const { changes, wishes } = this.draft;
+    if (changes.has(name) || wishes.replace || this.#pushed()?.has(name)) return;
+    const { unfit } = this.#look(name);
+    if (unfit) throw unfit;
+  }
+
+  /** What rests under the name. Somebody should hear of a value that is as good as absent: once for each key. */
+  #look(name: string): Sight {
+    const { definition, unfitKeys, report } = this.#settings;
+    const record = this.#hold.record;
+    const sight = lensOf(definition).look(name, record?.entries);
+    if (record && sight.unfit && !unfitKeys.has(name)) {
+      unfitKeys.add(name);
+      report({ kind: "misfit", key: name, identifier: record.identifier, error: sight.cause ?? sight.unfit });
+    }
+    return sight;
   }
 
   /**
@@ -204,7 +225,9 @@ export class SessionView {
    * have changed that are not over yet.
    */
   snapshot(open: Iterable<Draft>): SessionSnapshot {
-    const values = new Map<string, { value: string | null; rev: number }>(this.#hold.record?.entries);
+    const lens = lensOf(this.definition);
+    const stored = [...(this.#hold.record?.entries ?? [])].filter(([name, entry]) => lens.shows(name, entry));
+    const values = new Map<string, { value: string | null; rev: number }>(stored);
     let pending = false;
     let replaced: Replacement | undefined;
     for (const { changes, wishes } of [this.draft, ...open]) {

@@ -101,7 +101,8 @@ export function withChanges(before: Entries, changes: Changes, rev: number): Ent
     const layered = new Layered(below, above);
     after = above.size > deep || layered.hidden > heavy ? flat(layered) : layered;
   }
-  if (units.has(before)) units.set(after, unitsWith(before, changes));
+  const counted = units.get(before);
+  if (counted) units.set(after, new Map([...counted.keys()].map((keys) => [keys, unitsWith(before, changes, keys)])));
   return after;
 }
 
@@ -109,23 +110,25 @@ function entryOf({ value, writer, seq }: EntryChange, rev: number): Entry | null
   return value === undefined ? null : { value, rev, writer, seq };
 }
 
-/** How long the app's values are together, of entries that were asked before, and of those that were made of them. */
-const units = new WeakMap<Entries, number>();
+/** The names that count; those of Catnap's own entries, which begin with `~`, are never among them. */
+export type Counted = Pick<ReadonlyMap<string, unknown>, "has">;
 
-/** The length of all values of the app, in UTF-16 units, as changes will leave it. */
-export function unitsWith(entries: Entries, changes: Changes): number {
-  let sum = units.get(entries) ?? 0;
-  if (!units.has(entries)) {
+/** How long the values under some names are together, of entries that were asked before, and of those that were made of them. */
+const units = new WeakMap<Entries, Map<Counted, number>>();
+
+/** The length of all values that count, in UTF-16 units, as changes will leave it. */
+export function unitsWith(entries: Entries, changes: Changes, counted: Counted): number {
+  const lengthOf = (name: string, value: string | null | undefined) =>
+    value == null || !counted.has(name) ? 0 : value.length;
+  const known = units.get(entries) ?? new Map<Counted, number>();
+  units.set(entries, known);
+  let sum = known.get(counted) ?? 0;
+  if (!known.has(counted)) {
     entries.forEach(({ value }, name) => {
       sum += lengthOf(name, value);
     });
-    units.set(entries, sum);
+    known.set(counted, sum);
   }
   for (const [name, { value }] of changes) sum += lengthOf(name, value) - lengthOf(name, entries.get(name)?.value);
   return sum;
-}
-
-/** What begins with `~` is Catnap's own. */
-function lengthOf(name: string, value: string | null | undefined): number {
-  return value == null || name.startsWith("~") ? 0 : value.length;
 }

@@ -1,7 +1,6 @@
 import {
   type Answer,
   type AnyDefinition,
-  checksum,
   differ,
   type Note,
   noteName,
@@ -15,6 +14,7 @@ import {
 } from "@catnap/shared";
 import type { Tokens } from "../identity/tokens.ts";
 import { expiresAt, type SessionRecord } from "../stores/store.ts";
+import { lensOf } from "../versions/lens.ts";
 import type { AppliedPush } from "./push.ts";
 import { latest, readWatermarks, unheard } from "./watermarks.ts";
 
@@ -77,11 +77,12 @@ export function answerPush(
 ): SyncSuccess {
   const reset = outcome.wentBack || push.since > record.rev || differs(definition, record, push);
   const sent = new Map(push.ops.map((op) => [op.key, op]));
+  const lens = lensOf(definition);
   const entries: Record<string, WireEntry> = {};
   const deleted: Record<string, number> = {};
-  for (const [name, { value, rev, writer, seq }] of record.entries) {
-    const key = definition.keys.get(name);
-    if (!key || key.access === "secret" || (rev <= push.since && !reset)) continue;
+  for (const [name, entry] of record.entries) {
+    const { value, rev, writer, seq } = entry;
+    if ((rev <= push.since && !reset) || !lens.shows(name, entry)) continue;
     if (value === null) {
       if (!reset) deleted[name] = rev;
       continue;
@@ -116,23 +117,10 @@ export function notesTo(push: Push, fresh: readonly Note[], waiting: readonly No
   });
 }
 
-/** Checksums of entries, which are never changed: most stores give the same ones with every request. */
-const checksums = new WeakMap<SessionRecord["entries"], string>();
-
 /** Whether a tab that seems to be up to date is not. */
 function differs(definition: AnyDefinition, { rev, entries }: SessionRecord, push: Push): boolean {
   if (push.checksum === undefined || push.since !== rev) return false;
-  let known = checksums.get(entries);
-  if (known === undefined) {
-    const values: [string, string][] = [];
-    for (const [name, { value }] of entries) {
-      const key = definition.keys.get(name);
-      if (value !== null && key && key.access !== "secret") values.push([name, value]);
-    }
-    known = checksum(definition, values);
-    checksums.set(entries, known);
-  }
-  return differ(known, push.checksum);
+  return differ(lensOf(definition).checksum(entries), push.checksum);
 }
 
 /** Whether anything after `since` is not of the browser with this profile itself, which knows it already. */

@@ -9,8 +9,8 @@ import {
   SessionError,
 } from "@catnap/shared";
 import type { EntryChange, SessionRecord } from "../stores/store.ts";
-import { type Decision, PushedValue } from "./pushed-value.ts";
-import { untangle } from "./untangle.ts";
+import { lensOf } from "../versions/lens.ts";
+import { type Decision, PushedValue, readValue } from "./pushed-value.ts";
 import { hasEvicted, type Overwritten, raiseWatermarks, readWatermarks, tellLoser } from "./watermarks.ts";
 
 /** What a push does to a session: pure, so that a conflict in the store only means to do it again. */
@@ -56,6 +56,7 @@ export function applyPush(
   const known = marks.writers.get(push.writer);
   const watermark = known ?? 0;
   const { valueBytes } = definition.limits;
+  const lens = lensOf(definition);
   const changes = new Map<string, EntryChange>();
   const chains = new Map<string, Chain>();
   const notes: Note[] = [];
@@ -78,7 +79,8 @@ export function applyPush(
   /** Puts a decided value into the commit. Throws `LIMIT_EXCEEDED` when the session has no room for it. */
   const put = (op: Op, next: string | null, before: string | null) => {
     const growth = byteLength(next ?? "") - byteLength(before ?? "");
-    if (growth > left) throw full(op.key);
+    // A session that a lower limit has made too large may shrink, step by step.
+    if (growth > 0 && growth > left) throw full(op.key);
     left -= growth;
     changes.set(op.key, { value: next, writer: `${push.profile}/${push.writer}`, seq: op.seq });
   };
@@ -105,15 +107,13 @@ export function applyPush(
       tell(op, "lost");
       continue;
     }
+    const sight = lens.look(op.key, entries);
     try {
+      // Nothing takes the place of what this version cannot read: its owner has not been asked.
+      if (sight.unfit) throw sight.unfit;
       if (key.merge) {
         let chain = chains.get(op.key);
-        chain ??= {
-          key,
-          before: entry?.value ?? null,
-          value: new PushedValue(key, entry?.value ?? null, valueBytes),
-          done: [],
-        };
+        chain ??= { key, before: sight.value, value: new PushedValue(key, sight.value, valueBytes), done: [] };
         chains.set(op.key, chain);
         const { weight } = chain.value;
         const decision = chain.value.apply(op);
@@ -125,8 +125,9 @@ export function applyPush(
       // Between tabs of one profile the later edit stands, in whatever order they arrive. Who has seen the other is later.
       const unseen = !entry || entry.rev > op.base || changes.has(op.key);
       if (current && unseen && current.seq > op.seq && current.writer.startsWith(`${push.profile}/`)) continue;
-      const next = op.value === null ? null : key.encode(untangle(op.value, op.key, valueBytes));
-      put(op, next, current?.value ?? null);
+      const before = changes.has(op.key) ? (current?.value ?? null) : sight.value;
+      const next = op.value === null ? null : readValue(key, op.value, before, valueBytes);
+      put(op, next, before);
       if (!entry || entry.rev <= op.base) continue;
       // Who has chosen the same has lost nothing.
       if (entry.value === next) overwritten.delete(op.key);

@@ -1,5 +1,16 @@
-import { decode, encode, isSessionError, type Key, mergeValues, type Op } from "@catnap/shared";
+import { decode, encode, isSessionError, type Key, mergeValues, type Op, refusal } from "@catnap/shared";
 import { untangle } from "./untangle.ts";
+
+/**
+ * A browser's value, which may be of another version of the app, as today's schema has it, encoded. It may be as long as `room`,
+ * or as what is `stored`. Throws what refuses it.
+ */
+export function readValue(key: Key, sent: string, stored: string | null, room: number): string {
+  const value = untangle(sent, key.name, Math.max(room, stored?.length ?? 0));
+  const text = key.fit(value, stored);
+  if (text !== null) return text;
+  throw refusal("INVALID_VALUE", key.name, "is of a version of the app whose values migrate drops");
+}
 
 /** What an op did to its key: `taken` as it came, or `merged` with what had come between. */
 export type Decision = "taken" | "merged";
@@ -13,10 +24,9 @@ export class PushedValue {
   weight: number;
   readonly #key: Key;
   readonly #room: number;
+  readonly #stored: string | null;
   /** Encoded; `null`: absent; `undefined`: merged, and not encoded since. */
   #text: string | null | undefined;
-  /** Whether the value is an op's or a merge's, not the one that was stored, which today's schema may not know. */
-  #isNew = false;
   /** What the merges gave, encoded, once it was asked for. */
   #merged: string | undefined;
   /** Decoded, of the schema's type; `undefined`: absent, or not decoded yet. */
@@ -24,11 +34,11 @@ export class PushedValue {
   /** The last op's own value, as it came and as the schema has it: in a chain the next change was made from it. */
   #last: { readonly sent: string; readonly text: string } | undefined;
 
-  /** `room` is how long a value of the browser's may be. */
+  /** `stored` is a value of today's schema. `room` is how long one of the browser's may be. */
   constructor(key: Key, stored: string | null, room: number) {
     this.#key = key;
     this.#room = room;
-    this.#text = stored;
+    this.#text = this.#stored = stored;
     this.weight = stored?.length ?? 0;
   }
 
@@ -45,7 +55,7 @@ export class PushedValue {
       return "taken";
     }
     const theirs = this.#current();
-    // Nothing is there to merge with, or nothing that a merge should be shown: another version of the app stored it.
+    // Nothing is there to merge with.
     if (theirs === undefined) this.#set(mine, undefined);
     else this.#set(undefined, this.#merge(from, mine, theirs), value.length);
     this.#last = { sent: value, text: mine };
@@ -54,7 +64,7 @@ export class PushedValue {
 
   /** The value as it will rest. Throws when the schema refuses what the merges gave, or it is too long. */
   encoded(): string | null {
-    this.#text ??= this.#value === undefined ? null : this.#key.encode(this.#value);
+    this.#text ??= this.#value === undefined ? null : this.#key.encode(this.#value, this.#stored);
     return this.#text;
   }
 
@@ -74,7 +84,6 @@ export class PushedValue {
     this.#text = text;
     this.#value = value;
     this.#merged = undefined;
-    this.#isNew = true;
     this.weight = text === undefined ? this.weight + growth : (text?.length ?? 0);
   }
 
@@ -86,18 +95,16 @@ export class PushedValue {
     return merged === undefined ? decode(this.#key.encode(undefined), name) : merged;
   }
 
-  /** Decoded; `undefined` where there is neither a value that fits nor a default. */
+  /** Decoded; `undefined` where there is neither a value nor a default. */
   #current(): unknown {
     if (this.#value !== undefined || this.#text === undefined) return this.#value;
     if (this.#text === null) return this.#key.fallback();
-    const text = this.#isNew ? this.#text : this.#fitting(this.#text);
-    if (text !== null) this.#value = decode(text, this.#key.name);
+    this.#value = decode(this.#text, this.#key.name);
     return this.#value;
   }
 
-  /** A browser's value, as the schema has it, encoded. Throws what refuses it. */
   #read(sent: string): string {
-    return this.#key.encode(untangle(sent, this.#key.name, this.#room));
+    return readValue(this.#key, sent, this.#stored, this.#room);
   }
 
   #fitting(text: string): string | null {
