@@ -78,7 +78,6 @@ export const limping: readonly Limping[] = [
   {
     name: "plain HTTP on another host, with a secure cookie",
     ...byName,
-    cookie: { secure: true },
     problem: { code: "NO_COOKIE", names: "on plain HTTP set cookie.secure to false" },
   },
   {
