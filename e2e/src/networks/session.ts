@@ -1,5 +1,5 @@
 import { counter, defineSession } from "catnap";
-import { z } from "zod";
+import * as z from "zod";
 
 /** What the pages of the network matrix keep. */
 export const noted = defineSession({
