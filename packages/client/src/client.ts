@@ -26,7 +26,7 @@ export interface Surroundings {
   readonly id: (bytes: number) => string;
   readonly indexedDB?: IDBFactory | undefined;
   readonly localStorage?: Pick<Storage, "getItem" | "setItem"> | undefined;
-  readonly channel?: ((name: string) => Channel) | undefined;
+  readonly channel?: ((name: string) => Channel | undefined) | undefined;
   /** Lets one tab of a browser hold the live stream; without it each visible one does. */
   readonly locks?: Pick<LockManager, "request"> | undefined;
   /** `undefined`: the session awakes and sleeps only when told. */
@@ -163,11 +163,20 @@ function browser(): Surroundings {
       : {
           indexedDB: globalThis.indexedDB,
           localStorage: storage(),
-          channel: typeof BroadcastChannel === "undefined" ? undefined : (name) => new BroadcastChannel(name),
+          channel: openChannel,
           locks: navigator.locks,
           page: { document, window },
         }),
   };
+}
+
+/** Where cookies are blocked, Firefox throws at it. */
+function openChannel(name: string): Channel | undefined {
+  try {
+    return new BroadcastChannel(name);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Where cookies are blocked, merely naming it throws. */

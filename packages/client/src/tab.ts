@@ -97,6 +97,7 @@ export class Tab implements BaseHome {
       ...parts,
       question: () => replica.push(replica.writer, []),
       heard: (asked, event) => this.#sync.hear(asked, event),
+      refused: () => this.#sync.say("live is refused: check http.EventSource and headers"),
     });
   }
 

@@ -88,7 +88,8 @@ export class Piggyback {
           const { data: answer } = result as { data: Answer };
           ride.response = meta?.response;
           ride.decided = answer.ok ? answer.acked >= push.upTo : hasNoHome(answer.code);
-          resolve(answer);
+          // A stream can make no session: its headers, and with them the cookie, have left.
+          resolve(!answer.ok && answer.code === "HEADERS_SENT" ? transport.send(push) : answer);
         },
         error(error) {
           ride.response = (error as { meta?: Meta }).meta?.response;

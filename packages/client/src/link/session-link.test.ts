@@ -134,6 +134,16 @@ test("a streamed mutation comes with its push, and one request brings what it ch
   expect(asked()).toEqual(["session.sync,checkout", "session.sync"]);
 });
 
+test("a visitor's first write goes before a streamed mutation, since a stream makes no session", async () => {
+  const { browser } = open();
+  const tab = browser.tab();
+  await tab.session.awake();
+  const api = createTRPCClient<AppRouter>({ links: [sessionLink(tab.session), httpBatchStreamLink(optionsOf(tab))] });
+  tab.session.setValue("cart", [line]);
+  expect(await api.checkout.mutate()).toEqual([line]);
+  expect([tab.session.value("cart"), tab.session.status().problem]).toEqual([[], undefined]);
+});
+
 test("each branch of a splitLink has a link of its own", async () => {
   const { world, tab, session, asked } = await openShop();
   const options = optionsOf(tab);

@@ -17,7 +17,7 @@ import { Outbox } from "./outbox.ts";
 import { type CacheRow, type Epoch, type OpRow, type Rows, rowName } from "./rows.ts";
 
 /** The time of what does not come. */
-const never = Number.POSITIVE_INFINITY;
+export const never: number = Number.POSITIVE_INFINITY;
 
 /** What the tab knows of one session, without any I/O: the server's entries, the ops on top, and whose they are. */
 export class Replica {
@@ -61,7 +61,7 @@ export class Replica {
   /** The writer's highest acknowledged seq. */
   #acked = 0;
   /** Siblings' ops of which the disk knows nothing; one that is told anew is another object, and not among them. */
-  readonly #doubted = new Set<Pending>();
+  readonly doubted: Set<Pending> = new Set();
   /** How far each writer's ops are part of the entries, as the server told last. */
   #decided: Delta["decided"] = {};
   readonly #definition: AnyDefinition;
@@ -164,7 +164,7 @@ export class Replica {
     if (own && (newer || own.rev > 0)) this.#decide(own.decided);
     outbox.adopt(ops);
     // Known before, and not on disk: on their way there, or decided while this tab did not listen.
-    for (const op of memory.all()) if (!this.isMine(op.writer) && before.has(op)) this.#doubted.add(op);
+    for (const op of memory.all()) if (!this.isMine(op.writer) && before.has(op)) this.doubted.add(op);
     if (newer) this.#take({ ...nothing, ...own, reset: true }, true);
     this.hideExpired();
     memory.settle(true);
@@ -188,14 +188,10 @@ export class Replica {
     return this.memory.pending;
   }
 
-  get doubted(): ReadonlySet<Pending> {
-    return this.#doubted;
-  }
-
   /** The server was asked after these were doubted: what no sibling has told anew was decided before. */
   dropDoubted(asked: ReadonlySet<Pending>): void {
     const gone = this.memory.remove((op) => asked.has(op));
-    for (const op of asked) this.#doubted.delete(op);
+    for (const op of asked) this.doubted.delete(op);
     if (gone.length > 0) this.memory.settle();
   }
 

@@ -75,7 +75,7 @@ export class Database {
   #isOver(row: OpRow): boolean {
     const now = this.#epochs.get();
     const { epoch, identifier, writer, op } = row;
-    const isQuiet = now.quiet.includes(epoch) || now.quiet.includes(identifier ?? "");
+    const isQuiet = [epoch, identifier].some((name) => now.quiet.includes(name ?? ""));
     return isQuiet || (this.#isPast(row) && isAmong(now.told, { ...op, writer }));
   }
 

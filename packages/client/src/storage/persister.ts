@@ -5,7 +5,6 @@ import type { Replica } from "../replica/replica.ts";
 import { type OpRow, rowName } from "../replica/rows.ts";
 import type { Database } from "./database.ts";
 import type { Epochs } from "./epochs.ts";
-import type { Put } from "./table.ts";
 
 /** How long the first awake waits for the disk before it goes on without; what the disk says later still counts. */
 const softMs = 150;
@@ -26,6 +25,8 @@ export interface PersisterEvents {
 
 /** Keeps the replica and the disk in step. */
 export class Persister {
+  /** Whether the tab was written to in this task. */
+  isDue = false;
   readonly #replica: Replica;
   readonly #database: Database;
   readonly #epochs: Epochs;
@@ -36,7 +37,6 @@ export class Persister {
   #loading: Promise<void> | undefined;
   /** The read under way. */
   #reading: object | undefined;
-  #willFlush = false;
   /** `load` has waited for the read at hand. */
   #waited = false;
   /** Something waits for its flush; and it does not wait for longer than the task. */
@@ -59,12 +59,8 @@ export class Persister {
     this.#loading ??= this.#read();
     if (this.#waited) return;
     const era = this.#era;
-    let cancel: Cancel | undefined;
-    const patience = new Promise<void>((resolve) => {
-      cancel = after(softMs, resolve);
-    });
-    await Promise.race([this.#loading, patience]);
-    cancel?.();
+    // A disk that is quicker leaves the timer to ring for nobody.
+    await Promise.race([this.#loading, new Promise<void>((resolve) => void after(softMs, resolve))]);
     // What has ended meanwhile is read anew, and waited for anew.
     if (era !== this.#era) return this.load();
     this.#waited = true;
@@ -103,18 +99,13 @@ export class Persister {
     this.#loading = this.#read();
   }
 
-  /** Whether the tab was written to in this task. */
-  get isDue(): boolean {
-    return this.#willFlush;
-  }
-
   /** Flushes at the end of the task, or, if what has changed `mayWait`, some time after the last flush. Says whether it is the first call in this task. */
   soon(mayWait: boolean): boolean {
     this.#hurries ||= !mayWait;
-    if (this.#willFlush) return false;
-    this.#willFlush = true;
+    if (this.isDue) return false;
+    this.isDue = true;
     queueMicrotask(() => {
-      this.#willFlush = false;
+      this.isDue = false;
       this.#waits = true;
       if (this.#hurries || !this.#pause) this.#beat();
     });
@@ -133,7 +124,7 @@ export class Persister {
 
   /** Freezes what is new and writes to disk what is not there yet, in one transaction that is begun at once. */
   flush(): void {
-    this.#willFlush = false;
+    this.isDue = false;
     const { outbox } = this.#replica;
     const fresh = outbox.fresh();
     if (fresh.length > 0) {
@@ -148,25 +139,25 @@ export class Persister {
   depart(): void {
     this.flush();
     const { outbox, writer } = this.#replica;
-    const ops = outbox.unsafe().filter(({ key }) => this.#database.keeps(key));
-    this.#database.stash(
-      writer,
-      ops.map((op) => this.#replica.row(op)),
-    );
+    this.#database.stash(writer, this.#rows(outbox.unsafe()));
   }
 
   /** Saves what is not on disk, in one transaction, with the snapshot after a delta or a reset; no transaction for nothing. */
   save(what: "changes" | "delta" | "reset" = "changes", deletes: readonly string[] = []): void {
     if (this.#closed) return;
     const { fresh, stale, done, failed } = this.#replica.outbox.takeUnsaved();
-    const rows = fresh.filter(({ key }) => this.#database.keeps(key));
-    const puts: Put[] = rows.map((op) => this.#replica.row(op));
+    const puts = this.#rows(fresh);
     const snapshot = what === "changes" ? undefined : this.#database.snapshot(this.#replica.cache(), what === "reset");
     if (!snapshot && puts.length + stale.length + deletes.length === 0) return;
     void this.#database
       .write(puts, [...stale, ...deletes], snapshot)
       .then(done, failed)
       .then(() => this.#events.pulse());
+  }
+
+  /** Of these, what may touch the disk. */
+  #rows(ops: readonly Pending[]): (readonly [string, OpRow])[] {
+    return ops.filter(({ key }) => this.#database.keeps(key)).map((op) => this.#replica.row(op));
   }
 
   async #read(): Promise<void> {

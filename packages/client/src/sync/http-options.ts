@@ -16,6 +16,8 @@ export type Transformer = (Serializer & Deserializer) | { readonly input: Serial
 
 /** The parts of an `EventSource` that are used. */
 export interface EventStream {
+  /** 2: closed for good. Without it, a stream that is refused is not told from one that breaks off. */
+  readonly readyState?: number;
   addEventListener(type: string, listener: (event: MessageEvent) => void): void;
   close(): void;
 }

@@ -1,5 +1,7 @@
-import { expect, test, vi } from "vitest";
-import { createWorld, until } from "../../test/world.ts";
+import { EventSource } from "eventsource";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { optionsOf } from "../../test/linked.ts";
+import { createWorld, open, until } from "../../test/world.ts";
 
 /** Two devices of one session, and a way to call the server from the second. */
 async function twoDevices() {
@@ -134,26 +136,38 @@ test("a tab without a session opens no stream until it has one", async () => {
   await until(() => world.streams.size === 1);
 });
 
-test("a runtime without an EventSource is told so, with the remedy, and the rest works", async () => {
-  const world = createWorld();
-  const browser = world.browser();
-  const uncaught: unknown[] = [];
-  const others = process.listeners("uncaughtException");
-  process.removeAllListeners("uncaughtException");
-  process.on("uncaughtException", (error) => uncaught.push(error));
-  try {
-    const { session } = browser.tab({ live: true, blind: true });
-    session.setValue("note", "first");
-    await session.awake();
-    await session.sleep();
-    await until(() => uncaught.length > 0);
-    expect(session.status()).toMatchObject({ state: "synced", pending: 0 });
-  } finally {
-    process.removeAllListeners("uncaughtException");
-    for (const listener of others) process.on("uncaughtException", listener);
+class Refused extends EventSource {
+  constructor(url: string) {
+    super(url, { fetch: async () => new Response("{}", { status: 401 }) });
   }
-  expect(uncaught[0]).toMatchObject({
-    code: "INVALID_OPTION",
-    message: expect.stringMatching(/EventSource/),
-  });
+}
+
+test.each([
+  ["a runtime without an EventSource", undefined],
+  ["a browser whose stream a gateway refuses", Refused],
+])("%s is told so once, with the remedy, and the rest works", async (_, given) => {
+  const warn = vi.spyOn(console, "warn").mockReturnValue();
+  onTestFinished(() => warn.mockRestore());
+  const { browser } = open();
+  const http = { ...optionsOf(browser.tab()), ...(given && { EventSource: given }) };
+  const { session } = browser.tab({ live: true, http, surroundings: { random: () => 0 } });
+  session.setValue("note", "first");
+  await session.awake();
+  await until(() => warn.mock.calls.length > 0);
+  session.setValue("note", "second");
+  await session.sleep();
+  expect(session.status()).toMatchObject({ state: "synced", pending: 0, problem: undefined });
+  expect(warn.mock.calls).toEqual([[expect.stringContaining("http.EventSource")]]);
+});
+
+test("a frame that is denied locks has a stream, and begins its session, all the same", async () => {
+  const { world, browser } = open();
+  const request = () => Promise.reject(new DOMException("The request was denied.", "SecurityError"));
+  const { session } = browser.tab({ live: true, surroundings: { locks: { request } } });
+  await session.awake();
+  session.setValue("note", "first");
+  await session.sleep();
+  await until(() => world.streams.size === 1);
+  session.close();
+  await until(() => world.streams.size === 0);
 });

@@ -1,5 +1,4 @@
-import { after, type ChangesEvent, type Push, SessionError } from "@catnap/shared";
-import { call } from "../replica/listeners.ts";
+import { after, type ChangesEvent, type Push } from "@catnap/shared";
 import type { Transport } from "./transport.ts";
 
 /** What live updates work with. */
@@ -14,6 +13,8 @@ export interface LiveParts {
   /** A push of no ops, which tells what the tab knows. */
   readonly question: () => Push;
   readonly heard: (asked: Push, event: ChangesEvent) => void;
+  /** There is no stream, or something else in its place: the browser does not say what. */
+  readonly refused: () => void;
 }
 
 /** A stream that lived for less than this counts as a failure: whoever ends it at once is asked less and less often. */
@@ -68,17 +69,18 @@ export class Live {
       if (!waiting.signal.aborted) this.#open();
       return held;
     };
-    if (locks) locks.request(`catnap:${name}:live`, { signal: waiting.signal }, hold).catch(() => undefined);
+    if (locks) locks.request(`catnap:${name}:live`, { signal: waiting.signal }, hold).catch(hold);
     else void hold();
   }
 
   #open(): void {
-    const { transport, now, random, question, heard } = this.#parts;
+    const { transport, now, random, question, heard, refused } = this.#parts;
     const asked = question();
     const { identifier, profile, writer, since } = asked;
     const openedAt = now();
-    const again = () => {
+    const again = (isRefused: boolean) => {
       this.#end?.();
+      if (isRefused) refused();
       if (now() - openedAt > shortMs) this.#failures = 0;
       this.#end = after(random() * Math.min(60_000, firstMs * 2 ** this.#failures++), () => this.#open());
     };
@@ -86,11 +88,8 @@ export class Live {
       // `follow` opens no stream of no session.
       const input = { identifier: identifier as string, profile, writer, since };
       this.#end = transport.follow(input, (event) => heard(asked, event), again);
-    } catch (cause) {
-      const message = "live needs http.EventSource";
-      call(() => {
-        throw new SessionError("INVALID_OPTION", message, { cause });
-      });
+    } catch {
+      refused(); // no `EventSource`, or one of another kind
     }
   }
 }

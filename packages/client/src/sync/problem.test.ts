@@ -98,6 +98,13 @@ test("a server with a transformer and a client without are a problem that names 
   expect(session.status().problem?.message).toContain("http.transformer");
 });
 
+test("a server that hides its codes from browsers has its own words told all the same", async () => {
+  const error = { message: "list your origin", code: -32_603, data: { httpStatus: 403 } };
+  const { session } = await meet(answer(JSON.stringify({ error: { json: error } }), 403));
+  const message = expect.stringContaining(`${url} answered 403: list your origin`);
+  expect(session.status().problem).toEqual({ code: "UNREACHABLE", message });
+});
+
 test("what the server itself says has to be mended is a problem, in its own words", async () => {
   const body = JSON.stringify({
     error: {

@@ -10,6 +10,7 @@ import {
   type SyncFailure,
 } from "@catnap/shared";
 import type { Pending } from "../replica/memory.ts";
+import { never } from "../replica/replica.ts";
 import type { Problem, SyncEvents, SyncParts } from "./sync-parts.ts";
 import { failure, statusOf } from "./transport.ts";
 
@@ -36,14 +37,14 @@ export class Sync {
   #flight: Promise<void> | undefined;
   #timer: Cancel | undefined;
   /** When writes postpone the next round no longer. */
-  #dueAt: number = Number.POSITIVE_INFINITY;
+  #dueAt: number = never;
   #wondering: Cancel | undefined;
   #closed = false;
   /** The last seq of a closing push: the second event of one departure sends nothing. */
   #lastSent = 0;
   /** This page load has begun a session: it begins no other for want of a cookie. */
   #anew = false;
-  /** Messages of problems that the console has. */
+  /** What the console has. */
   readonly #warned = new Set<string>();
 
   constructor(parts: SyncParts, events: SyncEvents) {
@@ -64,7 +65,7 @@ export class Sync {
   /** One round trip per writer with ops: pushes and pulls. Whoever asks while one is under way shares it. */
   round(): Promise<void> {
     this.#cancel();
-    this.#dueAt = Number.POSITIVE_INFINITY;
+    this.#dueAt = never;
     this.#flight ??= this.#run().finally(() => {
       this.#flight = undefined;
       this.#events.pulse();
@@ -207,7 +208,11 @@ export class Sync {
       done = begins();
       if (done) await this.#exchangeAll();
     };
-    if (locks && begins()) await locks.request(`catnap:${name}:first`, exchange);
+    // A frame of another site may be denied locks: then it goes without.
+    const denied = (error: unknown) => {
+      if (done) throw error;
+    };
+    if (begins()) await locks?.request(`catnap:${name}:first`, exchange).catch(denied);
     if (!done) await this.#exchangeAll();
   }
 
@@ -258,14 +263,19 @@ export class Sync {
     siblings.tell({ kind: "synced", delta: replica.refuse(push) });
     persister.save();
     const { key, seq, value: mine } = op;
-    const code = "LIMIT_EXCEEDED";
-    const message = "A server or proxy refuses this size (413): raise its body limit";
-    this.#warn({ code, message });
-    this.#events.notes([{ key, writer, seq, mine, what: "rejected", code, message }]);
+    const message = "This size is refused (413): raise the body limit";
+    const problem = { code: "LIMIT_EXCEEDED", message } as const;
+    this.#warn(problem);
+    this.#events.notes([{ ...problem, key, writer, seq, mine, what: "rejected" }]);
   }
 
   #warn({ code, message }: Problem): void {
     if (this.problem?.message !== message) this.problem = { code, message };
+    this.say(message);
+  }
+
+  /** Tells the console, once. */
+  say(message: string): void {
     if (!this.#warned.has(message)) console.warn(`catnap: ${message}`);
     this.#warned.add(message);
   }

@@ -56,8 +56,8 @@ export class Transport {
     return this.#call("invalidate", this.#written(which));
   }
 
-  /** Opens a live stream. Gives what ends it; `ended` is told when it has ended by itself, or never began. */
-  follow(input: ChangesInput, heard: (event: ChangesEvent) => void, ended: () => void): () => void {
+  /** Opens a live stream. Gives what ends it; `ended` is told when it has ended by itself, and whether it was refused. */
+  follow(input: ChangesInput, heard: (event: ChangesEvent) => void, ended: (refused: boolean) => void): () => void {
     const { EventSource = globalThis.EventSource, eventSourceOptions } = this.#http;
     const url = `${this.#base}changes?input=${encodeURIComponent(this.#written(input))}`;
     const source = new EventSource(url, eventSourceOptions);
@@ -65,7 +65,8 @@ export class Transport {
       heard(this.#output.deserialize(JSON.parse(data) as never) as ChangesEvent),
     );
     // A stream that the server ends is an error, too. Left to itself, it knocks every three seconds, all tabs alike.
-    source.addEventListener("error", ended);
+    // A browser tries again by itself what the network has cut, and closes what was answered with something else.
+    source.addEventListener("error", () => ended(source.readyState === 2));
     return () => source.close();
   }
 
@@ -99,13 +100,14 @@ export class Transport {
     } catch {
       // What cannot be read is told below.
     }
-    const isError = read?.message !== undefined;
-    let remedy = "http.url and path";
-    if (status === 401 || status === 403) remedy = "http.headers";
-    else if (isError ? status !== 404 : /^(5..|408|413|429)$/.test(`${status}`)) remedy = "";
-    else if (!isError && (envelope?.result || envelope?.error)) remedy = "http.transformer";
-    const message = `${url} answered ${status}${remedy && `: check ${remedy}`}`;
-    throw Object.assign(new Error(message), isError && read, { message, remedy, meta: { response } });
+    // An error of tRPC's shape has the server's own words, which name the origin where that is not listed.
+    const words = read?.message;
+    let remedy = "check http.url and path";
+    if (status === 401 || status === 403) remedy = words ?? "check http.headers";
+    else if (words ? status !== 404 : /^(5|408|413|429)/.test(`${status}`)) remedy = "";
+    else if (!words && (envelope?.result || envelope?.error)) remedy = "check http.transformer";
+    const message = `${url} answered ${status}${remedy && `: ${remedy}`}`;
+    throw Object.assign(new Error(message), words && read, { message, remedy, meta: { response } });
   }
 }
 
@@ -118,7 +120,7 @@ const longestMs = 3_600_000;
 /** What a call that failed tells of its answer. */
 interface Failed {
   readonly message?: string;
-  /** The option that has to be mended. */
+  /** What has to be mended. */
   readonly remedy?: string;
   readonly data?: { readonly httpStatus?: number };
   readonly meta?: {
