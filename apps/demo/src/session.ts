@@ -4,7 +4,7 @@ import * as z from "zod";
 const Line = z.object({ sku: z.string(), count: z.int().min(1).max(99) });
 export type Line = z.infer<typeof Line>;
 
-/** What a visitor's session holds, declared once for the browser and the server. */
+/** What a visitor's session holds, declared once for the browser and the server; `session.server.ts` adds what is secret. */
 export const shop = defineSession({
   shared: {
     theme: value(z.enum(["light", "dark"]).default("light"), { adopt: true }),
@@ -14,7 +14,6 @@ export const shop = defineSession({
     purrs: counter(),
   },
   readonly: { user: z.object({ id: z.string(), name: z.string() }) },
-  secret: { csrfSeed: z.string() },
 });
 
 declare module "catnap/react" {

@@ -10,6 +10,7 @@ export {
   type Limits,
   type LoginOptions,
   type Merge,
+  type Migrations,
   merge,
   type NameOf,
   type Note,

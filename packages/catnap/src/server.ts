@@ -6,7 +6,9 @@ export {
   createSessions,
   type Entry,
   type EntryChange,
+  type Extension,
   expiresAt,
+  extendSession,
   type FormerCookie,
   type FreshMiddleware,
   type ListedSession,
@@ -37,4 +39,4 @@ export {
   type WriteResult,
 } from "@catnap/server";
 export { type MemoryStoreOptions, memoryStore } from "@catnap/server/memory";
-export { Session } from "@catnap/shared";
+export { type Migrations, type ServerSchemas, Session } from "@catnap/shared";

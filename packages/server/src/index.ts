@@ -1,5 +1,6 @@
 export type { SessionEvent } from "./events.ts";
 export type { WakeSource } from "./exchange/sources.ts";
+export { type Extension, extendSession } from "./extend-session.ts";
 export type { CookieAttributes } from "./identity/cookie.ts";
 export type { CookieOptions, FormerCookie } from "./identity/cookie-options.ts";
 export type { FreshMiddleware } from "./identity/fresh.ts";

@@ -83,6 +83,14 @@ export type Migrations<Groups> = {
   readonly [K in keyof Groups]?: (stored: unknown) => StandardSchemaV1.InferInput<SchemaOf<Groups[K]>> | undefined;
 };
 
+/** Schemas for keys of a shared definition that the server checks more strictly: what they put out is still the key's own type. */
+export type ServerSchemas<Groups> = {
+  readonly [K in keyof Groups]?: StandardSchemaV1<
+    StandardSchemaV1.InferInput<SchemaOf<Groups[K]>>,
+    StandardSchemaV1.InferOutput<SchemaOf<Groups[K]>>
+  >;
+};
+
 /** Written out where it is asked for: bundlers replace it in the text. */
 declare const process: { env: { NODE_ENV?: string } };
 

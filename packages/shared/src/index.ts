@@ -8,6 +8,7 @@ export {
   type Definition,
   defineSession,
   type Migrations,
+  type ServerSchemas,
   type Shape,
   value,
 } from "./definition.ts";

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { createSessions } from "catnap/server";
 import { sqliteStore } from "catnap/sqlite";
-import { shop } from "../session.ts";
+import { shop } from "../session.server.ts";
 
 export const port = Number(process.env.PORT ?? 3000);
 
