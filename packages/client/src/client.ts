@@ -49,6 +49,11 @@ export interface SessionClientOptions<D extends AnyDefinition> {
   readonly idle?: number;
   /** Seconds after which the session sleeps at the latest, though writing goes on; default 5. */
   readonly maxWait?: number;
+  /**
+   * Seconds for which changes wait of keys that the server does not know, since it runs another version of the app; default
+   * 86,400. Then `onConflict` hears of them as `rejected`.
+   */
+  readonly unknownFor?: number;
   /** Names the database, the channel and the locks; default the definition's name. Two apps on one origin need two names. */
   readonly name?: string;
   /** The state that the server rendered into the page. */
@@ -72,6 +77,7 @@ const optionNames: Record<keyof SessionClientOptions<AnyDefinition>, true> = {
   live: true,
   idle: true,
   maxWait: true,
+  unknownFor: true,
   name: true,
   initialSnapshot: true,
   onConflict: true,
@@ -88,7 +94,15 @@ const optionNames: Record<keyof SessionClientOptions<AnyDefinition>, true> = {
  */
 export function createSessionClient<D extends AnyDefinition>(options: SessionClientOptions<D>): ClientSession<D> {
   if (development && process.env.NODE_ENV !== "production") checkOptions(options, Object.keys(optionNames));
-  const { definition, http, path = "session", name = definition.name, idle = 1, maxWait = 5 } = options;
+  const {
+    definition,
+    http,
+    path = "session",
+    name = definition.name,
+    idle = 1,
+    maxWait = 5,
+    unknownFor = 86_400,
+  } = options;
   const { now, random, id, indexedDB, localStorage, channel, locks, page } = {
     ...browser(),
     ...options.surroundings,
@@ -98,7 +112,7 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
   const epochs = new Epochs(localStorage, name, id);
   // The disk reports to the tab, which is made after it.
   const table = new Table(epochs.shared ? indexedDB : undefined, `catnap:${name}`, () => tab.pulse());
-  const database = new Database(table, epochs, new Journal(localStorage, name), definition, now);
+  const database = new Database(table, epochs, new Journal(localStorage, name), definition, now, unknownFor * 1000);
   const replica = new Replica(definition, epochs.get(), id, now);
   const tab: Tab = new Tab({
     definition,
@@ -110,6 +124,7 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
     transport: new Transport(http, path),
     idleMs: idle * 1000,
     maxWaitMs: maxWait * 1000,
+    unknownMs: unknownFor * 1000,
     visible: () => page?.document.visibilityState !== "hidden",
     openChannel: () => channel?.(`catnap:${name}`),
     watch: () =>

@@ -28,6 +28,7 @@ export interface TabParts {
   readonly database: Database;
   readonly idleMs: number;
   readonly maxWaitMs: number;
+  readonly unknownMs: number;
   readonly now: () => number;
   readonly random: () => number;
   readonly visible: () => boolean;

@@ -195,7 +195,7 @@ export class Tab implements BaseHome {
     const { outbox, writer } = this.#replica;
     const last = outbox.clock;
     // A round that was under way already may have left without the latest ops.
-    const owes = () => [...outbox.own.keys()].some((seq) => seq <= last);
+    const owes = () => [...outbox.own.values()].some((op) => op.seq <= last && !outbox.isWaiting(op));
     const owed = owes();
     while (this.#sync.forced || owes()) {
       this.open();

@@ -83,6 +83,11 @@ export interface SyncSuccess {
   readonly acked: number;
   /** The same for the push's profile's latest writers: what their last pushes did is part of the entries. */
   readonly decided: Readonly<Record<string, number>>;
+  /**
+   * By writer, ops that wait although later ones are decided, and the latest that wait: of keys that this process does not know,
+   * since it runs another version of the app. They are to be sent again.
+   */
+  readonly undecided?: Readonly<Record<string, readonly number[]>>;
   readonly entries: Readonly<Record<string, WireEntry>>;
   readonly deleted: Readonly<Record<string, number>>;
   /** `entries` is the whole session: forget every entry that is not in it. */
@@ -130,5 +135,7 @@ export interface SessionSnapshot {
   readonly entries: Readonly<Record<string, { readonly value: string; readonly rev: number }>>;
   /** How far each writer's ops are part of the entries: the disk may hold some that were never acknowledged. */
   readonly decided: Readonly<Record<string, number>>;
+  /** The ops up to there that are not. */
+  readonly undecided?: Readonly<Record<string, readonly number[]>>;
   readonly facts: SessionFacts | null;
 }

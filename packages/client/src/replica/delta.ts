@@ -16,8 +16,13 @@ export interface Delta {
   readonly acked: number;
   /** The same for all writers that the server told of. */
   readonly decided: Readonly<Record<string, number>>;
+  /** By writer, ops that are not decided all the same. */
+  readonly undecided?: Undecided;
   readonly facts: Facts | null;
 }
+
+/** By writer, ops that wait for a process of the server that knows their keys. */
+export type Undecided = Readonly<Record<string, readonly number[]>> | undefined;
 
 /** A note for the app. `mine` is what the change had set, encoded; `null`: nothing, `undefined`: that is not known. */
 export type Told = Omit<Note, "was"> & { readonly mine: string | null | undefined };

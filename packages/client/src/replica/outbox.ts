@@ -15,6 +15,8 @@ export class Outbox {
   readonly others: Map<string, Pending[]> = new Map();
   /** How far each writer's ops are decided: a row or a message that is late must not bring one back. */
   readonly #decided = new Map<string, number>();
+  /** By writer, ops that are not, or that the last answer has left, since that server knows another version of the app. */
+  readonly #waiting = new Map<string, readonly number[]>();
   readonly #memory: Memory;
   /** Own ops that nobody has seen yet. */
   readonly #fresh = new Set<Pending>();
@@ -91,8 +93,24 @@ export class Outbox {
     }
   }
 
-  isDecided({ writer, seq }: Pending): boolean {
-    return seq <= (this.#decided.get(writer) ?? 0);
+  isDecided(op: Pending): boolean {
+    return op.seq <= (this.#decided.get(op.writer) ?? 0) && !this.isWaiting(op);
+  }
+
+  /** Whether the server that answered last does not know the op's key. */
+  isWaiting({ writer, seq }: Pending): boolean {
+    return !!this.#waiting.get(writer)?.includes(seq);
+  }
+
+  /** How far a writer's ops are decided once this one is, and those that are not. */
+  without({ writer, seq }: Pending): [acked: number, left: readonly number[]] {
+    const left = (this.#waiting.get(writer) ?? []).filter((one) => one !== seq);
+    return [Math.max(seq, this.#decided.get(writer) ?? 0), left];
+  }
+
+  /** Whether an op of this page load, or one that it has found, could go home now. */
+  get isDue(): boolean {
+    return [this.own, ...this.others.values()].some((ops) => [...ops.values()].some((op) => !this.isWaiting(op)));
   }
 
   /** Own ops under one of this page load's names. */
@@ -105,17 +123,24 @@ export class Outbox {
     return this.others.get(writer) ?? [];
   }
 
-  /** Forgets a writer's ops up to `seq`, which the server has decided. Their rows are stale. */
-  acknowledge(writer: string, seq: number): void {
-    this.#decided.set(writer, Math.max(seq, this.#decided.get(writer) ?? 0));
+  /** Forgets a writer's ops up to `seq`, which the server has decided, but for those that are `left`. Their rows are stale. */
+  acknowledge(writer: string, seq: number, left: readonly number[] = []): void {
+    const known = this.#decided.get(writer) ?? 0;
+    if (seq < known) return;
+    const before = this.#waiting.get(writer) ?? [];
+    // Of two answers that came so far, what either has decided is; what comes later is news to neither.
+    const waits = [...left.filter((one) => one > known || before.includes(one)), ...before.filter((one) => one > seq)];
+    if (waits.length > 0) this.#waiting.set(writer, waits);
+    else this.#waiting.delete(writer);
+    this.#decided.set(writer, seq);
     // Another page's row may never have reached the disk: what is written from here on is later all the same.
     this.clock = Math.max(this.clock, seq);
-    const done = this.#memory.remove((op) => op.writer === writer && op.seq <= seq);
-    for (const op of done) this.#forget(op);
+    const isDone = (op: Pending) => op.writer === writer && this.isDecided(op);
+    for (const op of this.#memory.remove(isDone)) this.#forget(op);
     const rows = this.opsOf(writer);
-    const left = rows.filter((op) => op.seq > seq);
-    this.#stale.push(...rows.filter((op) => op.seq <= seq).map(rowName));
-    if (left.length > 0) this.others.set(writer, left);
+    const rest = rows.filter((op) => !isDone(op));
+    this.#stale.push(...rows.filter(isDone).map(rowName));
+    if (rest.length > 0) this.others.set(writer, rest);
     else this.others.delete(writer);
   }
 
@@ -158,6 +183,7 @@ export class Outbox {
     this.others.clear();
     for (const ops of [this.#fresh, this.#unsaved, this.#saving]) ops.clear();
     this.#decided.clear();
+    this.#waiting.clear();
     this.#stale = [];
   }
 

@@ -11,7 +11,7 @@ import {
   type SessionSnapshot,
   type SyncSuccess,
 } from "@catnap/shared";
-import { type Delta, type Facts, nothing, toFacts } from "./delta.ts";
+import { type Delta, type Facts, nothing, toFacts, type Undecided } from "./delta.ts";
 import { type BaseEntry, Memory, type Pending } from "./memory.ts";
 import { Outbox } from "./outbox.ts";
 import { type CacheRow, type Epoch, type OpRow, type Rows, rowName } from "./rows.ts";
@@ -64,6 +64,7 @@ export class Replica {
   readonly doubted: Set<Pending> = new Set();
   /** How far each writer's ops are part of the entries, as the server told last. */
   #decided: Delta["decided"] = {};
+  #undecided: Undecided;
   readonly #definition: AnyDefinition;
   readonly #id: (bytes: number) => string;
   readonly #now: () => number;
@@ -140,7 +141,7 @@ export class Replica {
   }
 
   /** Takes the state that the server rendered into the page, unless the tab knows better. */
-  hydrate({ identifier, rev, facts, entries, decided }: SessionSnapshot): void {
+  hydrate({ identifier, rev, facts, entries, decided, undecided }: SessionSnapshot): void {
     // Nothing has come of what the tab knows by itself: the page was rendered later.
     if (identifier !== this.identifier && this.rev === 0 && !this.sent) {
       this.epoch = this.#id(32);
@@ -149,7 +150,7 @@ export class Replica {
     if (identifier === null || identifier !== this.identifier || rev <= this.rev) return;
     // One that was not made for this very page was opened by its cookie.
     this.kept = (facts?.transactions ?? 0) > 1;
-    const rendered = { rev, entries: Object.entries(entries), decided };
+    const rendered = { rev, entries: Object.entries(entries), decided, undecided };
     this.apply({ ...nothing, ...rendered, reset: true, facts: facts && toFacts(facts, this.#now()) });
   }
 
@@ -161,7 +162,7 @@ export class Replica {
     // One of which something is missing counts as the oldest.
     const newer = own && (own.rev > this.rev || (own.rev === this.rev && this.since === 0));
     // Ops whose effect is in what is shown, though their rows are still there.
-    if (own && (newer || own.rev > 0)) this.#decide(own.decided);
+    if (own && (newer || own.rev > 0)) this.#decide(own.decided, own.undecided);
     outbox.adopt(ops);
     // Known before, and not on disk: on their way there, or decided while this tab did not listen.
     for (const op of memory.all()) if (!this.isMine(op.writer) && before.has(op)) this.doubted.add(op);
@@ -204,6 +205,7 @@ export class Replica {
       rev,
       facts,
       decided: this.#decided,
+      undecided: this.#undecided,
       entries: [...memory.base],
     };
   }
@@ -270,6 +272,7 @@ export class Replica {
       writer: push.writer,
       acked: answer.acked,
       decided: answer.decided,
+      undecided: answer.undecided,
       facts: answer.facts && toFacts(answer.facts, this.#now()),
     };
   }
@@ -293,19 +296,21 @@ export class Replica {
 
   #take(delta: Delta, anew: boolean): void {
     // What was decided by an older revision is part of every newer one.
-    this.#decide({ [delta.writer]: delta.acked, ...delta.decided });
+    this.#decide({ [delta.writer]: delta.acked, ...delta.decided }, delta.undecided);
     if (delta.rev >= this.rev || anew) this.#advance(delta, anew);
   }
 
-  /** Drops the op of a push that no request can carry, for good; later ones of its writer pass over it. */
-  refuse({ writer, upTo: acked }: Push): Delta {
-    const delta = { ...nothing, rev: -1, writer, acked };
+  /** Drops an op that no request can carry, or that no server knows, for good; later ones of its writer pass over it. */
+  refuse(op: Pending): Delta {
+    const { writer } = op;
+    const [acked, left] = this.outbox.without(op);
+    const delta = { ...nothing, rev: -1, writer, acked, undecided: { [writer]: left } };
     this.apply(delta);
     return delta;
   }
 
-  #decide(decided: Delta["decided"]): void {
-    for (const [writer, seq] of Object.entries(decided)) this.outbox.acknowledge(writer, seq);
+  #decide(decided: Delta["decided"], undecided: Undecided): void {
+    for (const [writer, seq] of Object.entries(decided)) this.outbox.acknowledge(writer, seq, undecided?.[writer]);
   }
 
   #advance(delta: Delta, anew: boolean): void {
@@ -315,7 +320,10 @@ export class Replica {
     if (delta.writer === this.writer) this.#acked = anew ? delta.acked : Math.max(this.#acked, delta.acked);
     this.rev = delta.rev;
     this.isUnconfirmed = false;
-    if (anew || delta.writer !== "") this.#decided = delta.decided;
+    if (anew || delta.writer !== "") {
+      this.#decided = delta.decided;
+      this.#undecided = delta.undecided;
+    }
     this.facts = delta.facts ?? this.facts;
   }
 
@@ -366,6 +374,7 @@ export class Replica {
     this.#become();
     this.rev = 0;
     this.#decided = {};
+    this.#undecided = undefined;
     this.facts = { ...this.#unknown(), expiresAt };
     this.heard = [];
     this.memory.clearBase();

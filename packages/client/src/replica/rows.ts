@@ -1,5 +1,5 @@
 import { noteName, type Op, type SessionErrorCode } from "@catnap/shared";
-import type { Facts } from "./delta.ts";
+import type { Facts, Undecided } from "./delta.ts";
 import type { BaseEntry, Pending } from "./memory.ts";
 
 // What rests in the browser, as the replica gives and takes it.
@@ -63,6 +63,8 @@ export interface CacheRow {
   readonly rev: number;
   /** How far each writer's ops are part of the entries: their rows may still be there. */
   readonly decided: Readonly<Record<string, number>>;
+  /** The ops up to there that are not. */
+  readonly undecided?: Undecided;
   readonly facts: Facts | null;
   /** The browser has kept the session's cookie. */
   readonly kept?: boolean;

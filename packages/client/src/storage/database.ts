@@ -14,13 +14,22 @@ export class Database {
   readonly #journal: Journal;
   readonly #definition: AnyDefinition;
   readonly #now: () => number;
+  readonly #unknownMs: number;
 
-  constructor(table: Table, epochs: Epochs, journal: Journal, definition: AnyDefinition, now: () => number) {
+  constructor(
+    table: Table,
+    epochs: Epochs,
+    journal: Journal,
+    definition: AnyDefinition,
+    now: () => number,
+    unknownMs: number,
+  ) {
     this.#table = table;
     this.#epochs = epochs;
     this.#journal = journal;
     this.#definition = definition;
     this.#now = now;
+    this.#unknownMs = unknownMs;
   }
 
   get storage(): StorageState {
@@ -89,6 +98,8 @@ export class Database {
   /** The op with values that today's schema accepts. Throws when it is beyond mending. */
   #fitOp(op: Op): Op {
     const key = this.#definition.keys.get(op.key);
+    // A page of another version has left it: it goes home as it is.
+    if (!key && this.#now() - op.seq < this.#unknownMs) return op;
     if (key?.access !== "shared") throw new SessionError("FORBIDDEN_KEY", "", { key: op.key });
     const fitting = (value: string) => key.fit(decode(value, key.name));
     const value = op.value === null ? null : fitting(op.value);

@@ -24,6 +24,8 @@ export interface SyncParts {
   readonly name: string;
   /** For how long at most writes postpone a round. */
   readonly maxWaitMs: number;
+  /** For how long changes wait for a server that knows their keys. */
+  readonly unknownMs: number;
   readonly now: () => number;
   /** From 0 to 1. */
   readonly random: () => number;

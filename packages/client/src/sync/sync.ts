@@ -175,8 +175,10 @@ export class Sync {
       // One of this very round stays until the next.
       if (this.problem === problem) this.problem = undefined;
       // What came meanwhile, or did not fit; and what the disk gave late.
-      const { own, others } = replica.outbox;
-      if (own.size + others.size > 0 && this.#timer === undefined) this.later(0);
+      const { outbox } = replica;
+      if (outbox.own.size + outbox.others.size > 0 && this.#timer === undefined) {
+        this.later(outbox.isDue ? 0 : longestMs);
+      }
     } catch (thrown) {
       const { error, retryMs, isProblem } = failure(thrown);
       if (isProblem) this.#warn(error);
@@ -246,27 +248,47 @@ export class Sync {
     const left = own ? replica.outbox.ownOf(writer) : replica.outbox.opsOf(writer);
     if (!answer) return replica.isOwn(push) ? this.#exchange(writer, left) : undefined;
     const first = push.ops[0]?.seq;
-    if (first !== undefined && left[0]?.seq === first && replica.isOwn(push)) {
+    const isDue = (op: Pending | undefined) => !!op && !replica.outbox.isWaiting(op);
+    if (first !== undefined && left[0]?.seq === first && isDue(left[0]) && replica.isOwn(push)) {
       throw new SessionError("CONFLICT", "The server took none. Changes are kept and sent later");
     }
-    if (!own && left.length > 0) await this.#exchange(writer, left);
+    if (!own && left.some(isDue)) await this.#exchange(writer, left);
   }
 
   /** After an answer that the push is too large: the next one carries half; what goes into none is rejected. Throws any other error. */
   #shrink(push: Push, error: unknown): undefined {
-    const { replica, persister, siblings } = this.#parts;
+    const { replica } = this.#parts;
     const { ops, writer } = push;
     const [op] = ops;
     if (statusOf(error) !== 413 || !op) throw error;
     replica.pushBytes = JSON.stringify(ops).length / 2;
     if (ops.length > 1 || !replica.isOwn(push)) return;
-    siblings.tell({ kind: "synced", delta: replica.refuse(push) });
+    this.#reject(
+      { ...op, writer },
+      { code: "LIMIT_EXCEEDED", message: "This size is refused (413): raise the body limit" },
+    );
+  }
+
+  /** Gives up a change that can never go home, and hands it to the app. */
+  #reject(op: Pending, problem: Problem): void {
+    const { replica, persister, siblings } = this.#parts;
+    const { key, writer, seq, value: mine } = op;
+    siblings.tell({ kind: "synced", delta: replica.refuse(op) });
     persister.save();
-    const { key, seq, value: mine } = op;
-    const message = "This size is refused (413): raise the body limit";
-    const problem = { code: "LIMIT_EXCEEDED", message } as const;
     this.#warn(problem);
     this.#events.notes([{ ...problem, key, writer, seq, mine, what: "rejected" }]);
+  }
+
+  /** What this server does not know, since it runs another version of the app, waits for one that does; but not for ever. */
+  #await({ ops, writer }: Push): void {
+    const { replica, now, unknownMs } = this.#parts;
+    for (const op of ops.map((one) => ({ ...one, writer }))) {
+      if (!replica.outbox.isWaiting(op)) continue;
+      const code = "UNKNOWN_KEY";
+      const message = `The server has no "${op.key}": it runs another version of the app`;
+      if (now() - op.seq > unknownMs) this.#reject(op, { code, message });
+      else this.#warn({ code, message: `${message}. The change is kept and sent later` });
+    }
   }
 
   #warn({ code, message }: Problem): void {
@@ -325,7 +347,7 @@ export class Sync {
       this.#events.met();
     }
     // What has not just made the session was let in by the cookie.
-    replica.kept ||= push.identifier !== null || push.upTo === 0 || answer.acked < push.upTo;
+    replica.kept ||= push.identifier !== null || push.upTo === 0 || answer.acked === 0;
     replica.heard = answer.notes.slice(-maxNotes).map(noteName);
     const sent = new Map(push.ops.map((op) => [op.seq, op.value]));
     const told = answer.notes.map(({ was, ...note }) => ({
@@ -342,6 +364,7 @@ export class Sync {
     }
     // Told once, whatever becomes of the rest.
     this.#events.notes(told);
+    if (answer.undecided) this.#await(push);
     this.#events.pulse();
     return fits;
   }
@@ -352,7 +375,7 @@ export class Sync {
     const { past, ends } = epochs.get();
     if (nonce === undefined || !past.includes(nonce) || !answer.ok || answer.identifier === null) return;
     // What brought nothing in has only met the session that the cookie named, which may be a new one by now.
-    if (upTo === 0 || answer.acked < upTo) return;
+    if (upTo === 0 || answer.acked === 0) return;
     epochs.set({ ends: [...ends, answer.identifier] });
     this.later(0);
   }

@@ -15,8 +15,9 @@ test("rows of keys that the browser may no longer write are dropped, with a note
   await until(async () => (await opRows(browser)).length === 1);
   a.kill();
   world.fate = () => "ok";
-  const keys = new Map([...shop.keys].filter(([name]) => name !== "note"));
-  const b = browser.tab({ definition: { ...shop, keys, fingerprint: "another" } });
+  const { keys: readonly } = defineSession({ readonly: { note: z.string() } });
+  const keys = new Map([...shop.keys, ...readonly]);
+  const b = browser.tab({ definition: { ...shop, keys, fingerprint: "another" } as Shop });
   await b.session.awake();
   expect(b.conflicts).toEqual([expect.objectContaining({ key: "note", what: "rejected" })]);
   await until(async () => (await opRows(browser)).length === 0);

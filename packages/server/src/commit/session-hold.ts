@@ -4,7 +4,7 @@ import type { Recognisers } from "../bearer/recognise.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionRecord } from "../stores/store.ts";
-import { answerPush, notesTo, refusal, screenPush } from "../sync/answer.ts";
+import { answerPush, notesTo, refusal, screenPush, waits } from "../sync/answer.ts";
 import type { AppliedPush } from "../sync/push.ts";
 import { boundBy, expiryOf, isOutdated } from "../upkeep/clocks.ts";
 import { endSession, endSurely, gone, isLiving } from "../upkeep/ending.ts";
@@ -146,8 +146,9 @@ export class SessionHold {
     try {
       // An answer at this revision owes the tab the others' keys, too.
       if (overtaken && this.record) this.record = (await store.read(this.record.identifier)) ?? this.record;
-      const { acked } = pushed;
-      const empty = { rev: 0, acked, decided: {}, entries: {}, deleted: {}, facts: null };
+      const { acked, undecided } = pushed;
+      const waiting = waits(new Map(), push.writer, undecided);
+      const empty = { rev: 0, acked, decided: {}, ...waiting, entries: {}, deleted: {}, facts: null };
       pending.answer = this.bound
         ? answerPush(definition, this.bound, push, pushed, this.now())
         : { ok: true, identifier: null, ...empty, notes: notesTo(push, pushed.notes, []) };

@@ -253,7 +253,7 @@ export class SessionView {
       identifier: replaced?.identifier ?? record?.identifier ?? (pending ? this.identify() : null),
       rev: record?.rev ?? 0,
       entries,
-      decided: record ? decidedIn(record) : {},
+      ...(record ? decidedIn(record) : { decided: {} }),
       facts: record ? factsOf(record, this.now()) : null,
     };
   }

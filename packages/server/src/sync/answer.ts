@@ -44,7 +44,13 @@ export function screenPush(
     if (!record && push.ops.length > 0 && own !== null && named.includes(own)) return gone();
     if (!record || record.identifier === own) return null;
     // The cookie names a session that the tab has not met: it learns of it, binds its ops to it, and pushes again.
-    return answerPush(definition, record, { ...push, ops: [] }, { notes: [], acked: 0, wentBack: false }, now);
+    return answerPush(
+      definition,
+      record,
+      { ...push, ops: [] },
+      { notes: [], acked: 0, undecided: [], wentBack: false },
+      now,
+    );
   }
   if (record?.identifier === push.identifier) return null;
   if (record) return refusal("SESSION_REPLACED");
@@ -72,7 +78,7 @@ export function answerPush(
   definition: AnyDefinition,
   record: SessionRecord,
   push: Push,
-  outcome: Pick<AppliedPush, "notes" | "acked" | "wentBack">,
+  outcome: Pick<AppliedPush, "notes" | "acked" | "undecided" | "wentBack">,
   now: number,
 ): SyncSuccess {
   const reset = outcome.wentBack || push.since > record.rev || differs(definition, record, push);
@@ -91,19 +97,31 @@ export function answerPush(
     const echo = own?.seq === seq && own.value === value && writer === `${push.profile}/${push.writer}`;
     entries[name] = echo ? { rev } : { value, rev };
   }
-  const { writers, notes } = readWatermarks(push.profile, record);
+  const { writers, undecided, notes } = readWatermarks(push.profile, record);
   return {
     ok: true,
     identifier: record.identifier,
     rev: record.rev,
     acked: outcome.acked,
     decided: latest(writers),
+    ...waits(undecided, push.writer, outcome.undecided),
     entries,
     deleted,
     ...(reset ? { reset } : {}),
     notes: notesTo(push, outcome.notes, notes),
     facts: factsOf(record, now),
   };
+}
+
+/** What an answer tells of ops that wait: those that rest with the watermarks, and those of the push. */
+export function waits(
+  resting: ReadonlyMap<string, readonly number[]>,
+  writer: string,
+  seqs: readonly number[],
+): Pick<SyncSuccess, "undecided"> {
+  const all = new Map([...resting, [writer, [...new Set([...(resting.get(writer) ?? []), ...seqs])]] as const]);
+  const undecided = Object.fromEntries([...all].filter(([, some]) => some.length > 0));
+  return Object.keys(undecided).length > 0 ? { undecided } : {};
 }
 
 /** What waited for the push's profile, then what the push has brought about. What the push carries is not quoted to it. */
@@ -140,8 +158,9 @@ export function answerChanges(
   now: number,
 ): SyncSuccess {
   const { writers } = readWatermarks(profile, record);
+  const acked = writers.get(writer) ?? 0;
   const push = { protocol, identifier, profile, writer, ops: [], upTo: 0, since, acked: 0, ...(heard && { heard }) };
-  return answerPush(definition, record, push, { notes: [], acked: writers.get(writer) ?? 0, wentBack: false }, now);
+  return answerPush(definition, record, push, { notes: [], acked, undecided: [], wentBack: false }, now);
 }
 
 /** What a browser may know of its session besides the values. */

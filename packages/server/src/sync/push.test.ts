@@ -23,6 +23,7 @@ const shop = defineSession({
   },
   readonly: { user: z.string() },
   secret: { seed: z.string() },
+  dropped: ["old"],
 });
 
 const tokens = new Tokens("catnap");
@@ -245,7 +246,7 @@ test("one poison value is rejected alone and does not hold up the rest", () => {
       { seq: 2, key: "tags", value: "not json", base: 0, from: null },
       set(3, "user", "mallory"),
       set(4, "seed", "mallory"),
-      set(5, "unknown", 1),
+      set(5, "old", 1),
       set(6, "clicks", 1, 0, null),
     ],
   });
@@ -255,7 +256,7 @@ test("one poison value is rejected alone and does not hold up the rest", () => {
     ["tags", "rejected", "INVALID_VALUE"],
     ["user", "rejected", "FORBIDDEN_KEY"],
     ["seed", "rejected", "FORBIDDEN_KEY"],
-    ["unknown", "rejected", "UNKNOWN_KEY"],
+    ["old", "rejected", "UNKNOWN_KEY"],
   ]);
   expect([server.value("clicks"), server.value("user"), server.value("seed")]).toEqual([1, null, null]);
 });
@@ -338,7 +339,7 @@ describe("the answer", () => {
     server.push({ profile: "profile-2", writer: "writer-x", ops: [set(9, "clicks", 2, 1, 1)] });
     const answer = server.push({ writer: "writer-b", ops: [set(5, "clicks", 3, 2, 2)] });
     expect(answer.decided).toEqual({ "writer-a": 3, "writer-b": 5 });
-    expect(decidedIn(server.record)).toEqual({ "writer-a": 3, "writer-b": 5, "writer-x": 9 });
+    expect(decidedIn(server.record).decided).toEqual({ "writer-a": 3, "writer-b": 5, "writer-x": 9 });
   });
 
   test("tells of the latest writers, since a tab shows what it waits for and nothing older", () => {

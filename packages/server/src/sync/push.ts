@@ -11,7 +11,14 @@ import {
 import type { EntryChange, SessionRecord } from "../stores/store.ts";
 import { lensOf } from "../versions/lens.ts";
 import { type Decision, PushedValue, readValue } from "./pushed-value.ts";
-import { hasEvicted, type Overwritten, raiseWatermarks, readWatermarks, tellLoser } from "./watermarks.ts";
+import {
+  hasEvicted,
+  maxUndecided,
+  type Overwritten,
+  raiseWatermarks,
+  readWatermarks,
+  tellLoser,
+} from "./watermarks.ts";
 
 /** What a push does to a session: pure, so that a conflict in the store only means to do it again. */
 export interface AppliedPush {
@@ -19,6 +26,8 @@ export interface AppliedPush {
   readonly notes: readonly Note[];
   /** The writer's ops up to here are decided. Below the push's `upTo` when it asked for more work than one push gets. */
   readonly acked: number;
+  /** But for these, and for the first ones after, which wait for a process that knows their keys. */
+  readonly undecided: readonly number[];
   /** The tab knows of acknowledgements, or of a revision, that the session does not: the store has gone back in time. */
   readonly wentBack: boolean;
 }
@@ -66,7 +75,10 @@ export function applyPush(
   // Without a watermark, an op may have been applied before the watermark was dropped: then only its base can tell.
   const dubious = (op: Op) => known === undefined && (op.seq <= marks.floor || (!marks.known && hasEvicted(stored)));
   const ops = withFrom(push.ops);
-  const pending = ops.filter((op) => op.seq > watermark);
+  const waited = marks.undecided.get(push.writer) ?? [];
+  const pending = ops.filter(({ seq }) => seq > watermark || waited.includes(seq));
+  // A late push knows nothing of what waits since.
+  const waiting = waited.filter((seq) => seq > push.upTo);
   /** Of these it is not certain that they were not applied: only whoever sent them is told. */
   const doubted = new Set<number>();
   const tell = ({ key, seq, value }: Op, what: Note["what"], why?: Pick<Note, "code" | "message">) =>
@@ -86,13 +98,21 @@ export function applyPush(
   };
 
   let work = mergeUnits + mergeUnitsEach * lengthOf(ops);
-  let undecided: Op | undefined;
+  let stopped: Op | undefined;
+  /** The last op that is decided. */
+  let last = watermark;
   for (const op of pending) {
+    const key = definition.keys.get(op.key);
     if (work <= 0 && op !== pending[0]) {
-      undecided = op;
+      stopped = op;
       break;
     }
-    const key = definition.keys.get(op.key);
+    // Another version of the app has it: a process of that one may decide. What comes after so many of them waits with them.
+    if ((!key && !definition.dropped.includes(op.key)) || waiting.length >= maxUndecided) {
+      waiting.push(op.seq);
+      continue;
+    }
+    last = Math.max(last, op.seq);
     const entry = entries.get(op.key);
     if (key?.access !== "shared") {
       const code = key ? "FORBIDDEN_KEY" : "UNKNOWN_KEY";
@@ -139,12 +159,16 @@ export function applyPush(
   for (const chain of chains.values()) settle(chain, valueBytes, { put, reject, merged: (op) => tell(op, "merged") });
   notes.sort((a, b) => a.seq - b.seq);
 
-  const reached = undecided === undefined ? push.upTo : undecided.seq - 1;
-  const acked = pending.length > 0 ? Math.max(watermark, reached) : watermark;
+  let upTo = stopped === undefined ? push.upTo : stopped.seq - 1;
+  // Behind the last one that is decided nothing has to be remembered.
+  if (waiting.some((seq) => seq > last)) upTo = last;
+  const acked = pending.length > 0 ? Math.max(watermark, upTo) : watermark;
+  const undecided = waiting.filter((seq) => seq <= acked);
+  const isRaised = acked !== watermark || String(undecided) !== String(waited);
   const resting = notes.filter(({ seq }) => !doubted.has(seq));
-  raiseWatermarks(stored, changes, push, pending.length > 0 ? acked : null, resting);
+  raiseWatermarks(stored, changes, push, pending.length > 0 && isRaised ? { upTo: acked, undecided } : null, resting);
   for (const lost of overwritten.values()) tellLoser(push.profile, lost, stored, changes);
-  return { changes, notes, acked, wentBack: watermark < push.acked || rev < push.since };
+  return { changes, notes, acked, undecided: waiting, wentBack: watermark < push.acked || rev < push.since };
 }
 
 interface Outcomes {

@@ -1,4 +1,4 @@
-import { byteLength, maxNotes, type Note, noteName, type Push } from "@catnap/shared";
+import { byteLength, maxNotes, type Note, noteName, type Push, type SessionSnapshot } from "@catnap/shared";
 import type { EntryChange, SessionRecord } from "../stores/store.ts";
 import { unreadable } from "../stores/unreadable.ts";
 
@@ -17,29 +17,42 @@ const maxProfiles = 16;
 /** A profile's notes take at most so many bytes as they rest. */
 const maxNotesBytes = 8192;
 const maxMessageLength = 256;
+/** So many ops of one writer wait behind its watermark at most. */
+export const maxUndecided = 32;
 
 /** The watermarks of one browser profile. */
 export interface Watermarks {
   /** Ops of forgotten writers went at most this far. */
   readonly floor: number;
-  /** By writer: every op up to here is decided. */
+  /** By writer: every op up to here is decided, but for those in `undecided`. */
   readonly writers: ReadonlyMap<string, number>;
+  /** By writer: ops that some version of the app may know. */
+  readonly undecided: ReadonlyMap<string, readonly number[]>;
   /** What became of the profile's changes, and it has not said yet that it heard. */
   readonly notes: readonly Note[];
   /** Whether the profile has watermarks. */
   readonly known: boolean;
 }
 
+/** Watermarks as they rest. */
+interface Resting {
+  readonly f: number;
+  readonly w: Record<string, number>;
+  readonly u?: Record<string, number[]>;
+  readonly n?: Note[];
+}
+
 /** The watermarks of a profile, as a commit may have changed them already. Throws `STORE_UNUSABLE` for what cannot be read. */
 export function readWatermarks(profile: string, { identifier, entries }: Stored, changes?: Changes): Watermarks {
   const name = prefix + profile;
   const { value } = changes?.get(name) ?? entries.get(name) ?? {};
-  if (value == null) return { floor: 0, writers: new Map(), notes: [], known: false };
+  if (value == null) return { floor: 0, writers: new Map(), undecided: new Map(), notes: [], known: false };
   try {
-    const { f, w, n = [] } = JSON.parse(value) as { f: number; w: Record<string, number>; n?: Note[] };
-    const writers = Object.entries(w);
-    if ([f, ...writers.map(([, seq]) => seq)].every(Number.isSafeInteger) && n.every(isNote)) {
-      return { floor: f, writers: new Map(writers), notes: n, known: true };
+    const { f, w, u = {}, n = [] } = JSON.parse(value) as Resting;
+    const [writers, undecided] = [Object.entries(w), Object.entries(u)];
+    const numbers = [f, ...writers.map(([, seq]) => seq), ...undecided.flatMap(([, seqs]) => seqs)];
+    if (numbers.every(Number.isSafeInteger) && n.every(isNote)) {
+      return { floor: f, writers: new Map(writers), undecided: new Map(undecided), notes: n, known: true };
     }
   } catch {
     // Told below, as for a value of another shape.
@@ -52,14 +65,30 @@ function isNote(note: unknown): boolean {
   return typeof key === "string" && typeof writer === "string" && Number.isSafeInteger(seq);
 }
 
-function write(profile: string, { floor, writers, notes }: Watermarks, changes: Map<string, EntryChange>): void {
-  const value = JSON.stringify({ f: floor, w: Object.fromEntries(writers), ...(notes.length > 0 ? { n: notes } : {}) });
+function write(
+  profile: string,
+  { floor, writers, undecided, notes }: Watermarks,
+  changes: Map<string, EntryChange>,
+): void {
+  const value = JSON.stringify({
+    f: floor,
+    w: Object.fromEntries(writers),
+    ...(undecided.size > 0 ? { u: Object.fromEntries(undecided) } : {}),
+    ...(notes.length > 0 ? { n: notes } : {}),
+  });
   changes.set(prefix + profile, { value, writer: "server", seq: 0 });
 }
 
 /** Whether a profile without watermarks may have had some. */
 export function hasEvicted({ entries }: Stored): boolean {
   return entries.has(evictedKey);
+}
+
+/** How far a push has decided its writer's ops. */
+export interface Reached {
+  readonly upTo: number;
+  /** Those before that are not. */
+  readonly undecided: readonly number[];
 }
 
 /**
@@ -70,16 +99,18 @@ export function raiseWatermarks(
   stored: Stored,
   changes: Map<string, EntryChange>,
   push: Push,
-  reached: number | null,
+  reached: Reached | null,
   notes: readonly Note[],
 ): void {
   if (reached === null) return;
   const before = readWatermarks(push.profile, stored);
   const others = latestFirst(before.writers).filter(([writer]) => writer !== push.writer);
-  const writers = new Map([[push.writer, reached], ...others.slice(0, maxWriters - 1)]);
+  const writers = new Map([[push.writer, reached.upTo], ...others.slice(0, maxWriters - 1)]);
+  const waits = new Map([...before.undecided, [push.writer, reached.undecided] as const]);
+  const undecided = new Map([...waits].filter(([writer, seqs]) => writers.has(writer) && seqs.length > 0));
   const floor = Math.max(before.floor, others[maxWriters - 1]?.[1] ?? 0);
   const kept = keptNotes([...unheard(before.notes, push.heard), ...notes]);
-  write(push.profile, { floor, writers, notes: kept, known: true }, changes);
+  write(push.profile, { floor, writers, undecided, notes: kept, known: true }, changes);
   if (!before.known) evictProfiles(stored, changes);
 }
 
@@ -117,13 +148,16 @@ export function tellLoser(
 }
 
 /** How far the ops of every writer are decided, of whatever profile. */
-export function decidedIn(stored: Stored): Record<string, number> {
-  const decided = new Map<string, number>();
+export function decidedIn(stored: Stored): Pick<SessionSnapshot, "decided" | "undecided"> {
+  const decided: Record<string, number> = {};
+  const undecided: Record<string, readonly number[]> = {};
   for (const name of stored.entries.keys()) {
     if (!name.startsWith(prefix)) continue;
-    for (const [writer, seq] of readWatermarks(name.slice(prefix.length), stored).writers) decided.set(writer, seq);
+    const marks = readWatermarks(name.slice(prefix.length), stored);
+    Object.assign(decided, Object.fromEntries(marks.writers));
+    Object.assign(undecided, Object.fromEntries(marks.undecided));
   }
-  return Object.fromEntries(decided);
+  return { decided, ...(Object.keys(undecided).length > 0 ? { undecided } : {}) };
 }
 
 /** The notes of which a profile has not said that it heard. */
