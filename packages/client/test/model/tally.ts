@@ -18,6 +18,17 @@ const least = {
   "a stream's news for several tabs": 12,
   "news of another device, shown in all tabs": 10,
   "a note, told": 3,
+  "a request that hangs": 3,
+  "a body that never ends": 1,
+  "a gateway's refusal": 3,
+  "a gateway's refusal for a month": 1,
+  "a gateway's failure after a commit": 1,
+  "a push too large for a gateway": 1,
+  "a change too large for any request, told": 1,
+  "a browser that keeps no cookie, and was told so": 1,
+  "a page rendered by the server": 3,
+  "a page rendered long before it is opened": 1,
+  "a drag": 3,
 };
 
 export type Trouble = keyof typeof least;
