@@ -75,22 +75,18 @@ export function identityOf(tab: Tab): string | null {
   return homeOf(tab.session).state().identifier;
 }
 
+/** The type of a session of any definition. */
+const partsOf = ({ session }: Tab) => linkedTab(session as unknown as ClientSession);
+
 /** How many changes of its own wait in the tab. */
-export function ownOf({ session }: Tab): number {
-  // The type of a session of any definition.
-  return linkedTab(session as unknown as ClientSession).replica.outbox.own.size;
-}
+export const ownOf = (tab: Tab): number => partsOf(tab).replica.outbox.own.size;
 
 /** Whether the tab waits for an answer; or, if it can be seen and has cookies, for anything of its own to get home. */
 export function waits(tab: Tab): boolean {
-  const { session, page } = tab;
-  const { state, problem } = session.status();
-  if (state === "syncing") return true;
-  return (
-    problem?.code !== "NO_COOKIE" &&
-    page.document.visibilityState === "visible" &&
-    (state === "offline" || ownOf(tab) > 0)
-  );
+  if (partsOf(tab).sync.flying) return true;
+  const { state, problem } = tab.session.status();
+  const isSeen = tab.page.document.visibilityState === "visible";
+  return problem?.code !== "NO_COOKIE" && isSeen && (state === "offline" || ownOf(tab) > 0);
 }
 
 /** It happens to the tab as soon as that is there to see it. */
