@@ -45,6 +45,8 @@ export interface Device {
   told: number;
   /** The keys of changes that its apps were told to be too large for any request, since somebody looked. */
   readonly refused: string[];
+  /** A request of its tabs was too large for its way: what it carried may have been given up. */
+  giveUp: boolean;
   /** The notes that the server has made of its tabs' changes, whether or not an answer arrived, and in which session. */
   owed: Map<string, string>;
   /** Its clock's error, in milliseconds. */

@@ -200,6 +200,7 @@ class Play {
     const before = ownOf(tab);
     for (let frame = 0; frame < frames; frame++) {
       this.#user.act(tab, key);
+      await this.#world.settle();
       await this.#world.pass(frameMs);
     }
     this.#world.reached.add("a drag");

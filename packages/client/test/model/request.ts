@@ -53,6 +53,7 @@ export class SimulatedRequest implements Message {
 
   /** A gateway answers in the place of the server, with a page for people. */
   refuse(status: number, retryAfter?: number): void {
+    this.tab.device.giveUp ||= status === 413;
     this.#answer(status, `<h1>${status}</h1>`, [], retryAfter);
   }
 

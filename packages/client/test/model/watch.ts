@@ -27,8 +27,8 @@ export class Watch {
       for (const key of device.refused.splice(0)) {
         this.#world.reached.add("a change too large for any request, told");
         this.reference.refused(device, key);
-        this.counters.lost(device);
       }
+      if (device.giveUp) this.counters.lost(device);
       if (!device.keeps && device.tabs.some(({ session }) => session.status().problem?.code === "NO_COOKIE")) {
         this.#world.reached.add("a browser that keeps no cookie, and was told so");
       }

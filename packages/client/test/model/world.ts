@@ -64,6 +64,7 @@ export class World {
       tabs: [],
       told: 0,
       refused: [],
+      giveUp: false,
       owed: new Map(),
       skew,
       live,
