@@ -5,7 +5,12 @@ import type { World } from "./world.ts";
 /** Holds what every tab shows against the changes that were made. */
 export function checkTabs(world: World, reference: Reference, final: boolean): void {
   for (const [i, tab] of world.devices.flatMap(({ tabs }) => tabs).entries()) {
-    reference.check(`Tab ${i}`, identityOf(tab), tab.session.values(), final);
+    const identifier = identityOf(tab);
+    reference.check(`Tab ${i}`, identifier, tab.session.values(), final);
+    // A frozen one has yet to hear.
+    if (!tab.frozen && identifier !== null && epochOf(tab.device)?.past.includes(identifier)) {
+      throw new Error(`Tab ${i} shows a session that its browser has ended`);
+    }
   }
 }
 

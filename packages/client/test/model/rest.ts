@@ -68,19 +68,31 @@ export class Rest {
   async checkWithoutCookies(): Promise<void> {
     const world = this.#world;
     for (const device of world.devices.filter(({ keeps }) => !keeps)) {
-      for (const tab of device.tabs) this.#user.act(tab, "visit");
-      await this.#minute();
-      const picture = async () =>
-        JSON.stringify([
-          (await world.identifiers()).length,
-          device.tabs.map((tab) => [identityOf(tab), tab.session.values()]),
-        ]);
-      const [before, from] = [await picture(), world.wire.sent];
-      await this.#minute();
-      if ((await picture()) !== before) throw new Error("A browser without cookies begins anew again and again");
-      const most = 8 * world.devices.flatMap(({ tabs }) => tabs).length;
-      if (world.wire.sent - from > most)
-        throw new Error(`Browsers have sent ${world.wire.sent - from} requests in a minute`);
+      // Each page may begin a session, once.
+      for (const tab of device.tabs) {
+        this.#visit(tab);
+        await world.settle();
+        await this.#watch.network(6);
+      }
+      const sessions = await world.identifiers();
+      const before = device.tabs.map(shown);
+      const from = world.wire.sent;
+      for (const tab of device.tabs) this.#visit(tab);
+      for (let i = 0; i < 6; i++) {
+        await world.pass(5_000);
+        await this.#watch.network(4);
+        await this.#watch.observe();
+      }
+      const begun = (await world.identifiers()).filter((one) => !sessions.includes(one));
+      const after = device.tabs.map(shown);
+      const lost = after.some((tab, i) => tab.identifier !== before[i]?.identifier || tab.visits <= before[i].visits);
+      if (begun.length > 0 || lost) {
+        throw new Error(`A browser without cookies begins anew again and again: ${JSON.stringify([before, after])}`);
+      }
+      const most = 7 * world.devices.flatMap(({ tabs }) => tabs).length;
+      const sent = world.wire.sent - from;
+      if (sent > most)
+        throw new Error(`Browsers of which one has no cookies have sent ${sent} requests in half a minute`);
     }
   }
 
@@ -110,15 +122,14 @@ export class Rest {
     if (lacking.length > 0) throw new Error(`${lacking.length} of ${desk.tabs.length} tabs show no live news`);
   }
 
-  async #minute(): Promise<void> {
-    for (let i = 0; i < 12; i++) {
-      await this.#world.pass(5_000);
-      await this.#watch.network(4);
-      await this.#watch.observe();
-    }
+  #visit(tab: Tab): void {
+    this.#user.act(tab, "visit");
+    this.#user.act(tab, "sleep");
   }
 
   #thaw(): void {
     for (const tab of this.#world.devices.flatMap(({ tabs }) => tabs)) if (tab.frozen) this.#user.act(tab, "thaw");
   }
 }
+
+const shown = (tab: Tab) => ({ identifier: identityOf(tab), visits: tab.session.value("visits") });
