@@ -31,7 +31,8 @@ export async function checkAll(world: World, reference: Reference): Promise<void
     }
   }
   for (const device of world.devices) {
-    const over = epochOf(device)?.past ?? [];
+    const { past: over = [], ends = [] } = epochOf(device) ?? {};
+    if (ends.length > 0) throw new Error(`The server was not told of the end of ${ends}`);
     const [left] = [...device.disk.rows].find(([, row]) => over.includes(sessionOf(row))) ?? [];
     if (left !== undefined) throw new Error(`${left} is on disk, though its session was wiped`);
   }
