@@ -2,7 +2,7 @@ import { type AnyDefinition, type Op, SessionError, type SessionErrorCode } from
 import { fitted, type Migrate } from "../replica/migrate.ts";
 import { type CacheRow, type OpRow, type Rows, wasTold } from "../replica/rows.ts";
 import type { Epochs } from "./epochs.ts";
-import type { Journal } from "./journal.ts";
+import type { Journal, JournalRow } from "./journal.ts";
 import type { GuardedPuts, Put, StorageState, Table } from "./table.ts";
 
 /** What the snapshot on disk is of: a small row, for whoever would write another one. */
@@ -43,13 +43,15 @@ export class Database {
    */
   async read(isOurs: (row: OpRow) => boolean, first: boolean): Promise<Rows> {
     const onDisk = await this.#table.read().catch(() => undefined);
-    const found = new Map([...(onDisk ?? []), ...this.#journal.rows()]);
+    // A Map takes no more of an array than its first two.
+    const found = new Map([...(onDisk ?? []), ...this.#journal.rows(!onDisk)] as [string, unknown][]);
     let cache: CacheRow | undefined;
     const ops: OpRow[] = [];
     const left: OpRow[] = [];
     const unusable: (OpRow & { code: SessionErrorCode })[] = [];
     let over = false;
-    for (const [name, row] of [...found].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    // By their names: all rows are the same text.
+    for (const [name, row] of [...found].sort()) {
       try {
         // Our own rows, by the names under which `write` puts them.
         const found = row as OpRow;
@@ -139,7 +141,7 @@ export class Database {
   }
 
   /** Puts a writer's rows aside, at once, since the page ends. */
-  stash(writer: string, rows: readonly (readonly [string, OpRow])[]): void {
+  stash(writer: string, rows: readonly JournalRow[]): void {
     this.#journal.keep(writer, rows);
   }
 

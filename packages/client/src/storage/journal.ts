@@ -1,6 +1,7 @@
 import type { OpRow } from "../replica/rows.ts";
 
-type Row = readonly [string, OpRow];
+/** `isRest`: the disk has what comes before it. */
+export type JournalRow = readonly [name: string, row: OpRow, isRest: boolean];
 
 /** All of a journal together; localStorage has a few megabytes for the whole origin. */
 const maxLength = 65_536;
@@ -19,17 +20,18 @@ export class Journal {
     this.#name = `catnap:${name}:journal`;
   }
 
-  rows(): readonly Row[] {
+  /** `alone`: nothing else is known, so that what comes after other rows is worth nothing. */
+  rows(alone?: boolean): readonly JournalRow[] {
     try {
-      const found = JSON.parse(this.#storage?.getItem(this.#name) || "[]") as Row[];
-      return found.filter(([, { op }]) => op);
+      const found = JSON.parse(this.#storage?.getItem(this.#name) as string) as JournalRow[];
+      return found.filter(([, { op }, isRest]) => op && !(alone && isRest));
     } catch {
-      return []; // denied here, or not ours
+      return []; // there is none, it is denied here, or it is not ours
     }
   }
 
   /** Keeps these of the writer's rows, as many of the oldest as there is room for: a later op without an earlier one is worth nothing. */
-  keep(writer: string, rows: readonly (readonly [string, OpRow])[]): void {
+  keep(writer: string, rows: readonly JournalRow[]): void {
     const all = [...this.rows().filter(([, row]) => row.writer !== writer), ...rows];
     let [length, count] = [2, 0];
     for (const row of all) {
@@ -47,9 +49,9 @@ export class Journal {
     if (left.length < all.length) this.#set(left);
   }
 
-  #set(rows: readonly Row[]): void {
+  #set(rows: readonly JournalRow[]): void {
     try {
-      this.#storage?.setItem(this.#name, rows.length === 0 ? "" : JSON.stringify(rows));
+      this.#storage?.setItem(this.#name, JSON.stringify(rows));
     } catch {
       // Denied or full: the keepalive push is what is left.
     }

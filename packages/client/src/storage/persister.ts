@@ -151,7 +151,7 @@ export class Persister {
     const ops = outbox.unsafe().filter(({ key }) => this.#database.keeps(key));
     this.#database.stash(
       writer,
-      ops.map((op) => this.#replica.row(op)),
+      ops.map((op) => [...this.#replica.row(op), ops.length < outbox.ownOf(writer).length]),
     );
   }
 

@@ -16,6 +16,13 @@ const found: Record<string, Step[]> = {
     network(1),
     { ...at(0, 1), do: "invalidate" },
   ],
+  "what a page has put aside is not sent without what its disk has of it, which another page cannot read": [
+    { ...at(1), do: "hang", message: 0, where: "there" },
+    { ...at(1), do: "limit", bytes: 600, essay: true },
+    { ...at(1), do: "disk", health: "broken", writing: true },
+    { ...at(1), do: "hide" },
+    { ...at(1), do: "load", late: true },
+  ],
 };
 
 for (const [name, steps] of Object.entries(found)) test(name, async () => expect(await play(steps)).toBeUndefined());
