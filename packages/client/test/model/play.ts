@@ -221,6 +221,8 @@ class Play {
     await this.#world.settle();
     device.disk.rows.clear();
     device.marks.clear();
+    // The cache goes with it: what was rendered before could not be known to have ended since.
+    delete device.rendered;
     this.#watch.cleared(device);
   }
 }
