@@ -18,7 +18,8 @@ export function outboxOnDisk(page: Page): Promise<OutboxRow[]> {
     const store = database.transaction("catnap").objectStore("catnap");
     const rows = await settled<OutboxRow[]>(store.getAll(IDBKeyRange.bound("op:", "op;")));
     database.close();
-    const journal = JSON.parse(localStorage.getItem("catnap:catnap:journal") || "[]") as [string, OutboxRow][];
+    const texts = Object.entries({ ...localStorage }).filter(([name]) => name.startsWith("catnap:catnap:journal:"));
+    const journal = texts.flatMap(([, text]) => JSON.parse(String(text)) as [string, OutboxRow][]);
     return [...rows, ...journal.map(([, row]) => row)];
   });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Browser, createWorld, open, type Tab, until } from "../test/world.ts";
+import { type Browser, createWorld, open, storageOn, type Tab, until } from "../test/world.ts";
 
 /** A browser with a session that lives for a minute, and the time as it and the server have it. */
 async function visited() {
@@ -87,10 +87,7 @@ test("tabs of which neither has seen that the other did adopt once, too", async 
       now: () => time.now,
       channel: undefined,
       // What a process writes to localStorage others see a moment later, and of two texts one is left.
-      localStorage: {
-        getItem: (key) => (copy ?? browser.marks).get(key) ?? null,
-        setItem: (key, text) => void (copy ?? browser.marks).set(key, text),
-      },
+      localStorage: storageOn(() => copy ?? browser.marks),
     },
   });
   await second.session.awake();

@@ -7,7 +7,7 @@ import { Replica } from "./replica/replica.ts";
 import { ClientSession } from "./session.ts";
 import { Database } from "./storage/database.ts";
 import { Epochs } from "./storage/epochs.ts";
-import { Journal } from "./storage/journal.ts";
+import { Journal, type JournalStorage } from "./storage/journal.ts";
 import { Table } from "./storage/table.ts";
 import type { HttpOptions } from "./sync/http-options.ts";
 import type { Channel } from "./sync/siblings.ts";
@@ -25,7 +25,7 @@ export interface Surroundings {
   /** So many random bytes as base64url. */
   readonly id: (bytes: number) => string;
   readonly indexedDB?: IDBFactory | undefined;
-  readonly localStorage?: Pick<Storage, "getItem" | "setItem"> | undefined;
+  readonly localStorage?: JournalStorage;
   readonly channel?: ((name: string) => Channel | undefined) | undefined;
   /** Lets one tab of a browser hold the live stream; without it each visible one does. */
   readonly locks?: Pick<LockManager, "request"> | undefined;
@@ -112,7 +112,7 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
   const epochs = new Epochs(localStorage, name, id);
   // The disk reports to the tab, which is made after it.
   const table = new Table(epochs.shared ? indexedDB : undefined, `catnap:${name}`, () => tab.pulse());
-  const database = new Database(table, epochs, new Journal(localStorage, name), definition, now, unknownFor * 1000);
+  const database = new Database(table, epochs, new Journal(localStorage, name, id), definition, now, unknownFor * 1000);
   const replica = new Replica(definition, epochs.get(), id, now);
   const tab: Tab = new Tab({
     definition,

@@ -120,10 +120,7 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
     const indexedDB = new IDBFactory();
     const marks = new Map<string, string>();
     const name = `db${Math.random()}`;
-    const localStorage = {
-      getItem: (key: string) => marks.get(key) ?? null,
-      setItem: (key: string, text: string) => void marks.set(key, text),
-    };
+    const localStorage = storageOn(() => marks);
     const open = new Set<ClientSession<Shop>>();
     const locks = createLocks();
 
@@ -296,6 +293,21 @@ export function createWorld(options: Partial<SessionsOptions<Shop>> = {}) {
     };
   }
   return world;
+}
+
+/** A localStorage that rests in a Map. */
+export function storageOn(
+  items: () => Map<string, string>,
+): Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length"> {
+  return {
+    getItem: (name) => items().get(name) ?? null,
+    setItem: (name, text) => void items().set(name, text),
+    removeItem: (name) => void items().delete(name),
+    key: (i) => [...items().keys()][i] ?? null,
+    get length() {
+      return items().size;
+    },
+  };
 }
 
 /** The browser's locks, as far as they are asked for: exclusive, in turn, given back when the holder's promise settles. */

@@ -1,7 +1,7 @@
 import { type AnyDefinition, decode, type Op, SessionError, type SessionErrorCode } from "@catnap/shared";
 import { type CacheRow, isAmong, type OpRow, type Rows } from "../replica/rows.ts";
 import type { Epochs } from "./epochs.ts";
-import type { Journal } from "./journal.ts";
+import type { Journal, JournalRow } from "./journal.ts";
 import type { GuardedPuts, Put, StorageState, Table } from "./table.ts";
 
 /** What the snapshot on disk is of: a small row, for whoever would write another one. */
@@ -42,13 +42,15 @@ export class Database {
    */
   async read(isOurs: (row: OpRow) => boolean, first: boolean): Promise<Rows> {
     const onDisk = await this.#table.read().catch(() => undefined);
-    const found = new Map([...(onDisk ?? []), ...this.#journal.rows()]);
+    // A Map takes no more of an array than its first two.
+    const found = new Map([...(onDisk ?? []), ...this.#journal.rows(!onDisk)] as [string, unknown][]);
     let cache: CacheRow | undefined;
     const ops: OpRow[] = [];
     const left: OpRow[] = [];
     const unusable: (OpRow & { code: SessionErrorCode })[] = [];
     let over = false;
-    for (const [name, row] of [...found].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    // By their names: all rows are the same text.
+    for (const [name, row] of [...found].sort()) {
       try {
         // Our own rows, by the names under which `write` puts them.
         const found = row as OpRow;
@@ -142,9 +144,9 @@ export class Database {
     return this.#table.write(puts, deletes, snapshot);
   }
 
-  /** Puts a writer's rows aside, at once, since the page ends. */
-  stash(writer: string, rows: readonly (readonly [string, OpRow])[]): void {
-    this.#journal.keep(writer, rows);
+  /** Puts this page's rows aside, at once, since it ends. */
+  stash(rows: readonly JournalRow[]): void {
+    this.#journal.keep(rows);
   }
 
   /** Deletes what has ended, and what is damaged. What is left, should that fail, is not shown, and deleted by whoever reads it. */

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { open, until } from "../../test/world.ts";
+import { open, storageOn, until } from "../../test/world.ts";
 import { Epochs } from "./epochs.ts";
 
 const key = "catnap:shop";
@@ -8,15 +8,15 @@ const id = (bytes: number) => String(++ids).padStart(Math.ceil((bytes * 4) / 3),
 
 /** A localStorage that holds so many characters. */
 function storageOf(items: Map<string, string>, limit: () => number) {
-  return {
-    getItem: (name: string) => items.get(name) ?? null,
+  const storage = storageOn(() => items);
+  return Object.assign(storage, {
     setItem(name: string, text: string) {
       const others = [...items].filter(([other]) => other !== name);
       const length = others.reduce((sum, [other, one]) => sum + other.length + one.length, name.length + text.length);
       if (length > limit()) throw new DOMException("full", "QuotaExceededError");
       items.set(name, text);
     },
-  };
+  });
 }
 
 test("a logout holds in every tab, though the app has filled localStorage since the page was opened", async () => {

@@ -2,8 +2,8 @@ import { IDBFactory } from "fake-indexeddb";
 import superjson from "superjson";
 import { expect, test } from "vitest";
 import { refuse } from "../../test/disks.ts";
-import { type Browser, open, until } from "../../test/world.ts";
-import { Journal } from "./journal.ts";
+import { type Browser, open, storageOn, until } from "../../test/world.ts";
+import { Journal, type JournalRow, type JournalStorage } from "./journal.ts";
 
 const kept = (browser: Browser) => [...browser.marks.values()].join();
 
@@ -186,8 +186,7 @@ test("what comes aside after its session was ended here is put away, also where 
   const { session, page } = await signedIn(browser);
   session.setValue("note", "private-note");
   page.leave();
-  const name = `catnap:${browser.name}:journal`;
-  const aside = browser.marks.get(name) ?? "";
+  const [name, aside] = [...browser.marks].find(([name]) => name.includes(":journal:")) ?? ["", ""];
   expect(aside).toContain("private-note");
   await session.invalidate().catch(() => undefined);
   // By a page that did not live to hear of it.
@@ -197,26 +196,64 @@ test("what comes aside after its session was ended here is put away, also where 
   expect([next.session.hasValue("note"), kept(browser).includes("private-note")]).toEqual([false, false]);
 });
 
+const row = (writer: string, seq: number, value = "x"): JournalRow => [
+  `op:${writer}:${seq}`,
+  { identifier: null, epoch: "e", profile: "p", writer, op: { seq, key: "note", value, base: 0 } },
+  false,
+];
+
+const journals = (storage: JournalStorage) => {
+  let ids = 0;
+  return [1, 2].map((page) => new Journal(storage, "catnap", () => `${page}-${++ids}`)) as [Journal, Journal];
+};
+
+const namesIn = (journal: Journal) => journal.rows().map(([name]) => name);
+
 test("of more than there is room for the oldest are kept, and storage that refuses is borne", () => {
+  const [journal] = journals(storageOn(() => items));
   const items = new Map<string, string>();
-  const storage = { getItem: (key: string) => items.get(key) ?? null, setItem: items.set.bind(items) };
-  const journal = new Journal(storage as never, "catnap");
-  const row = (seq: number) => ({
-    identifier: null,
-    epoch: "e",
-    profile: "p",
-    writer: "w",
-    op: { seq, key: "note", value: "x".repeat(30_000), base: 0 },
-  });
-  journal.keep(
-    "w",
-    [1, 2, 3].map((seq) => [`op:w:${seq}`, row(seq)] as const),
-  );
-  expect(journal.rows().map(([name]) => name)).toEqual(["op:w:1", "op:w:2"]);
+  journal.keep([1, 2, 3].map((seq) => row("w", seq, "x".repeat(30_000))));
+  expect(namesIn(journal)).toEqual(["op:w:1", "op:w:2"]);
   const refuse = (): never => {
     throw new DOMException("no", "SecurityError");
   };
-  const refused = new Journal({ getItem: refuse, setItem: refuse }, "catnap");
-  refused.keep("w", [["op:w:1", row(1)]]);
-  expect(refused.rows()).toEqual([]);
+  const refused = { getItem: refuse, setItem: refuse, removeItem: refuse, key: refuse, length: 1 };
+  const [denied] = journals(refused);
+  denied.keep([row("w", 1)]);
+  denied.filter(() => false);
+  expect(denied.rows()).toEqual([]);
+});
+
+test("a page's later rows take the place of its earlier ones, unless there is no room for them", () => {
+  const items = new Map<string, string>();
+  const storage = storageOn(() => items);
+  const [journal, other] = journals(storage);
+  other.keep([row("v", 1)]);
+  journal.keep([row("w", 1)]);
+  journal.keep([row("w", 1), row("w", 2)]);
+  expect(namesIn(journal)).toEqual(["op:v:1", "op:w:1", "op:w:2"]);
+  storage.setItem = () => {
+    throw new DOMException("full", "QuotaExceededError");
+  };
+  journal.keep([row("w", 3)]);
+  expect(namesIn(journal)).toEqual(["op:v:1", "op:w:1", "op:w:2"]);
+});
+
+test("a page that takes rows out, and has not seen yet what others have put there, takes none of that along", () => {
+  const items = new Map<string, string>();
+  // What another process has written is seen a moment later.
+  let seen: Map<string, string> | undefined;
+  const [journal, other] = [journals(storageOn(() => items))[0], journals(storageOn(() => seen ?? items))[1]];
+  journal.keep([row("v", 1), row("v", 2)]);
+  seen = new Map(items);
+  journal.keep([row("v", 1), row("v", 2), row("v", 3)]);
+  const writes = storageOn(() => items);
+  const late = {
+    ...storageOn(() => seen as Map<string, string>),
+    removeItem: writes.removeItem,
+    setItem: writes.setItem,
+  };
+  new Journal(late, "catnap", () => "late").filter((_, name) => name !== "op:v:1");
+  expect(new Set(namesIn(other))).toEqual(new Set(["op:v:1", "op:v:2"]));
+  expect(new Set(namesIn(journal))).toEqual(new Set(["op:v:1", "op:v:2", "op:v:3"]));
 });

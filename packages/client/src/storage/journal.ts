@@ -1,57 +1,100 @@
 import type { OpRow } from "../replica/rows.ts";
 
-type Row = readonly [string, OpRow];
+/** `isRest`: the disk has what comes before it. */
+export type JournalRow = readonly [name: string, row: OpRow, isRest: boolean];
 
-/** All of a journal together; localStorage has a few megabytes for the whole origin. */
+/** All texts of a journal together; localStorage has a few megabytes for the whole origin. */
 const maxLength = 65_536;
 
+/** The part of localStorage that is used. */
+export type JournalStorage = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length"> | undefined;
+
 /**
- * The changes of an ending page that are younger than its last completed transaction, in localStorage, which is written
+ * The changes of ending pages that are younger than their last completed transactions, in localStorage, which is written
  * synchronously: in WebKit a transaction that begins while a page ends comes to nothing. They are read with the
  * disk, and deleted with what it has of them. Without localStorage there is none.
+ *
+ * Each departure writes a text of its own, which is never changed: processes see what others write a moment later, and one
+ * that wrote a common text anew would lose what another has just put there.
  */
 export class Journal {
-  readonly #storage: Pick<Storage, "getItem" | "setItem"> | undefined;
-  readonly #name: string;
+  readonly #storage: JournalStorage;
+  readonly #prefix: string;
+  readonly #id: (bytes: number) => string;
+  /** The text of this page. */
+  #own = "";
 
-  constructor(storage: Pick<Storage, "getItem" | "setItem"> | undefined, name: string) {
+  constructor(storage: JournalStorage, name: string, id: (bytes: number) => string) {
     this.#storage = storage;
-    this.#name = `catnap:${name}:journal`;
+    this.#prefix = `catnap:${name}:journal:`;
+    this.#id = id;
   }
 
-  rows(): readonly Row[] {
-    try {
-      const found = JSON.parse(this.#storage?.getItem(this.#name) || "[]") as Row[];
-      return found.filter(([, { op }]) => op);
-    } catch {
-      return []; // denied here, or not ours
-    }
+  /** `alone`: nothing else is known, so that what comes after other rows is worth nothing. */
+  rows(alone?: boolean): readonly JournalRow[] {
+    return this.#names()
+      .flatMap((name) => this.#read(name))
+      .filter(([, , isRest]) => !(alone && isRest));
   }
 
-  /** Keeps these of the writer's rows, as many of the oldest as there is room for: a later op without an earlier one is worth nothing. */
-  keep(writer: string, rows: readonly (readonly [string, OpRow])[]): void {
-    const all = [...this.rows().filter(([, row]) => row.writer !== writer), ...rows];
-    let [length, count] = [2, 0];
-    for (const row of all) {
+  /** Keeps these rows in the place of this page's earlier ones, as many of the oldest as there is room for: a later op without an earlier one is worth nothing. */
+  keep(rows: readonly JournalRow[]): void {
+    const own = this.#own;
+    let length = JSON.stringify(this.rows()).length - JSON.stringify(this.#read(own)).length;
+    const kept = rows.filter((row) => {
       length += JSON.stringify(row).length + 1;
-      if (length > maxLength) break;
-      count++;
-    }
-    this.#set(all.slice(0, count));
+      return length <= maxLength;
+    });
+    const name = this.#write(kept);
+    if (name === undefined) return;
+    this.#own = name;
+    this.#remove(own);
   }
 
   /** Keeps what `test` holds for. */
   filter(test: (row: OpRow, name: string) => boolean): void {
-    const all = this.rows();
-    const left = all.filter(([name, row]) => test(row, name));
-    if (left.length < all.length) this.#set(left);
+    for (const name of this.#names()) {
+      const all = this.#read(name);
+      const left = all.filter(([name, row]) => test(row, name));
+      if (left.length < all.length && this.#write(left) !== undefined) this.#remove(name);
+    }
   }
 
-  #set(rows: readonly Row[]): void {
+  #names(): string[] {
+    const storage = this.#storage;
     try {
-      this.#storage?.setItem(this.#name, rows.length === 0 ? "" : JSON.stringify(rows));
+      return Array.from({ length: storage?.length ?? 0 }, (_, i) => storage?.key(i) ?? "").filter((name) =>
+        name.startsWith(this.#prefix),
+      );
     } catch {
-      // Denied or full: the keepalive push is what is left.
+      return []; // denied
+    }
+  }
+
+  #read(name: string): readonly JournalRow[] {
+    try {
+      return (JSON.parse(this.#storage?.getItem(name) as string) as JournalRow[]).filter(([, { op }]) => op);
+    } catch {
+      return []; // there is none, it is denied, or it is not ours
+    }
+  }
+
+  /** Gives the new text's name; `undefined` where it is denied, or full: then the keepalive push is what is left. */
+  #write(rows: readonly JournalRow[]): string | undefined {
+    const name = this.#prefix + this.#id(8);
+    try {
+      if (rows.length > 0) this.#storage?.setItem(name, JSON.stringify(rows));
+      return name;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #remove(name: string): void {
+    try {
+      this.#storage?.removeItem(name);
+    } catch {
+      // Denied.
     }
   }
 }

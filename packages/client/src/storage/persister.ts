@@ -138,8 +138,10 @@ export class Persister {
   /** Flushes, and puts aside what may not get to the disk any more. */
   depart(): void {
     this.flush();
-    const { outbox, writer } = this.#replica;
-    this.#database.stash(writer, this.#rows(outbox.unsafe()));
+    const { outbox } = this.#replica;
+    const rows = this.#rows(outbox.unsafe());
+    const count = (by: string) => rows.filter(([, row]) => row.writer === by).length;
+    this.#database.stash(rows.map(([name, row]) => [name, row, count(row.writer) < outbox.ownOf(row.writer).length]));
   }
 
   /** Saves what is not on disk, in one transaction, with the snapshot after a delta or a reset; no transaction for nothing. */

@@ -53,7 +53,7 @@ export class Sync {
   }
 
   get flying(): boolean {
-    return this.#flight !== undefined;
+    return !!this.#flight;
   }
 
   /** The next failure is the first again; what was closed is open. */
@@ -98,7 +98,7 @@ export class Sync {
 
   /** Like `later`, but at most `maxWaitMs` after the first call; and while the server is away the backoff decides. */
   idle(ms: number): void {
-    if (this.failures > 0 && this.#timer !== undefined) return;
+    if (this.failures > 0 && this.#timer) return;
     const now = this.#parts.now();
     this.#dueAt = Math.min(this.#dueAt, now + this.#parts.maxWaitMs);
     this.later(Math.min(ms, this.#dueAt - now));
@@ -176,7 +176,7 @@ export class Sync {
       if (this.problem === problem) this.problem = undefined;
       // What came meanwhile, or did not fit; and what the disk gave late.
       const { outbox } = replica;
-      if (outbox.own.size + outbox.others.size > 0 && this.#timer === undefined) {
+      if (outbox.own.size + outbox.others.size > 0 && !this.#timer) {
         this.later(outbox.isDue ? 0 : longestMs);
       }
     } catch (thrown) {
@@ -342,7 +342,7 @@ export class Sync {
     } else if (identifier !== push.identifier) {
       this.#refused("SESSION_REPLACED", "The browser has another session now");
     }
-    if (identifier !== null) {
+    if (identifier) {
       this.expired = false;
       this.#events.met();
     }
@@ -373,7 +373,7 @@ export class Sync {
   #abandon({ nonce, upTo }: Push, answer: Answer): void {
     const { epochs } = this.#parts;
     const { past, ends } = epochs.get();
-    if (nonce === undefined || !past.includes(nonce) || !answer.ok || answer.identifier === null) return;
+    if (nonce === undefined || !past.includes(nonce) || !answer.ok || !answer.identifier) return;
     // What brought nothing in has only met the session that the cookie named, which may be a new one by now.
     if (upTo === 0 || answer.acked === 0) return;
     epochs.set({ ends: [...ends, answer.identifier] });
@@ -386,6 +386,8 @@ export class Sync {
       this.#events.ended(code);
       // The browser may hold another session by now; after an expiry, the next awake or write finds out, or what was taken along.
       if (!this.expired || this.#parts.replica.pending > 0) this.later(0);
+      // Whatever was tried in vain before, the server has answered.
+      if (this.expired) this.failures = 0;
     }
     throw new SessionError(code, message);
   }

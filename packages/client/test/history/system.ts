@@ -12,6 +12,7 @@ import { z } from "zod";
 import { sqliteStore } from "../../../server/src/stores/sqlite/sqlite-store.ts";
 import { type ClientSession, createSessionClient } from "../../src/index.ts";
 import { SimulatedDisk } from "../model/disk.ts";
+import { storageOn } from "../world.ts";
 import type { Random } from "./random.ts";
 
 const set = () => value(z.array(z.string()).default([]), { merge: merge.union });
@@ -93,10 +94,7 @@ export class System {
           name,
           surroundings: {
             indexedDB: disk.factory(() => alive),
-            localStorage: {
-              getItem: (key) => marks.get(key) ?? null,
-              setItem: (key, text) => void marks.set(key, text),
-            },
+            localStorage: storageOn(() => marks),
             channel: (called) => {
               const channel = new BroadcastChannel(called);
               channels.push(channel);

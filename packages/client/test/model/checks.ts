@@ -5,7 +5,12 @@ import type { World } from "./world.ts";
 /** Holds what every tab shows against the changes that were made. */
 export function checkTabs(world: World, reference: Reference, final: boolean): void {
   for (const [i, tab] of world.devices.flatMap(({ tabs }) => tabs).entries()) {
-    reference.check(`Tab ${i}`, identityOf(tab), tab.session.values(), final);
+    const identifier = identityOf(tab);
+    reference.check(`Tab ${i}`, identifier, tab.session.values(), final);
+    // A frozen one has yet to hear.
+    if (!tab.frozen && identifier !== null && epochOf(tab.device)?.past.includes(identifier)) {
+      throw new Error(`Tab ${i} shows a session that its browser has ended`);
+    }
   }
 }
 
@@ -26,7 +31,8 @@ export async function checkAll(world: World, reference: Reference): Promise<void
     }
   }
   for (const device of world.devices) {
-    const over = epochOf(device)?.past ?? [];
+    const { past: over = [], ends = [] } = epochOf(device) ?? {};
+    if (ends.length > 0) throw new Error(`The server was not told of the end of ${ends}`);
     const [left] = [...device.disk.rows].find(([, row]) => over.includes(sessionOf(row))) ?? [];
     if (left !== undefined) throw new Error(`${left} is on disk, though its session was wiped`);
   }

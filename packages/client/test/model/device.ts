@@ -1,6 +1,7 @@
-import { counter, defineSession, homeOf, merge, value } from "@catnap/shared";
+import { counter, defineSession, homeOf, merge, type SessionSnapshot, value } from "@catnap/shared";
 import { z } from "zod";
 import type { ClientSession, Expired } from "../../src/index.ts";
+import { linkedTab } from "../../src/link/linked-tab.ts";
 import type { Epoch } from "../../src/replica/rows.ts";
 import type { SimulatedChannels } from "./channels.ts";
 import type { SimulatedDisk } from "./disk.ts";
@@ -31,6 +32,10 @@ export interface Message {
 /** One browser: its cookies, what its tabs share, and they. */
 export interface Device {
   cookie: string;
+  /** Whether it takes the cookies that it is given. */
+  keeps: boolean;
+  /** What the server has rendered for it last: a page that it may open later. */
+  rendered?: SessionSnapshot;
   readonly disk: SimulatedDisk;
   readonly marks: SimulatedMarks;
   readonly channels: SimulatedChannels;
@@ -38,6 +43,10 @@ export interface Device {
   readonly tabs: Tab[];
   /** How often its apps were told what became of a change. */
   told: number;
+  /** The keys of changes that its apps were told to be too large for any request, since somebody looked. */
+  readonly refused: string[];
+  /** A request of its tabs was too large for its way: what it carried may have been given up. */
+  giveUp: boolean;
   /** The notes that the server has made of its tabs' changes, whether or not an answer arrived, and in which session. */
   owed: Map<string, string>;
   /** Its clock's error, in milliseconds. */
@@ -66,6 +75,32 @@ export interface Tab {
 /** The identifier that a tab knows, without asking for one to be made. */
 export function identityOf(tab: Tab): string | null {
   return homeOf(tab.session).state().identifier;
+}
+
+/** The type of a session of any definition. */
+const partsOf = ({ session }: Tab) => linkedTab(session as unknown as ClientSession);
+
+/** How many changes of its own wait in the tab. */
+export const ownOf = (tab: Tab): number => partsOf(tab).replica.outbox.own.size;
+
+/** Whether the tab waits for an answer; or, if it can be seen and has cookies, for anything of its own to get home. */
+export function waits(tab: Tab): boolean {
+  if (partsOf(tab).sync.flying) return true;
+  const { state, problem } = tab.session.status();
+  const isSeen = tab.page.document.visibilityState === "visible";
+  return problem?.code !== "NO_COOKIE" && isSeen && (state === "offline" || ownOf(tab) > 0);
+}
+
+/** It happens to the tab as soon as that is there to see it. */
+export function reach(tab: Tab, task: () => void): void {
+  if (!tab.alive) return;
+  if (tab.frozen) tab.held.push(task);
+  else task();
+}
+
+/** What a server has set a cookie to. */
+export function setCookie(device: Device, cookie: string): void {
+  if (device.keeps) device.cookie = /max-age=0/i.test(cookie) ? "" : (cookie.split(";")[0] ?? "");
 }
 
 /**

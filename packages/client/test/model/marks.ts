@@ -1,4 +1,4 @@
-type Marks = Pick<Storage, "getItem" | "setItem">;
+type Marks = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
 
 interface View {
   readonly items: Map<string, string>;
@@ -27,22 +27,32 @@ export class SimulatedMarks {
     const own: View = { items: new Map(this.items), unheard: new Map(), heard };
     this.#views.add(own);
     const count = (name: string, by: number) => own.unheard.set(name, (own.unheard.get(name) ?? 0) + by);
+    const put = (items: Map<string, string>, name: string, text: string | null) => {
+      if (text === null) items.delete(name);
+      else items.set(name, text);
+    };
+    const change = (name: string, text: string | null) => {
+      if (!lives()) return;
+      put(own.items, name, text);
+      count(name, 1);
+      this.#defer(() => {
+        put(this.items, name, text);
+        count(name, -1);
+        // Who waits to hear of a text of its own is not told of an earlier one.
+        for (const view of this.#views) {
+          if (view.unheard.get(name)) continue;
+          put(view.items, name, text);
+          if (view !== own) view.heard();
+        }
+      });
+    };
     return {
       getItem: (name) => own.items.get(name) ?? null,
-      setItem: (name, text) => {
-        if (!lives()) return;
-        own.items.set(name, text);
-        count(name, 1);
-        this.#defer(() => {
-          this.items.set(name, text);
-          count(name, -1);
-          // Who waits to hear of a text of its own is not told of an earlier one.
-          for (const view of this.#views) {
-            if (view.unheard.get(name)) continue;
-            view.items.set(name, text);
-            if (view !== own) view.heard();
-          }
-        });
+      setItem: change,
+      removeItem: (name) => change(name, null),
+      key: (i) => [...own.items.keys()][i] ?? null,
+      get length() {
+        return own.items.size;
       },
     };
   }

@@ -1,3 +1,4 @@
+import { maxNotes } from "@catnap/shared";
 import { type Device, epochOf, identityOf } from "./device.ts";
 import type { World } from "./world.ts";
 
@@ -37,9 +38,9 @@ export class Notes {
   check({ devices }: World): void {
     for (const device of devices) {
       const identifiers = device.tabs.map(identityOf);
-      const untold = [...device.owed].filter(
-        ([name, identifier]) => identifiers.includes(identifier) && !this.#of(device).has(name),
-      );
+      // Of more the server keeps the latest, until somebody has heard of them.
+      const kept = [...device.owed].filter(([, identifier]) => identifiers.includes(identifier)).slice(-maxNotes);
+      const untold = kept.filter(([name]) => !this.#of(device).has(name));
       if (untold.length > 0) throw new Error(`Nobody was told of ${untold.join("; ")}`);
     }
   }

@@ -1,11 +1,11 @@
 import { checkAll, checkTabs } from "./checks.ts";
-import { Counters } from "./counters.ts";
-import { type Device, epochOf, identityOf, type Tab } from "./device.ts";
-import { Notes } from "./notes.ts";
-import { Reference } from "./reference.ts";
+import { type Device, epochOf, identityOf, ownOf, setCookie, type Tab } from "./device.ts";
+import { Rest } from "./rest.ts";
 import type { Step } from "./schedule.ts";
 import { Tally } from "./tally.ts";
 import { User } from "./user.ts";
+import { Watch } from "./watch.ts";
+import { Ways } from "./ways.ts";
 import { World } from "./world.ts";
 
 /** Plays a schedule, lets everything come to rest, and checks the invariants. Throws what is broken. `tally` is told what it came to. */
@@ -25,18 +25,23 @@ export async function play(steps: readonly Step[], tally: Tally = new Tally()): 
   }
 }
 
+/** As often as a screen shows another picture, in whole milliseconds, as clocks count. */
+const frameMs = 16;
+
 class Play {
   readonly #world: World;
-  readonly #reference: Reference = new Reference();
-  readonly #counters = new Counters();
-  readonly #notes = new Notes();
-  #living: string[] = [];
+  readonly #watch: Watch;
   readonly #user: User;
+  readonly #rest: Rest;
+  readonly #ways: Ways;
   #backup = 0;
 
   constructor(world: World) {
     this.#world = world;
-    this.#user = new User(world, this.#reference, this.#counters);
+    this.#watch = new Watch(world);
+    this.#user = new User(world, this.#watch.reference, this.#watch.counters);
+    this.#rest = new Rest(world, this.#watch, this.#user);
+    this.#ways = new Ways(world, this.#user);
   }
 
   async run(steps: readonly Step[]): Promise<void> {
@@ -46,13 +51,15 @@ class Play {
     for (const one of steps) {
       await this.#take(one);
       await this.#world.settle();
-      await this.#observe();
-      checkTabs(this.#world, this.#reference, false);
+      await this.#watch.observe();
+      checkTabs(this.#world, this.#watch.reference, false);
     }
-    await this.#rest();
-    await checkAll(this.#world, this.#reference);
-    this.#notes.check(this.#world);
-    await this.#checkLive();
+    if (this.#ways.retryAfterMs !== undefined) await this.#rest.untouched(this.#ways.retryAfterMs);
+    await this.#rest.touched();
+    await checkAll(this.#world, this.#watch.reference);
+    this.#watch.notes.check(this.#world);
+    await this.#rest.checkWithoutCookies();
+    await this.#rest.checkLive();
   }
 
   async #take(one: Step): Promise<void> {
@@ -76,11 +83,39 @@ class Play {
         else if (message.answer) world.answer(message);
         return;
       }
+      case "hang":
+      case "gateway":
+      case "limit":
+        return this.#ways.take(one, tab);
+      case "render":
+        device.rendered = await world.render(device);
+        return;
+      case "load": {
+        if (device.tabs.length > 2) return;
+        const { rendered } = device;
+        const snapshot = one.late && rendered ? rendered : await world.render(device);
+        world.reached.add(`a page rendered ${snapshot === rendered ? "long before it is opened" : "by the server"}`);
+        device.rendered = snapshot;
+        const opened = world.tab(device);
+        opened.session.hydrate(snapshot);
+        this.#user.act(opened, "awake");
+        return;
+      }
+      case "navigate":
+        if (tab && !tab.frozen && device.rendered) tab.session.hydrate(device.rendered);
+        return;
+      case "drag":
+        if (tab && !tab.frozen) return this.#drag(tab, one.key, one.frames);
+        return;
+      case "refuse cookies":
+        device.keeps = false;
+        device.cookie = "";
+        return;
       case "close":
         if (one.lost) for (const each of world.messages.filter((message) => message.tab === tab)) world.lose(each);
         return;
       case "network":
-        return this.#network(one.rounds);
+        return this.#watch.network(one.rounds);
       case "pass":
         if (one.seconds > 60) {
           // A first request that is under way for a minute is not known for one any more, and clients give it up before.
@@ -109,15 +144,15 @@ class Play {
         return void (await world.sessions.sweep());
       case "share":
         // The other device is given this session, as by a ticket.
-        for (const other of world.devices) other.cookie = device.cookie;
+        for (const other of world.devices) setCookie(other, device.cookie);
         return;
       case "meet":
         // What this device has goes home, and the other one opens the same session: whoever is live follows it.
         for (const other of world.devices) {
-          if (device.cookie !== "") other.cookie = device.cookie;
+          if (device.cookie !== "") setCookie(other, device.cookie);
           this.#everyTab(other, "awake");
           await world.settle();
-          await this.#network(3);
+          await this.#watch.network(3);
         }
         return;
       case "forget cookie":
@@ -131,7 +166,7 @@ class Play {
         return;
       case "clear site data":
         // Under running tabs, by the user. What they had not sent lives on in their memory, unless a sibling passes it over.
-        if (device.tabs.some(({ session }) => session.status().pending > 0)) this.#counters.lost(device);
+        if (device.tabs.some(({ session }) => session.status().pending > 0)) this.#watch.counters.lost(device);
         await this.#clear(device);
         device.cookie = "";
         return;
@@ -156,9 +191,23 @@ class Play {
         for (const message of [...world.messages]) if (message.answer) world.lose(message);
         await world.settle();
         await world.restore(this.#backup);
-        this.#reference.wentBack();
-        this.#counters.wentBack();
-        this.#notes.wentBack(world);
+        this.#watch.wentBack();
+    }
+  }
+
+  /** Writes at 60 Hz. Few of them become changes of their own. */
+  async #drag(tab: Tab, key: "visit" | "tag", frames: number): Promise<void> {
+    const before = ownOf(tab);
+    for (let frame = 0; frame < frames; frame++) {
+      this.#user.act(tab, key);
+      await this.#world.settle();
+      await this.#world.pass(frameMs);
+    }
+    this.#world.reached.add("a drag");
+    // The first goes at once, and what a sibling has written meanwhile nothing is joined with.
+    const most = before + 4 + (frames * frameMs) / 200;
+    if (tab.page.document.visibilityState === "visible" && ownOf(tab) > most) {
+      throw new Error(`A drag of ${frames} frames waits as ${ownOf(tab)} changes`);
     }
   }
 
@@ -172,83 +221,8 @@ class Play {
     await this.#world.settle();
     device.disk.rows.clear();
     device.marks.clear();
-    this.#notes.forgot(device);
-    this.#reference.wiped(device);
-  }
-
-  /** Requests arrive and are answered, and what they lead to, so many times. */
-  async #network(rounds: number): Promise<void> {
-    const world = this.#world;
-    for (let round = 0; round < rounds && world.messages.length > 0; round++) {
-      for (const message of [...world.messages]) {
-        // A stream that its tab has left takes its message along.
-        if (!world.messages.includes(message)) continue;
-        if (!message.answer) await world.deliver(message);
-        world.answer(message);
-        await world.settle();
-        await this.#observe();
-      }
-    }
-  }
-
-  /** Everybody awake and online, all disks well, dead tabs' outboxes found, nothing under way. */
-  async #rest(): Promise<void> {
-    const world = this.#world;
-    for (const device of world.devices) {
-      device.disk.become("fine");
-      for (const tab of device.tabs) if (tab.frozen) this.#user.act(tab, "thaw");
-      world.tab(device);
-    }
-    // Everything comes to rest within four rounds, and one that changes nothing is the last.
-    for (let round = 0, before = ""; round < 4; round++) {
-      const now = world.picture();
-      if (now === before) return;
-      before = now;
-      for (const tab of world.devices.flatMap(({ tabs }) => tabs)) this.#user.act(tab, "show");
-      await world.settle();
-      await this.#observe();
-      for (let i = 0; i < 20 && (world.messages.length > 0 || i === 0); i++) {
-        await this.#network(8);
-        await world.pass(1000);
-        await this.#observe();
-      }
-    }
-  }
-
-  async #observe(): Promise<void> {
-    const living = await this.#world.identifiers();
-    for (const identifier of this.#living.filter((one) => !living.includes(one))) {
-      this.#reference.died(identifier);
-      this.#counters.died(identifier);
-    }
-    this.#living = living;
-    this.#reference.observe(this.#world);
-    this.#counters.observe(this.#world);
-    this.#notes.observe(this.#world);
-  }
-
-  /** What another device writes comes over the stream that one tab of a live browser has, and shows in all of them. */
-  async #checkLive(): Promise<void> {
-    const world = this.#world;
-    const [desk, phone] = world.devices as [Device, Device];
-    const writer = phone.tabs.at(-1) as Tab;
-    const session = identityOf(writer);
-    const together = desk.cookie === phone.cookie && desk.tabs.every((tab) => identityOf(tab) === session);
-    // A token that was rotated opens no stream, and the two share theirs: a late request of the one may have replaced it.
-    if (session === null || !together || world.rotated) return;
-    // As long as a broken stream may wait for its next try.
-    await world.pass(61_000);
-    await this.#network(4);
-    const { length } = world.streams(desk);
-    if (length !== 1) throw new Error(`A live browser of ${desk.tabs.length} tabs has ${length} streams`);
-    this.#user.act(writer, "tag");
-    this.#user.act(writer, "sleep");
-    await world.settle();
-    await this.#network(4);
-    world.reached.add("news of another device, shown in all tabs");
-    const lacking = desk.tabs.filter(
-      (tab) => String(tab.session.values().tags) !== String(writer.session.values().tags),
-    );
-    if (lacking.length > 0) throw new Error(`${lacking.length} of ${desk.tabs.length} tabs show no live news`);
+    // The cache goes with it: what was rendered before could not be known to have ended since.
+    delete device.rendered;
+    this.#watch.cleared(device);
   }
 }

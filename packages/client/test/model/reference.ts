@@ -64,6 +64,9 @@ export class Reference {
     this.#doubt((one) => one.device === device);
   };
 
+  /** The device's app was told that a change of that key is too large for its way. */
+  refused = (device: Device, key: string): void => this.#doubt((one) => one.device === device, key);
+
   /** The session has ended. A late first push may begin one of that name anew, which has nothing of it. */
   died = (identifier: string): void => void this.#dead.add(identifier);
 
@@ -126,8 +129,9 @@ export class Reference {
     this.#spell(tab).identifier = identifier;
   }
 
-  #doubt(which: (spell: Spell) => boolean): void {
-    for (const { changes } of this.#spells.filter(which)) for (const one of changes) one.doubtful ||= !one.acked;
+  #doubt(which: (spell: Spell) => boolean, key?: string): void {
+    for (const one of this.#spells.filter(which).flatMap(({ changes }) => changes))
+      one.doubtful ||= !one.acked && (key ?? one.key) === one.key;
   }
 
   #lose(which: (spell: Spell) => boolean): void {

@@ -1,13 +1,29 @@
 import fc from "fast-check";
 import type { Health } from "./disk.ts";
+import { type Halt, month } from "./request.ts";
 
 /** One step of a schedule. `device`, `tab` and `message` choose among those that there are by then. */
 export type Step = {
   readonly device: number;
   readonly tab: number;
 } & (
-  | { readonly do: "note" | "unnote" | "visit" | "tag" }
+  | { readonly do: "note" | "essay" | "unnote" | "visit" | "tag" }
   | { readonly do: "open" | "kill" | "hide" | "show" | "freeze" | "thaw" | "sleep" | "awake" | "invalidate" }
+  /** `essay`: the tab writes something just then that is long. */
+  | { readonly do: "limit"; readonly bytes: number; readonly essay: boolean }
+  | { readonly do: "hang"; readonly message: number; readonly where: Halt }
+  /** A gateway answers: with this `status`, or, when the server has `handled` the request, that it failed. */
+  | {
+      readonly do: "gateway";
+      readonly message: number;
+      readonly handled: boolean;
+      readonly status: number;
+      readonly retryAfter?: number | undefined;
+    }
+  /** `late`: the page was rendered a while ago. */
+  | { readonly do: "load"; readonly late: boolean }
+  /** One key with a merge is written to in each frame. */
+  | { readonly do: "drag"; readonly key: "visit" | "tag"; readonly frames: number }
   /** `lost`: and what it sends at last never arrives. */
   | { readonly do: "close"; readonly lost: boolean }
   | { readonly do: "deliver" | "deliver twice" | "answer" | "lose"; readonly message: number }
@@ -30,7 +46,10 @@ export type Step = {
         | "back up"
         | "restore"
         | "restart"
-        | "rush";
+        | "rush"
+        | "render"
+        | "navigate"
+        | "refuse cookies";
     }
 );
 
@@ -50,6 +69,43 @@ const disk: What = fc.record({
   do: fc.constant("disk"),
   health: fc.constantFrom<Health>("full", "broken", "stuck", "fine"),
   writing: fc.boolean(),
+});
+
+const hang: What = fc.record({
+  do: fc.constant("hang"),
+  message: fc.nat(2),
+  where: fc.constantFrom<Halt>("there", "there", "back", "body"),
+});
+const gateway: What = fc.oneof(
+  fc.record({
+    do: fc.constant("gateway"),
+    message: fc.nat(2),
+    handled: fc.boolean(),
+    status: fc.constantFrom(401, 413, 502),
+  }),
+  fc.record({
+    do: fc.constant("gateway"),
+    message: fc.nat(2),
+    handled: fc.constant(false),
+    status: fc.constant(429),
+    retryAfter: fc.constantFrom(5, month),
+  }),
+);
+/** A pull passes any of them. */
+const limit: What = fc.record({
+  do: fc.constant("limit"),
+  bytes: fc.constantFrom(600, 700, Number.POSITIVE_INFINITY),
+  essay: fc.boolean(),
+});
+const page: What = fc.oneof(
+  oneOf("render", "navigate"),
+  fc.record({ do: fc.constant("load"), late: fc.boolean() }),
+  fc.record({ do: fc.constant("load"), late: fc.constant(true) }),
+);
+const drag: What = fc.record({
+  do: fc.constant("drag"),
+  key: fc.constantFrom("visit", "tag"),
+  frames: fc.integer({ min: 5, max: 20 }),
 });
 
 const common: { readonly weight: number; readonly arbitrary: What }[] = [
@@ -78,11 +134,16 @@ const common: { readonly weight: number; readonly arbitrary: What }[] = [
       "restore",
       "invalidate",
       "rush",
+      "refuse cookies",
     ),
   },
-  { weight: 1, arbitrary: fc.oneof(crash, restart) },
+  { weight: 2, arbitrary: fc.oneof(crash, restart) },
   { weight: 1, arbitrary: disk },
   { weight: 1, arbitrary: close },
+  { weight: 2, arbitrary: fc.oneof(hang, gateway) },
+  { weight: 1, arbitrary: limit },
+  { weight: 1, arbitrary: page },
+  { weight: 1, arbitrary: drag },
 ];
 
 /** Steps among which one kind is frequent: two troubles are met together more often where the rest does not come between. */
@@ -117,12 +178,32 @@ const blind = (health: Health): Step[] => [
 /** Several tabs of a first visit in one moment: each has begun to write and to send before it hears of the others. */
 const rush: Step[] = [{ device: 0, tab: 0, do: "rush" }];
 
-const beginnings = [[], [], [], rush, acquainted, acquainted, blind("full"), blind("broken"), blind("stuck")];
+/** A page with a session, which the server has rendered once more. */
+const rendered: Step[] = [
+  { device: 0, tab: 0, do: "note" },
+  { device: 0, tab: 0, do: "sleep" },
+  { device: 0, tab: 0, do: "network", rounds: 1 },
+  { device: 0, tab: 0, do: "render" },
+];
+
+/** A browser that keeps no cookie. */
+const without: Step[] = [{ device: 0, tab: 0, do: "refuse cookies" }];
+
+const beginnings = [
+  ...[[], [], [], rush, without, rendered, acquainted, acquainted],
+  ...[blind("full"), blind("broken"), blind("stuck")],
+];
 const longest = Math.max(...beginnings.map(({ length }) => length));
 
 /** Any schedule of up to so many steps, with one kind of trouble more than the others. */
 export const schedules = (maxLength: number): fc.Arbitrary<Step[]> => {
-  const troubles = [fc.oneof(crash, restart), fc.oneof({ weight: 3, arbitrary: disk }, oneOf("kill"), close)];
+  const troubles = [
+    fc.oneof(crash, restart),
+    fc.oneof(crash, restart),
+    fc.oneof({ weight: 3, arbitrary: disk }, oneOf("kill"), close),
+    fc.oneof(hang, gateway, limit),
+    fc.oneof({ weight: 4, arbitrary: page }, drag),
+  ];
   const lists = troubles.map((much) => listsOf(stepsWith(much), maxLength - longest));
   return fc.tuple(fc.constantFrom(...beginnings), fc.oneof(...lists)).map(([before, after]) => [...before, ...after]);
 };

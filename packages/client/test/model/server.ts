@@ -49,6 +49,18 @@ export class SimulatedServer {
     await this.sessions.close();
     this.replace();
   }
+
+  async identifiers(): Promise<string[]> {
+    return (await this.store.find({ limit: 1000 })).items.map(({ identifier }) => identifier);
+  }
+
+  /** What the store holds of a session, decoded; `null`: nothing. */
+  async stored(identifier: string): Promise<Record<string, unknown> | null> {
+    const record = await this.store.read(identifier);
+    if (!record) return null;
+    const entries = [...record.entries].filter(([name, entry]) => definition.keys.has(name) && entry.value !== null);
+    return Object.fromEntries(entries.map(([name, entry]) => [name, JSON.parse(entry.value ?? "null")]));
+  }
 }
 
 /** How long a process lives, counted in calls of its store. */

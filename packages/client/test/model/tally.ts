@@ -18,6 +18,17 @@ const least = {
   "a stream's news for several tabs": 12,
   "news of another device, shown in all tabs": 10,
   "a note, told": 3,
+  "a request that hangs": 5,
+  "a body that never ends": 2,
+  "a gateway's refusal": 4,
+  "a gateway's refusal for a month": 1.5,
+  "a gateway's failure after a commit": 2,
+  "a push too large for a gateway": 2,
+  "a change too large for any request, told": 2,
+  "a browser that keeps no cookie, and was told so": 5,
+  "a page rendered by the server": 5,
+  "a page rendered long before it is opened": 1,
+  "a drag": 5,
 };
 
 export type Trouble = keyof typeof least;

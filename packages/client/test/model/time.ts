@@ -8,11 +8,15 @@ export class SimulatedTime {
   install(): () => void {
     const { setTimeout, clearTimeout } = globalThis;
     const { timeout } = AbortSignal;
-    // Requests end as the schedule says, and a signal for each of some millions would be most of what there is to collect.
-    const never = new AbortController().signal;
-    AbortSignal.timeout = () => never;
+    const wait = (at: number, run: () => void) => this.#timers.set(++this.#last, { at, run });
+    AbortSignal.timeout = (ms) => {
+      const at = this.now + ms;
+      // As much of a signal as the simulated network looks at, and that only where a request hangs: a whole one for each of some
+      // millions would be most of what there is to collect.
+      return { addEventListener: (_: "abort", run: () => void) => wait(at, run) } as never;
+    };
     globalThis.setTimeout = ((run: () => void, ms = 0) => {
-      this.#timers.set(++this.#last, { at: this.now + ms, run });
+      wait(this.now + ms, run);
       return { unref() {}, id: this.#last };
     }) as never;
     globalThis.clearTimeout = ((timer?: { id: number }) => void (timer && this.#timers.delete(timer.id))) as never;

@@ -6,8 +6,10 @@ import type { World } from "./world.ts";
 
 /** After these a page that was left is as it was left no more. */
 const stirring: ReadonlySet<Step["do"]> = new Set([
-  ...(["note", "unnote", "visit", "tag", "sleep", "awake", "invalidate", "hide", "show", "thaw"] as const),
+  ...(["note", "essay", "unnote", "visit", "tag", "sleep", "awake", "invalidate", "hide", "show", "thaw"] as const),
 ]);
+
+const essay = "word ".repeat(200);
 
 /** Who sits before the devices, and what happens to a page by itself. Each change has a name of its own. */
 export class User {
@@ -35,6 +37,10 @@ export class User {
       case "note":
         session.setValue("note", name);
         return this.#reference.changed(tab, "note", name, this.#world.time.now);
+      case "essay":
+        // Longer than some gateways let through.
+        session.setValue("note", essay + name);
+        return this.#reference.changed(tab, "note", essay + name, this.#world.time.now);
       case "unnote":
         if (!session.hasValue("note")) return;
         session.delValue("note");

@@ -1,6 +1,7 @@
 import { type Answer, type ChangesInput, noteName, type Push, SessionError } from "@catnap/shared";
 import type { HttpOptions } from "../../src/index.ts";
 import { type Device, identityOf, type Message, type Tab } from "./device.ts";
+import { SimulatedRequest } from "./request.ts";
 import type { SimulatedServer } from "./server.ts";
 import { SimulatedStream, type StreamListener } from "./stream.ts";
 import type { Trouble } from "./tally.ts";
@@ -13,6 +14,10 @@ export interface Seat {
 /** The network between tabs and server: each request is a message, and what becomes of it the schedule decides. */
 export class Wire {
   readonly messages: Message[] = [];
+  /** How many requests there were. */
+  sent = 0;
+  /** A gateway before the server refuses what is larger. */
+  mostBytes: number = Number.POSITIVE_INFINITY;
   readonly #server: SimulatedServer;
   readonly #reached: Set<Trouble>;
   /** All that there were since the server's last end, of which some still run. */
@@ -43,17 +48,7 @@ export class Wire {
     const wire = this;
     return {
       url: "https://shop.test",
-      fetch: async (url, init) => {
-        const body = await this.#send(seat, url.split(".").at(-1) as "sync", JSON.parse(String(init.body))).then(
-          (data) => ({ result: { data } }),
-          (error) => {
-            if (error instanceof TypeError) throw error;
-            return { error: { message: String(error), data: { session: SessionError.from(error) } } };
-          },
-        );
-        // A whole `Response` would take a tenth of a schedule's time.
-        return { status: 200, text: async () => JSON.stringify(body) } as Response;
-      },
+      fetch: (url, init) => this.#send(seat, url.split(".").at(-1) as "sync" | "invalidate", init),
       EventSource: class {
         readonly #listeners = new Map<string, (event: MessageEvent) => void>();
         readonly #stream: { unsubscribe(): void };
@@ -74,34 +69,34 @@ export class Wire {
     };
   }
 
-  #send<T>({ tab }: Seat, path: "sync" | "invalidate", input: unknown): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      if (!tab?.alive) return;
-      const copy = structuredClone(input);
-      const { owed } = tab;
-      const { cookie, disk } = tab.device;
-      const { identifier, ops = [] } = input as Partial<Push>;
-      if (ops.length > 0 && disk.health === "stuck") this.#reached.add("a push past a stuck disk");
-      const waiting = tab.device.tabs.filter((each) => identityOf(each) === null && each.session.status().pending > 0);
-      if (waiting.length > 1 && disk.health !== "fine") {
-        this.#reached.add("the first pushes of several tabs, past a disk that does not work");
+  #send({ tab }: Seat, path: "sync" | "invalidate", { body, signal }: RequestInit): Promise<Response> {
+    if (!tab?.alive) return new Promise(() => undefined);
+    const text = String(body);
+    const { owed } = tab;
+    const { cookie, disk } = tab.device;
+    const { identifier, ops = [] } = JSON.parse(text) as Partial<Push>;
+    if (ops.length > 0 && disk.health === "stuck") this.#reached.add("a push past a stuck disk");
+    const waiting = tab.device.tabs.filter((each) => identityOf(each) === null && each.session.status().pending > 0);
+    if (waiting.length > 1 && disk.health !== "fine") {
+      this.#reached.add("the first pushes of several tabs, past a disk that does not work");
+    }
+    const request = new SimulatedRequest(tab, identifier === null, signal, async () => {
+      if (text.length > this.mostBytes) {
+        this.#reached.add("a push too large for a gateway");
+        return "too large";
       }
-      const message: Message = {
-        tab,
-        cookie,
-        first: identifier === null,
-        handle: async () => {
-          const { cookies, result, error } = await this.#server.call(cookie, (caller) =>
-            caller.session[path](copy as never),
-          );
-          if (path === "sync" && result) owe(owed, input as Push, result as Answer);
-          const settle = () => (error === undefined ? resolve(result as T) : reject(error));
-          message.answer = { cookies, settle };
-        },
-        fail: () => reject(new TypeError("Failed to fetch")),
-      };
-      this.messages.push(message);
+      const input = JSON.parse(text);
+      const { cookies, result, error } = await this.#server.call(cookie, (caller) => caller.session[path](input));
+      if (path === "sync" && result) owe(owed, input, result as Answer);
+      const said =
+        error === undefined
+          ? { result: { data: result } }
+          : { error: { message: String(error), data: { session: SessionError.from(error) } } };
+      return { cookies, text: JSON.stringify(said) };
     });
+    this.messages.push(request);
+    this.sent++;
+    return request.response;
   }
 
   #subscribe({ tab }: Seat, input: ChangesInput, listener: StreamListener): { unsubscribe(): void } {

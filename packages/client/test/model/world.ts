@@ -1,6 +1,7 @@
+import type { SessionSnapshot } from "@catnap/shared";
 import { createSessionClient, type Expired } from "../../src/index.ts";
 import { SimulatedChannels } from "./channels.ts";
-import { type Device, definition, type Message, type Tab } from "./device.ts";
+import { type Device, definition, type Message, reach, setCookie, type Tab } from "./device.ts";
 import { SimulatedDisk } from "./disk.ts";
 import { SimulatedLocks } from "./locks.ts";
 import { SimulatedMarks } from "./marks.ts";
@@ -26,7 +27,7 @@ export class World {
   readonly #late: (() => void)[] = [];
   readonly #server = new SimulatedServer(() => this.time.now);
   readonly #random: () => number;
-  readonly #wire = new Wire(this.#server, this.reached);
+  readonly wire: Wire = new Wire(this.#server, this.reached);
   #ids = 0;
 
   /** `random` is the tabs', for their retries; by default each waits for as long as it may. */
@@ -36,12 +37,12 @@ export class World {
 
   /** What is on its way. */
   get messages(): Message[] {
-    return this.#wire.messages;
+    return this.wire.messages;
   }
 
   /** The live streams that are open, of one device or of all. */
   streams(device?: Device): SimulatedStream[] {
-    return this.#wire.streams(device);
+    return this.wire.streams(device);
   }
 
   get sessions(): SimulatedServer["sessions"] {
@@ -52,6 +53,7 @@ export class World {
     const defer = (task: () => void) => void this.#ready.push(task);
     const device: Device = {
       cookie: "",
+      keeps: true,
       disk: new SimulatedDisk(defer, (health) => this.reached.add(`a ${health} disk`)),
       marks: new SimulatedMarks((task) => void this.#late.push(task)),
       channels: new SimulatedChannels(defer),
@@ -61,6 +63,8 @@ export class World {
       }),
       tabs: [],
       told: 0,
+      refused: [],
+      giveUp: false,
       owed: new Map(),
       skew,
       live,
@@ -76,16 +80,17 @@ export class World {
     const seat: Seat = {};
     const whenThere = (task: () => void) => {
       const { tab } = seat;
-      if (!tab?.alive) return;
-      if (tab.frozen) tab.held.push(task);
-      else task();
+      if (tab) reach(tab, task);
     };
     const session = createSessionClient({
       definition,
-      http: this.#wire.http(seat),
+      http: this.wire.http(seat),
       live: device.live,
       onExpired: (event) => expired.push(event),
-      onConflict: () => void device.told++,
+      onConflict: ({ key, what, code }) => {
+        device.told++;
+        if (what === "rejected" && code === "LIMIT_EXCEEDED") device.refused.push(key);
+      },
       surroundings: {
         now: () => this.time.now + device.skew,
         random: this.#random,
@@ -122,7 +127,7 @@ export class World {
     tab.alive = false;
     tab.device.tabs.splice(tab.device.tabs.indexOf(tab), 1);
     tab.device.locks.release(tab);
-    this.#wire.leave(tab);
+    this.wire.leave(tab);
     // Whatever else closing does comes to nothing, since a dead tab's disk and network are cut.
     tab.session.close();
   }
@@ -159,14 +164,14 @@ export class World {
   answer(message: Message): void {
     this.messages.splice(this.messages.indexOf(message), 1);
     const { tab, answer } = message;
-    for (const cookie of answer?.cookies ?? []) tab.device.cookie = nameAndContent(cookie);
-    this.#reach(tab, () => answer?.settle());
+    for (const cookie of answer?.cookies ?? []) setCookie(tab.device, cookie);
+    reach(tab, () => answer?.settle());
   }
 
   /** Request or answer is lost. */
   lose(message: Message): void {
     this.messages.splice(this.messages.indexOf(message), 1);
-    this.#reach(message.tab, () => message.fail());
+    reach(message.tab, () => message.fail());
   }
 
   thaw(tab: Tab): void {
@@ -178,7 +183,12 @@ export class World {
   async serve(device: Device, act: "rotate" | "login" | "logout", lost = false): Promise<void> {
     const { cookies } = await this.#server.call(device.cookie, (caller) => caller[act]());
     this.rotated ||= cookies.length > 0;
-    if (!lost) for (const cookie of cookies) device.cookie = nameAndContent(cookie);
+    if (!lost) for (const cookie of cookies) setCookie(device, cookie);
+  }
+
+  /** The server renders a page for the owner of the cookie. */
+  render({ cookie }: Device): Promise<SessionSnapshot> {
+    return this.sessions.wake({ headers: new Headers(cookie === "" ? {} : { cookie }) }).snapshot();
   }
 
   /** What tabs, disks and the store have come to: the same text as long as nothing changes. */
@@ -224,26 +234,15 @@ export class World {
 
   #cut(): void {
     this.#server.replace();
-    this.#wire.cut();
+    this.wire.cut();
   }
 
-  async identifiers(): Promise<string[]> {
-    return (await this.#server.store.find({ limit: 1000 })).items.map(({ identifier }) => identifier);
+  identifiers(): Promise<string[]> {
+    return this.#server.identifiers();
   }
 
   /** What the store holds of a session, decoded; `null`: nothing. */
-  async stored(identifier: string): Promise<Record<string, unknown> | null> {
-    const record = await this.#server.store.read(identifier);
-    if (!record) return null;
-    const entries = [...record.entries].filter(([name, entry]) => definition.keys.has(name) && entry.value !== null);
-    return Object.fromEntries(entries.map(([name, entry]) => [name, JSON.parse(entry.value ?? "null")]));
-  }
-
-  #reach(tab: Tab, task: () => void): void {
-    if (!tab.alive) return;
-    if (tab.frozen) tab.held.push(task);
-    else task();
+  stored(identifier: string): Promise<Record<string, unknown> | null> {
+    return this.#server.stored(identifier);
   }
 }
-
-const nameAndContent = (cookie: string) => (/max-age=0/i.test(cookie) ? "" : (cookie.split(";")[0] ?? ""));

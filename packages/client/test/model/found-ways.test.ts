@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { play } from "./play.ts";
+import type { Step } from "./schedule.ts";
+
+const at = (device: number, tab = 0) => ({ device, tab });
+const network = (rounds: number): Step => ({ ...at(0), do: "network", rounds });
+
+/** What the search has found once of requests that hang, gateways, cookies, rendered pages and drags: each must hold for ever. */
+const found: Record<string, Step[]> = {
+  "a tab whose request has hung is offline no longer when the server has answered that the session has expired": [
+    { ...at(0), do: "note" },
+    { ...at(0), do: "open" },
+    { ...at(0), do: "meet" },
+    { ...at(0), do: "hang", message: 0, where: "there" },
+    { ...at(0), do: "pass", seconds: 3601 },
+    network(1),
+    { ...at(0, 1), do: "invalidate" },
+  ],
+  "what a page has put aside is not sent without what its disk has of it, which another page cannot read": [
+    { ...at(1), do: "hang", message: 0, where: "there" },
+    { ...at(1), do: "limit", bytes: 600, essay: true },
+    { ...at(1), do: "disk", health: "broken", writing: true },
+    { ...at(1), do: "hide" },
+    { ...at(1), do: "load", late: true },
+  ],
+};
+
+for (const [name, steps] of Object.entries(found)) test(name, async () => expect(await play(steps)).toBeUndefined());
