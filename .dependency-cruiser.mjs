@@ -74,7 +74,7 @@ const clientRooms = {
   sync: "sync/",
   link: "link/",
   "page.ts": "page\\.ts$",
-  "tab.ts": "tab(-parts)?\\.ts$",
+  "tab.ts": "tab(-core|-parts|-tells)?\\.ts$",
   "life.ts": "life\\.ts$",
   "session.ts": "session\\.ts$",
 };
@@ -168,6 +168,7 @@ export default {
       "index.ts",
       ...[
         "sessions.ts",
+        "extend-session.ts",
         "request",
         "exchange",
         "sync",

@@ -1,4 +1,5 @@
-import type { Expired } from "./replica/events.ts";
+import { type Expired, unsentOf } from "./replica/events.ts";
+import { heirloomsOf } from "./replica/heirlooms.ts";
 import type { Pending } from "./replica/memory.ts";
 import type { Replica } from "./replica/replica.ts";
 import { isAmong, latestOf, type OpRow } from "./replica/rows.ts";
@@ -98,7 +99,8 @@ export class Life {
     const all = replica.memory.all();
     const isExpired = code === "SESSION_EXPIRED" && !isGuest;
     const isTaken = ({ key }: Pending) => isExpired && replica.adopts(key);
-    const heirlooms = isExpired ? replica.heirlooms() : [];
+    const heirlooms =
+      isExpired && identifier !== null ? heirloomsOf(replica.definition, replica.memory, identifier) : [];
     // Told before it ends, so that who sees the end sees that. Living tabs give their own changes to the app themselves.
     const ops = all.filter(({ writer }) => !replica.living.has(writer));
     const hand = this.#hand(code, ops, isTaken, true);
@@ -155,12 +157,12 @@ export class Life {
 
   /** Marks these changes as told, and returns what tells the app of them. */
   #hand(code: Expired["code"], all: readonly Pending[], isTaken: (op: Pending) => boolean, always = false): () => void {
-    const { replica, epochs, onExpired } = this.#parts;
+    const { epochs, onExpired } = this.#parts;
     const epoch = epochs.get();
     const ops = all.filter((op) => !isAmong(epoch.told, op));
     if (ops.length === 0 && !always) return () => undefined;
     epochs.set({ told: [...epoch.told, ...latestOf(ops)] });
-    const unsent = replica.unsent(ops.filter((op) => !isTaken(op)));
+    const unsent = unsentOf(ops.filter((op) => !isTaken(op)));
     return () => onExpired({ code, unsent });
   }
 }

@@ -90,7 +90,7 @@ export class LinkedCall implements Waiting {
       this.#again = !ride.decided;
     } catch (error) {
       // What failed may have been the call, and the push with it: it goes alone, unless it waits for a better time.
-      if (!hasEnded(error)) linked.sync.idle(0);
+      if (!hasEnded(error)) linked.sync.pace.idle(0);
     }
     // A call that failed for want of a network may have been in the same request or not.
     if ((changed || meta?.response) && !isSame(meta?.response, ride.response)) piggyback.strayed(this.op.path);

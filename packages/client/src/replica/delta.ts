@@ -1,4 +1,4 @@
-import type { Note, SessionFacts, SessionState } from "@catnap/shared";
+import type { Note, Push, SessionFacts, SessionState, SyncSuccess } from "@catnap/shared";
 import type { BaseEntry } from "./memory.ts";
 
 /** What a session knows of itself, in absolute times. */
@@ -47,5 +47,31 @@ export function toFacts(facts: SessionFacts, now: number): Facts {
     transactions: facts.transactions,
     timeoutMs: facts.timeout * 1000,
     expiresAt: now + facts.expiresIn * 1000,
+  };
+}
+
+/** What is known of a session before the server has told anything. */
+export function unknownFacts(now: number): Facts {
+  return { createdAt: now, accessedAt: now, transactions: 0, timeoutMs: 0, expiresAt: Number.POSITIVE_INFINITY };
+}
+
+/** What an answer to `push` tells, with the values that it left out since the push carried them. */
+export function deltaOf(push: Push, answer: SyncSuccess, now: number): Delta {
+  const carried = new Map(push.ops.map(({ key, value }) => [key, value]));
+  const entries: [string, BaseEntry][] = Object.entries(answer.entries).map(([name, { value, rev }]) => [
+    name,
+    { value: value ?? carried.get(name) ?? null, rev },
+  ]);
+  for (const [name, rev] of Object.entries(answer.deleted)) entries.push([name, { value: null, rev }]);
+  return {
+    since: push.since,
+    rev: answer.rev,
+    entries,
+    reset: answer.reset === true,
+    writer: push.writer,
+    acked: answer.acked,
+    decided: answer.decided,
+    undecided: answer.undecided,
+    facts: answer.facts && toFacts(answer.facts, now),
   };
 }

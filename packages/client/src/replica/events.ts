@@ -1,4 +1,11 @@
-import type { AnyDefinition, SessionErrorCode, ValueOf, WritableNameOf } from "@catnap/shared";
+import {
+  type AnyDefinition,
+  decode,
+  type Op,
+  type SessionErrorCode,
+  type ValueOf,
+  type WritableNameOf,
+} from "@catnap/shared";
 import { call, type Listeners } from "./listeners.ts";
 
 /** A session ended with changes that never went home: the app decides what becomes of them. */
@@ -6,6 +13,12 @@ export interface Expired {
   readonly code: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED";
   /** The latest unsent change of each key; a `value` of `undefined` is a deletion. */
   readonly unsent: readonly { readonly key: string; readonly value: unknown }[];
+}
+
+/** The latest of these changes of each key, decoded. */
+export function unsentOf(ops: readonly Op[]): Expired["unsent"] {
+  const latest = new Map(ops.map(({ key, value }) => [key, value]));
+  return [...latest].map(([key, value]) => ({ key, value: value === null ? undefined : decode(value, key) }));
 }
 
 interface ConflictOf<K extends string, What extends string, Mine> {

@@ -15,6 +15,8 @@ export class Outbox {
   readonly others: Map<string, Pending[]> = new Map();
   /** How far each writer's ops are decided: a row or a message that is late must not bring one back. */
   readonly #decided = new Map<string, number>();
+  /** Siblings' ops of which the disk knows nothing; one that is told anew is another object, and not among them. */
+  readonly doubted: Set<Pending> = new Set();
   /** By writer, ops that are not, or that the last answer has left, since that server knows another version of the app. */
   readonly #waiting = new Map<string, readonly number[]>();
   readonly #memory: Memory;
@@ -175,6 +177,13 @@ export class Outbox {
         this.#stale.push(...stale);
       },
     };
+  }
+
+  /** The server was asked after these were doubted: what no sibling has told anew was decided before. */
+  dropDoubted(asked: ReadonlySet<Pending>): void {
+    const gone = this.#memory.remove((op) => asked.has(op));
+    for (const op of asked) this.doubted.delete(op);
+    if (gone.length > 0) this.#memory.settle();
   }
 
   clear(): void {

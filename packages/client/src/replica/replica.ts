@@ -1,42 +1,20 @@
-import {
-  type AnyDefinition,
-  byteLength,
-  checksum,
-  decode,
-  type Key,
-  maxOpsPerPush,
-  type Op,
-  type Push,
-  protocol,
-  type SessionSnapshot,
-  type SyncSuccess,
-} from "@catnap/shared";
-import { type Delta, type Facts, nothing, toFacts, type Undecided } from "./delta.ts";
-import { type BaseEntry, Memory, type Pending } from "./memory.ts";
+import { type AnyDefinition, checksum, type Push, protocol, type SessionSnapshot } from "@catnap/shared";
+import { type Delta, type Facts, nothing, toFacts, type Undecided, unknownFacts } from "./delta.ts";
+import { Memory, type Pending } from "./memory.ts";
 import { Outbox } from "./outbox.ts";
-import { type CacheRow, type Epoch, type OpRow, type Rows, rowName } from "./rows.ts";
+import { Owner } from "./owner.ts";
+import { packed } from "./pack.ts";
+import type { CacheRow, Epoch, OpRow, Rows } from "./rows.ts";
 
 /** The time of what does not come. */
 export const never: number = Number.POSITIVE_INFINITY;
 
 /** What the tab knows of one session, without any I/O: the server's entries, the ops on top, and whose they are. */
-export class Replica {
+export class Replica extends Owner {
   readonly memory: Memory;
   readonly outbox: Outbox;
-  identifier: string | null = null;
   rev = 0;
   facts: Facts;
-  /** The epoch that changes belong to while there is no session, and the nonce under which they begin one. */
-  epoch: string;
-  /**
-   * The browser's epoch by which this tab goes. Another one than its own: the page was rendered for another session than
-   * the browser had, and the tab is a guest until the server has named the session.
-   */
-  host: string;
-  /** Earlier epochs whose changes belong to this one. */
-  from: readonly string[];
-  profile: string;
-  writer = "";
   /** Names of the notes that the last answer told of: the server keeps them until a push says so. */
   heard: readonly string[] = [];
   /** Whether the browser has ever sent the session's cookie along: then it keeps cookies. */
@@ -52,57 +30,25 @@ export class Replica {
    * revision: nothing older may be taken for news.
    */
   isUnconfirmed = false;
-  /** The name of what this tab has adopted from the session before. */
-  heir = "";
   /** How many bytes of ops a push carries: less, once the server has refused one as too large. */
   pushBytes = 262_144;
   /** Pushes that asked for everything since then. */
   readonly #whole = new WeakSet<Push>();
   /** The writer's highest acknowledged seq. */
   #acked = 0;
-  /** Siblings' ops of which the disk knows nothing; one that is told anew is another object, and not among them. */
-  readonly doubted: Set<Pending> = new Set();
   /** How far each writer's ops are part of the entries, as the server told last. */
   #decided: Delta["decided"] = {};
   #undecided: Undecided;
-  readonly #definition: AnyDefinition;
-  readonly #id: (bytes: number) => string;
+  readonly definition: AnyDefinition;
   readonly #now: () => number;
 
   constructor(definition: AnyDefinition, epoch: Epoch, id: (bytes: number) => string, now: () => number) {
-    this.#definition = definition;
-    this.#id = id;
+    super(epoch, id);
+    this.definition = definition;
     this.#now = now;
     this.memory = new Memory(definition);
     this.outbox = new Outbox(this.memory, now);
-    this.epoch = this.host = epoch.name;
-    this.from = epoch.from;
-    this.profile = epoch.profile;
-    this.identifier = epoch.identifier;
-    this.#become();
-    this.facts = this.#unknown();
-  }
-
-  /**
-   * The name under which the same page load makes changes that touch no disk: who finds rows of `writer` there has all that
-   * came before them, and passes nothing over.
-   */
-  get diskless(): string {
-    return `${this.writer}_`;
-  }
-
-  writerOf(key: Key): string {
-    return key.disk ? this.writer : this.diskless;
-  }
-
-  /** Whether this page load makes changes under that name. */
-  isMine(writer: string): boolean {
-    return this.writers.includes(writer);
-  }
-
-  /** The names under which it does, oldest first. */
-  get writers(): readonly string[] {
-    return [this.heir, this.diskless, this.writer];
+    this.facts = unknownFacts(this.#now());
   }
 
   /** The revision that this tab can be told the difference to. */
@@ -110,22 +56,12 @@ export class Replica {
     return this.isUnconfirmed ? 0 : this.rev;
   }
 
-  get isGuest(): boolean {
-    return this.epoch !== this.host;
-  }
-
   /** Goes on under this epoch with all that it has, as the browser does. */
   join(epoch: Epoch): void {
     const { identifier } = epoch;
-    this.#enter(epoch);
+    this.enter(epoch);
     this.#rebind();
     if (this.identifier === null && identifier !== null) this.adopt(identifier);
-  }
-
-  #enter({ name, from, profile }: Epoch): void {
-    this.epoch = this.host = name;
-    this.from = from;
-    this.profile = profile;
   }
 
   /** Goes on as a guest, in an epoch of its own. */
@@ -144,7 +80,7 @@ export class Replica {
   hydrate({ identifier, rev, facts, entries, decided, undecided }: SessionSnapshot): void {
     // Nothing has come of what the tab knows by itself: the page was rendered later.
     if (identifier !== this.identifier && this.rev === 0 && !this.sent) {
-      this.epoch = this.#id(32);
+      this.epoch = this.id(32);
       this.identifier = identifier;
     }
     if (identifier === null || identifier !== this.identifier || rev <= this.rev) return;
@@ -165,7 +101,7 @@ export class Replica {
     if (own && (newer || own.rev > 0)) this.#decide(own.decided, own.undecided);
     outbox.adopt(ops);
     // Known before, and not on disk: on their way there, or decided while this tab did not listen.
-    for (const op of memory.all()) if (!this.isMine(op.writer) && before.has(op)) this.doubted.add(op);
+    for (const op of memory.all()) if (!this.isMine(op.writer) && before.has(op)) outbox.doubted.add(op);
     if (newer) this.#take({ ...nothing, ...own, reset: true }, true);
     this.hideExpired();
     memory.settle(true);
@@ -175,25 +111,6 @@ export class Replica {
   find(rows: readonly OpRow[]): void {
     this.outbox.adopt(rows);
     this.memory.settle();
-  }
-
-  /** Whether a row is of the session at hand, and of another page load. */
-  isOurs({ identifier, epoch, profile, writer }: OpRow): boolean {
-    if (this.isMine(writer)) return false;
-    if (identifier === null) return epoch === this.epoch || this.from.includes(epoch);
-    return profile === this.profile && identifier === this.identifier;
-  }
-
-  /** How many changes of this browser the server has not acknowledged. */
-  get pending(): number {
-    return this.memory.pending;
-  }
-
-  /** The server was asked after these were doubted: what no sibling has told anew was decided before. */
-  dropDoubted(asked: ReadonlySet<Pending>): void {
-    const gone = this.memory.remove((op) => asked.has(op));
-    for (const op of asked) this.doubted.delete(op);
-    if (gone.length > 0) this.memory.settle();
   }
 
   /** The record of the snapshot, without the definition's fingerprint. */
@@ -210,25 +127,9 @@ export class Replica {
     };
   }
 
-  /** An op's row, bound to the session as of now. */
-  row({ writer, ...op }: Pending): readonly [string, OpRow] {
-    const { identifier, epoch, profile } = this;
-    return [rowName({ ...op, writer }), { identifier, epoch, profile, writer, op }];
-  }
-
   /** The push of a writer's ops, as many of the oldest as one may carry. Freezes them. */
   push(writer: string, pending: readonly Pending[]): Push {
-    const ops: Op[] = [];
-    const values = new Map<string, string | null>();
-    let room = this.pushBytes;
-    for (const { writer: _, from, ...op } of pending) {
-      // Left out where it is what the op before it has set.
-      const wired = from === undefined || from === (values.get(op.key) ?? null) ? op : { ...op, from };
-      room -= byteLength(JSON.stringify(wired));
-      if (ops.length > 0 && (room < 0 || ops.length >= maxOpsPerPush)) break;
-      values.set(op.key, op.value);
-      ops.push(wired);
-    }
+    const ops = packed(pending, this.pushBytes);
     this.outbox.freeze(pending.slice(0, ops.length));
     if (ops.length > 0) {
       this.sent = true;
@@ -243,38 +144,12 @@ export class Replica {
       upTo: ops.at(-1)?.seq ?? 0,
       since: this.since,
       acked: writer === this.writer ? this.#acked : 0,
-      ...(ops.length === 0 && this.since > 0 && { checksum: checksum(this.#definition, this.memory.values()) }),
+      ...(ops.length === 0 && this.since > 0 && { checksum: checksum(this.definition, this.memory.values()) }),
       ...(this.heard.length > 0 && { heard: this.heard }),
       ...(this.identifier === null && { nonce: this.epoch }),
     };
     if (this.isUnconfirmed) this.#whole.add(push);
     return push;
-  }
-
-  /** Whether a push is one of this session, as it is now. */
-  isOwn({ identifier, nonce }: Push): boolean {
-    return identifier === this.identifier && (nonce === undefined || nonce === this.epoch);
-  }
-
-  /** What an answer to `push` tells, with the values that it left out since the push carried them. */
-  delta(push: Push, answer: SyncSuccess): Delta {
-    const carried = new Map(push.ops.map(({ key, value }) => [key, value]));
-    const entries: [string, BaseEntry][] = Object.entries(answer.entries).map(([name, { value, rev }]) => [
-      name,
-      { value: value ?? carried.get(name) ?? null, rev },
-    ]);
-    for (const [name, rev] of Object.entries(answer.deleted)) entries.push([name, { value: null, rev }]);
-    return {
-      since: push.since,
-      rev: answer.rev,
-      entries,
-      reset: answer.reset === true,
-      writer: push.writer,
-      acked: answer.acked,
-      decided: answer.decided,
-      undecided: answer.undecided,
-      facts: answer.facts && toFacts(answer.facts, this.#now()),
-    };
   }
 
   /** Whether a delta is the difference to a state that this tab does not have: it is behind, or has put it away. */
@@ -349,55 +224,25 @@ export class Replica {
   }
 
   /**
-   * What the browser takes along from the session at hand. Tabs that do so in one moment make the same changes, under the
-   * same names: then each counts once.
-   */
-  heirlooms(): Pending[] {
-    const { memory, identifier } = this;
-    return [...this.#definition.keys.values()].flatMap((key, i) => {
-      const encoded = key.adopt ? memory.get(key.name) : null;
-      const value = encoded && memory.shown(key, encoded);
-      const from = key.merge && { from: null };
-      return value ? [{ seq: i + 1, key: key.name, value, base: 0, ...from, writer: identifier as string }] : [];
-    });
-  }
-
-  /**
    * Forgets the session and becomes another writer, in this epoch. The ops are gone from memory, not from disk. What is taken
    * along from the session before stays.
    */
   reset(epoch: Epoch, expiresAt: number = never, heirlooms: readonly Pending[] = []): void {
-    this.#enter(epoch);
+    this.enter(epoch);
     this.identifier = epoch.identifier;
     this.begunAt = never;
     this.isUnconfirmed = this.kept = this.sent = false;
-    this.#become();
+    this.become();
+    this.#acked = 0;
     this.rev = 0;
     this.#decided = {};
     this.#undecided = undefined;
-    this.facts = { ...this.#unknown(), expiresAt };
+    this.facts = { ...unknownFacts(this.#now()), expiresAt };
     this.heard = [];
     this.memory.clearBase();
     this.outbox.clear();
     this.heir = heirlooms[0]?.writer ?? "";
     for (const op of heirlooms) this.outbox.add(op);
     this.memory.settle();
-  }
-
-  /** The latest of these changes of each key, decoded. */
-  unsent(ops: readonly Op[]): { key: string; value: unknown }[] {
-    const latest = new Map(ops.map(({ key, value }) => [key, value]));
-    return [...latest].map(([key, value]) => ({ key, value: value === null ? undefined : decode(value, key) }));
-  }
-
-  /** Another writer, of which the server knows nothing. */
-  #become(): void {
-    this.writer = this.#id(8);
-    this.#acked = 0;
-  }
-
-  #unknown(): Facts {
-    const now = this.#now();
-    return { createdAt: now, accessedAt: now, transactions: 0, timeoutMs: 0, expiresAt: never };
   }
 }

@@ -194,7 +194,7 @@ export class Persister {
     }
     this.#events.pulse();
     // A disk that fails is asked with every round: what it has left is news once.
-    if (outbox.others.size > (failed ? waiting : 0) || (!failed && this.#replica.doubted.size > 0))
+    if (outbox.others.size > (failed ? waiting : 0) || (!failed && this.#replica.outbox.doubted.size > 0))
       this.#events.found();
   }
 }

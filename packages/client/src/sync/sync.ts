@@ -1,55 +1,35 @@
-import {
-  type Answer,
-  after,
-  type Cancel,
-  type ChangesEvent,
-  maxNotes,
-  noteName,
-  type Push,
-  SessionError,
-  type SyncFailure,
-} from "@catnap/shared";
+import { after, type Cancel, type ChangesEvent, type Push, SessionError } from "@catnap/shared";
 import type { Pending } from "../replica/memory.ts";
-import { never } from "../replica/replica.ts";
-import type { Problem, SyncEvents, SyncParts } from "./sync-parts.ts";
+import { Intake } from "./intake.ts";
+import { Pace } from "./pace.ts";
+import type { SyncEvents, SyncParts } from "./sync-parts.ts";
 import { failure, statusOf } from "./transport.ts";
+import { Troubles } from "./troubles.ts";
 
 /** For how long a server recognises the first requests of one browser. */
 const claimMs = 60_000;
 /** How long a tab waits to hear what became of a sibling's changes; their page may have ended as it sent them. */
 const wonderMs = 5_000;
 
-/** Within how long a tab tries again after the first failure, and how far that doubles. */
-const [firstMs, longestMs] = [1_000, 60_000];
-
 /** The way to the server: one push in flight, its answer taken in, and when to try again. */
 export class Sync {
-  /** Failures since the last success. */
-  failures = 0;
-  /** The server has declared the session expired, and there is no other since. */
-  expired = false;
-  /** What keeps rounds from succeeding, until one does. */
-  problem: Problem | undefined;
   /** A push is due although nothing changed: `setDirty()`. */
   forced = false;
+  readonly pace: Pace;
+  readonly intake: Intake;
+  readonly troubles: Troubles = new Troubles();
   readonly #parts: SyncParts;
   readonly #events: SyncEvents;
   #flight: Promise<void> | undefined;
-  #timer: Cancel | undefined;
-  /** When writes postpone the next round no longer. */
-  #dueAt: number = never;
   #wondering: Cancel | undefined;
-  #closed = false;
   /** The last seq of a closing push: the second event of one departure sends nothing. */
   #lastSent = 0;
-  /** This page load has begun a session: it begins no other for want of a cookie. */
-  #anew = false;
-  /** What the console has. */
-  readonly #warned = new Set<string>();
 
   constructor(parts: SyncParts, events: SyncEvents) {
     this.#parts = parts;
     this.#events = events;
+    this.pace = new Pace(parts, () => this.attempt());
+    this.intake = new Intake(parts, events, this.troubles, this.pace);
   }
 
   get flying(): boolean {
@@ -58,14 +38,14 @@ export class Sync {
 
   /** The next failure is the first again; what was closed is open. */
   refresh(): void {
-    this.#closed = false;
-    this.failures = this.#lastSent = 0;
+    this.pace.open();
+    this.intake.closed = false;
+    this.#lastSent = 0;
   }
 
   /** One round trip per writer with ops: pushes and pulls. Whoever asks while one is under way shares it. */
   round(): Promise<void> {
-    this.#cancel();
-    this.#dueAt = never;
+    this.pace.begin();
     this.#flight ??= this.#run().finally(() => {
       this.#flight = undefined;
       this.#events.pulse();
@@ -90,25 +70,28 @@ export class Sync {
     void this.nextRound().catch(() => undefined);
   }
 
-  /** Makes a round after so long without another call. */
-  later(ms: number): void {
-    this.#cancel();
-    if (!this.#closed) this.#timer = after(ms, () => this.attempt());
-  }
-
-  /** Like `later`, but at most `maxWaitMs` after the first call; and while the server is away the backoff decides. */
-  idle(ms: number): void {
-    if (this.failures > 0 && this.#timer) return;
-    const now = this.#parts.now();
-    this.#dueAt = Math.min(this.#dueAt, now + this.#parts.maxWaitMs);
-    this.later(Math.min(ms, this.#dueAt - now));
+  /**
+   * Makes rounds until all is decided that was written before, but for what this server cannot decide; each begins with `open`.
+   * Says whether there was any.
+   */
+  async settle(open: () => void): Promise<boolean> {
+    const { outbox } = this.#parts.replica;
+    const last = outbox.clock;
+    // A round that was under way already may have left without the latest ops.
+    const owes = () => [...outbox.own.values()].some((op) => op.seq <= last && !outbox.isWaiting(op));
+    const owed = owes();
+    while (this.forced || owes()) {
+      open();
+      await this.round();
+    }
+    return owed;
   }
 
   /** Asks in a while, unless nothing is pending any more by then. */
   wonder(): void {
     this.#wondering ??= after(wonderMs, () => {
       this.#wondering = undefined;
-      if (this.#parts.replica.pending > 0) this.attempt();
+      if (this.#parts.replica.memory.pending > 0) this.attempt();
     });
   }
 
@@ -123,7 +106,7 @@ export class Sync {
       const ops = replica.outbox.ownOf(writer);
       const sent = ops.length > 0 && transport.sendLast(replica.push(writer, ops));
       // It may never be answered; the next awake finds out what became of it.
-      if (sent) sent.answer.then((answer) => this.#take(sent.push, answer)).catch(() => undefined);
+      if (sent) sent.answer.then((answer) => this.intake.take(sent.push, answer)).catch(() => undefined);
     }
   }
 
@@ -131,34 +114,29 @@ export class Sync {
   hear(asked: Push, event: ChangesEvent): void {
     // The stream alone may lack it: whether the cookie is gone, a push finds out.
     if (!event.ok && event.code === "NO_COOKIE") {
-      this.#warn(event);
+      this.troubles.warn(event);
       return this.catchUp();
     }
     try {
       const since = event.ok ? event.since : this.#parts.replica.rev;
-      if (!this.#take({ ...asked, since }, event)) this.catchUp();
+      if (!this.intake.take({ ...asked, since }, event)) this.catchUp();
     } catch {
       // The session has ended, which the tab was told.
     }
   }
 
   close(): void {
-    this.#closed = true;
+    this.intake.closed = true;
     this.#wondering?.();
-    this.#cancel();
-  }
-
-  #cancel(): void {
-    this.#timer?.();
-    this.#timer = undefined;
+    this.pace.close();
   }
 
   async #run(): Promise<void> {
     const { transport, epochs, replica, persister } = this.#parts;
     this.#events.before();
     await persister.load();
-    const doubted = new Set(replica.doubted);
-    const { problem } = this;
+    const doubted = new Set(replica.outbox.doubted);
+    this.troubles.begin();
     this.#renew();
     try {
       // First of all: the cookie still names a session that is to die, and a pull would bring its values back.
@@ -169,24 +147,17 @@ export class Sync {
       }
       const { forced } = this;
       await this.#inTurn();
-      replica.dropDoubted(doubted);
+      replica.outbox.dropDoubted(doubted);
       if (forced) this.forced = false;
-      this.failures = 0;
-      // One of this very round stays until the next.
-      if (this.problem === problem) this.problem = undefined;
+      this.pace.failures = 0;
+      this.troubles.end();
       // What came meanwhile, or did not fit; and what the disk gave late.
       const { outbox } = replica;
-      if (outbox.own.size + outbox.others.size > 0 && !this.#timer) {
-        this.later(outbox.isDue ? 0 : longestMs);
-      }
+      if (outbox.own.size + outbox.others.size > 0 && !this.pace.isSet) this.pace.later(outbox.isDue ? 0 : undefined);
     } catch (thrown) {
       const { error, retryMs, isProblem } = failure(thrown);
-      if (isProblem) this.#warn(error);
-      if (error.code === "SESSION_EXPIRED" || this.#closed) throw error;
-      this.failures++;
-      // Full jitter, so that a server that comes back does not meet everybody at once.
-      const backoff = this.#parts.random() * Math.min(longestMs, firstMs * 2 ** (this.failures - 1));
-      if (retryMs !== null) this.later(Math.max(retryMs, backoff));
+      if (isProblem) this.troubles.warn(error);
+      if (error.code !== "SESSION_EXPIRED" && !this.intake.closed) this.pace.failed(retryMs);
       throw error;
     }
   }
@@ -203,7 +174,7 @@ export class Sync {
    */
   async #inTurn(): Promise<void> {
     const { replica, locks, name } = this.#parts;
-    const begins = () => replica.identifier === null && replica.pending > 0;
+    const begins = () => replica.identifier === null && replica.memory.pending > 0;
     let done = false;
     const exchange = async () => {
       this.#events.before();
@@ -243,7 +214,7 @@ export class Sync {
     const push = replica.push(writer, ops);
     const answer = await transport.send(push).catch((error: unknown) => this.#shrink(push, error));
     // Meanwhile the tab has put away what the answer builds on.
-    if (answer && !this.#take(push, answer)) return this.#exchange(writer, ops);
+    if (answer && !this.intake.take(push, answer)) return this.#exchange(writer, ops);
     const own = replica.isMine(writer);
     const left = own ? replica.outbox.ownOf(writer) : replica.outbox.opsOf(writer);
     if (!answer) return replica.isOwn(push) ? this.#exchange(writer, left) : undefined;
@@ -263,132 +234,9 @@ export class Sync {
     if (statusOf(error) !== 413 || !op) throw error;
     replica.pushBytes = JSON.stringify(ops).length / 2;
     if (ops.length > 1 || !replica.isOwn(push)) return;
-    this.#reject(
+    this.intake.reject(
       { ...op, writer },
       { code: "LIMIT_EXCEEDED", message: "This size is refused (413): raise the body limit" },
     );
-  }
-
-  /** Gives up a change that can never go home, and hands it to the app. */
-  #reject(op: Pending, problem: Problem): void {
-    const { replica, persister, siblings } = this.#parts;
-    const { key, writer, seq, value: mine } = op;
-    siblings.tell({ kind: "synced", delta: replica.refuse(op) });
-    persister.save();
-    this.#warn(problem);
-    this.#events.notes([{ ...problem, key, writer, seq, mine, what: "rejected" }]);
-  }
-
-  /** What this server does not know, since it runs another version of the app, waits for one that does; but not for ever. */
-  #await({ ops, writer }: Push): void {
-    const { replica, now, unknownMs } = this.#parts;
-    for (const op of ops.map((one) => ({ ...one, writer }))) {
-      if (!replica.outbox.isWaiting(op)) continue;
-      const code = "UNKNOWN_KEY";
-      const message = `The server has no "${op.key}": it runs another version of the app`;
-      if (now() - op.seq > unknownMs) this.#reject(op, { code, message });
-      else this.#warn({ code, message: `${message}. The change is kept and sent later` });
-    }
-  }
-
-  #warn({ code, message }: Problem): void {
-    if (this.problem?.message !== message) this.problem = { code, message };
-    this.say(message);
-  }
-
-  /** Tells the console, once. */
-  say(message: string): void {
-    if (!this.#warned.has(message)) console.warn(`catnap: ${message}`);
-    this.#warned.add(message);
-  }
-
-  /**
-   * Takes an answer in. `false`: it tells the difference to a state that the tab does not have any more. Throws when it
-   * ends the session, or asks for what this client cannot.
-   */
-  #take(push: Push, answer: Answer): boolean {
-    const { replica, persister, siblings, epochs, now } = this.#parts;
-    if (this.#closed) return true;
-    this.#events.before();
-    // The tab has moved on to another session since: nothing of this one may be shown.
-    if (!replica.isOwn(push)) {
-      this.#abandon(push, answer);
-      return true;
-    }
-    if (!answer.ok) {
-      const { code, message } = answer;
-      // The server soon forgets what has expired.
-      const isOver = replica.facts.expiresAt <= now();
-      if (code === "NO_COOKIE") {
-        if (!isOver && !replica.kept) {
-          this.#warn(answer);
-          if (this.#anew) throw new SessionError(code, message);
-          this.#anew = true;
-        }
-        this.#refused(isOver ? "SESSION_EXPIRED" : "SESSION_GONE", message);
-      }
-      if (push.nonce !== undefined && (code === "SESSION_GONE" || code === "SESSION_EXPIRED")) {
-        this.#events.spent();
-        throw new SessionError("CONFLICT", "The session has ended. Changes are kept and sent later");
-      }
-      this.#refused(code === "SESSION_GONE" && isOver ? "SESSION_EXPIRED" : code, message);
-    }
-    const { identifier } = answer;
-    // The server has yet to hear that it is to end.
-    if (identifier !== null && epochs.get().ends.includes(identifier)) return true;
-    if (identifier !== null && push.identifier === null) {
-      replica.adopt(identifier);
-      this.#anew = true;
-    } else if (identifier !== push.identifier) {
-      this.#refused("SESSION_REPLACED", "The browser has another session now");
-    }
-    if (identifier) {
-      this.expired = false;
-      this.#events.met();
-    }
-    // What has not just made the session was let in by the cookie.
-    replica.kept ||= push.identifier !== null || push.upTo === 0 || answer.acked === 0;
-    replica.heard = answer.notes.slice(-maxNotes).map(noteName);
-    const sent = new Map(push.ops.map((op) => [op.seq, op.value]));
-    const told = answer.notes.map(({ was, ...note }) => ({
-      ...note,
-      mine: was === undefined ? sent.get(note.seq) : was,
-    }));
-    const delta = replica.delta(push, answer);
-    const fits = !replica.lacks(delta);
-    if (fits) {
-      const quiet = delta.rev === replica.rev && !delta.reset && delta.entries.length === 0 && push.ops.length === 0;
-      const anew = replica.apply(delta, push);
-      persister.save(quiet ? "changes" : anew ? "reset" : "delta");
-      if (!quiet) siblings.tell({ kind: "synced", delta });
-    }
-    // Told once, whatever becomes of the rest.
-    this.#events.notes(told);
-    if (answer.undecided) this.#await(push);
-    this.#events.pulse();
-    return fits;
-  }
-
-  /** A first push that was answered after the session had been ended here: what it has made is to end too. */
-  #abandon({ nonce, upTo }: Push, answer: Answer): void {
-    const { epochs } = this.#parts;
-    const { past, ends } = epochs.get();
-    if (nonce === undefined || !past.includes(nonce) || !answer.ok || !answer.identifier) return;
-    // What brought nothing in has only met the session that the cookie named, which may be a new one by now.
-    if (upTo === 0 || answer.acked === 0) return;
-    epochs.set({ ends: [...ends, answer.identifier] });
-    this.later(0);
-  }
-
-  #refused(code: SyncFailure["code"], message: string): never {
-    if (code === "SESSION_EXPIRED" || code === "SESSION_GONE" || code === "SESSION_REPLACED") {
-      this.expired = code === "SESSION_EXPIRED";
-      this.#events.ended(code);
-      // The browser may hold another session by now; after an expiry, the next awake or write finds out, or what was taken along.
-      if (!this.expired || this.#parts.replica.pending > 0) this.later(0);
-      // Whatever was tried in vain before, the server has answered.
-      if (this.expired) this.failures = 0;
-    }
-    throw new SessionError(code, message);
   }
 }
