@@ -95,14 +95,9 @@ export class Outbox {
     return seq <= (this.#decided.get(writer) ?? 0);
   }
 
-  /** Own ops under one of this page load's names. */
-  ownOf(writer: string): Pending[] {
-    return [...this.own.values()].filter((op) => op.writer === writer);
-  }
-
-  /** The rows of another page load, oldest first. */
+  /** The ops under one of this page load's names, or the rows of another page load; oldest first. */
   opsOf(writer: string): readonly Pending[] {
-    return this.others.get(writer) ?? [];
+    return this.others.get(writer) ?? [...this.own.values()].filter((op) => op.writer === writer);
   }
 
   /** Forgets a writer's ops up to `seq`, which the server has decided. Their rows are stale. */
@@ -112,7 +107,7 @@ export class Outbox {
     this.clock = Math.max(this.clock, seq);
     const done = this.#memory.remove((op) => op.writer === writer && op.seq <= seq);
     for (const op of done) this.#forget(op);
-    const rows = this.opsOf(writer);
+    const rows = this.others.get(writer) ?? [];
     const left = rows.filter((op) => op.seq > seq);
     this.#stale.push(...rows.filter((op) => op.seq <= seq).map(rowName));
     if (left.length > 0) this.others.set(writer, left);
