@@ -24,7 +24,7 @@ export function recordNote(): void {
       look();
     },
   });
-  for (const type of ["input", "selectionchange", "select"]) document.addEventListener(type, look);
+  for (const type of ["input", "selectionchange", "keyup"]) document.addEventListener(type, look);
   for (const type of ["compositionstart", "compositionend"]) {
     area.addEventListener(type, (event) => composed.push(`${type}: ${(event as CompositionEvent).data}`));
   }
