@@ -210,7 +210,7 @@ test("what a tab has written goes home though a sibling goes on writing, and the
   const disturb = async () => {
     sibling.session.setValue("theme", awakes.length % 2 === 0 ? "dark" : "light");
     await browser.rows();
-    awakes.push(tab.session.awake());
+    awakes.push(Promise.resolve(tab.session.awake()));
     // By then the tab has read the disk as well.
     for (let i = 0; i < 3; i++) await browser.rows();
   };
