@@ -6,11 +6,14 @@ import { freePort } from "./src/free-port.ts";
 process.env.CATNAP_SAMPLES_PORT ??= String(await freePort());
 const baseURL = `http://localhost:${process.env.CATNAP_SAMPLES_PORT}`;
 
-/** The README's app with the Playwright test of docs/testing.md, both as they are printed; `npm run samples` cuts them out. */
+/**
+ * The README's app with the Playwright test of docs/testing.md, both as they are printed, and tests of other samples on pages of
+ * their own; `npm run samples` cuts the samples out.
+ */
 export default defineConfig({
   ...base,
-  testDir: "../.cache/samples",
-  testMatch: "*.spec.ts",
+  testDir: "..",
+  testMatch: [".cache/samples/*.spec.ts", "e2e/samples/*.spec.ts"],
   projects: base.projects?.filter(({ name }) => name !== "webkitgtk") ?? [],
   use: { ...base.use, baseURL },
   webServer: { command: "node ../../e2e/src/sample-app.mjs", cwd: "../.cache/samples", url: baseURL },

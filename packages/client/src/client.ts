@@ -1,15 +1,15 @@
-import { type AnyDefinition, development, type SessionSnapshot } from "@catnap/shared";
+import { type AnyDefinition, development } from "@catnap/shared";
 import { checkOptions } from "./client-checks.ts";
-import { type Page, watchPage } from "./page.ts";
+import type { SessionClientOptions, Surroundings } from "./client-options.ts";
+import { watchPage } from "./page.ts";
 import { type Conflict, type Expired, tell } from "./replica/events.ts";
 import type { Listeners } from "./replica/listeners.ts";
 import { Replica } from "./replica/replica.ts";
 import { ClientSession } from "./session.ts";
 import { Database } from "./storage/database.ts";
 import { Epochs } from "./storage/epochs.ts";
-import { Journal, type JournalStorage } from "./storage/journal.ts";
+import { Journal } from "./storage/journal.ts";
 import { Table } from "./storage/table.ts";
-import type { HttpOptions } from "./sync/http-options.ts";
 import type { Channel } from "./sync/siblings.ts";
 import { Transport } from "./sync/transport.ts";
 import { Tab } from "./tab.ts";
@@ -17,83 +17,16 @@ import { Tab } from "./tab.ts";
 /** Written out where it is asked for: bundlers replace it in the text. */
 declare const process: { env: { NODE_ENV?: string } };
 
-/** What a client uses of its browser. Each is replaceable, for tests and for browsers that lack it. */
-export interface Surroundings {
-  readonly now: () => number;
-  /** From 0 to 1, for the jitter of retries. */
-  readonly random: () => number;
-  /** So many random bytes as base64url. */
-  readonly id: (bytes: number) => string;
-  readonly indexedDB?: IDBFactory | undefined;
-  readonly localStorage?: JournalStorage;
-  readonly channel?: ((name: string) => Channel | undefined) | undefined;
-  /** Lets one tab of a browser hold the live stream; without it each visible one does. */
-  readonly locks?: Pick<LockManager, "request"> | undefined;
-  /** `undefined`: the session awakes and sleeps only when told. */
-  readonly page?: Page | undefined;
-}
-
-/** Options of `createSessionClient`. */
-export interface SessionClientOptions<D extends AnyDefinition> {
-  readonly definition: D;
-  /** How the app's tRPC is reached: the object that the app's own `httpLink` or `httpBatchLink` gets. */
-  readonly http: HttpOptions;
-  /** The path of the session's router in the app's; default `session`. */
-  readonly path?: string;
-  /**
-   * Shows what other devices and the server write as it happens; default false: on focus. Costs one open connection for each
-   * browser with a visible page.
-   */
-  readonly live?: boolean;
-  /** Seconds without a write after which the session sleeps by itself; default 1. */
-  readonly idle?: number;
-  /** Seconds after which the session sleeps at the latest, though writing goes on; default 5. */
-  readonly maxWait?: number;
-  /**
-   * Seconds for which changes wait of keys that the server does not know, since it runs another version of the app; default
-   * 86,400. Then `onConflict` hears of them as `rejected`.
-   */
-  readonly unknownFor?: number;
-  /** Names the database, the channel and the locks; default the definition's name. Two apps on one origin need two names. */
-  readonly name?: string;
-  /** The state that the server rendered into the page. */
-  readonly initialSnapshot?: SessionSnapshot;
-  /**
-   * As `session.onConflict`. Called when a change of this browser was not simply applied: once in a browser, by the tab that
-   * hears of it first.
-   */
-  readonly onConflict?: (conflict: Conflict<D>) => void;
-  /** As `session.onExpired`. Called when the session ended while changes were unsent. */
-  readonly onExpired?: (event: Expired) => void;
-  /** Parts of the browser to replace, for tests. */
-  readonly surroundings?: Partial<Surroundings>;
-}
-
-/** Each of them: the compiler misses none. */
-const optionNames: Record<keyof SessionClientOptions<AnyDefinition>, true> = {
-  definition: true,
-  http: true,
-  path: true,
-  live: true,
-  idle: true,
-  maxWait: true,
-  unknownFor: true,
-  name: true,
-  initialSnapshot: true,
-  onConflict: true,
-  onExpired: true,
-  surroundings: true,
-};
-
 /**
  * Makes the tab's session. It reads from memory at once, awakes by itself when the page is shown, focused or online
  * again, and sleeps when the page goes, after `idle` seconds without a write, or `maxWait` of writing. On a server it is
  * inert: it shows the snapshot and the defaults.
  *
- * In development (`NODE_ENV`) it throws `INVALID_OPTION` for an option that is missing or does not exist.
+ * In development (`NODE_ENV`) it throws `INVALID_OPTION` for an option that is missing, does not exist, or is not what it
+ * has to be.
  */
 export function createSessionClient<D extends AnyDefinition>(options: SessionClientOptions<D>): ClientSession<D> {
-  if (development && process.env.NODE_ENV !== "production") checkOptions(options, Object.keys(optionNames));
+  if (development && process.env.NODE_ENV !== "production") checkOptions(options);
   const {
     definition,
     http,

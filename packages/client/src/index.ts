@@ -1,4 +1,5 @@
-export { createSessionClient, type SessionClientOptions, type Surroundings } from "./client.ts";
+export { createSessionClient } from "./client.ts";
+export type { SessionClientOptions, Surroundings } from "./client-options.ts";
 export { sessionLink } from "./link/session-link.ts";
 export type { Page } from "./page.ts";
 export type { Conflict, Expired } from "./replica/events.ts";

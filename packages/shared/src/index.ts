@@ -28,7 +28,7 @@ export type {
   ValuesOf,
   WritableNameOf,
 } from "./names.ts";
-export { boolean, callable, invalid, known, shown } from "./option-checks.ts";
+export { boolean, callable, invalid, known, likeOne, shown } from "./option-checks.ts";
 export { applyOp, mergeValues, type Op } from "./patch.ts";
 export { revisionHeader } from "./revision-header.ts";
 export { Session } from "./session.ts";

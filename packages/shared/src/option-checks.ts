@@ -38,14 +38,14 @@ export function known(what: string, options: unknown, names: readonly string[]):
     if (names.includes(name)) continue;
     // A key that came from outside may be of any length.
     const wrong = name.slice(0, 60);
-    const meant = nearest(wrong, names);
+    const meant = likeOne(wrong, names);
     const remedy = meant === undefined ? `it takes ${names.join(", ")}` : `did you mean "${meant}"?`;
     throw invalid(`${what} has no option "${wrong}": ${remedy}`);
   }
 }
 
 /** The name that is most like the given one, if less than half of it had to be written anew. */
-function nearest(name: string, names: readonly string[]): string | undefined {
+export function likeOne(name: string, names: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const candidate of names) {

@@ -2,7 +2,7 @@ import type { Op } from "./patch.ts";
 import type { SessionErrorCode } from "./session-error.ts";
 
 /** The version of the messages below. Raised whenever one of them changes its meaning or shape. */
-export const protocol = 5;
+export const protocol = 6;
 
 /** The most ops that one push carries; a longer outbox goes home in several. */
 export const maxOpsPerPush = 1_000;

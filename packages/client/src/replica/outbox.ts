@@ -115,14 +115,9 @@ export class Outbox {
     return [this.own, ...this.others.values()].some((ops) => [...ops.values()].some((op) => !this.isWaiting(op)));
   }
 
-  /** Own ops under one of this page load's names. */
-  ownOf(writer: string): Pending[] {
-    return [...this.own.values()].filter((op) => op.writer === writer);
-  }
-
-  /** The rows of another page load, oldest first. */
+  /** The ops under one of this page load's names, or the rows of another page load; oldest first. */
   opsOf(writer: string): readonly Pending[] {
-    return this.others.get(writer) ?? [];
+    return this.others.get(writer) ?? [...this.own.values()].filter((op) => op.writer === writer);
   }
 
   /** Forgets a writer's ops up to `seq`, which the server has decided, but for those that are `left`. Their rows are stale. */
@@ -139,7 +134,7 @@ export class Outbox {
     this.clock = Math.max(this.clock, seq);
     const isDone = (op: Pending) => op.writer === writer && this.isDecided(op);
     for (const op of this.#memory.remove(isDone)) this.#forget(op);
-    const rows = this.opsOf(writer);
+    const rows = this.others.get(writer) ?? [];
     const rest = rows.filter((op) => !isDone(op));
     this.#stale.push(...rows.filter(isDone).map(rowName));
     if (rest.length > 0) this.others.set(writer, rest);

@@ -141,7 +141,7 @@ export class Persister {
     const { outbox } = this.#replica;
     const rows = this.#rows(outbox.unsafe());
     const count = (by: string) => rows.filter(([, row]) => row.writer === by).length;
-    this.#database.stash(rows.map(([name, row]) => [name, row, count(row.writer) < outbox.ownOf(row.writer).length]));
+    this.#database.stash(rows.map(([name, row]) => [name, row, count(row.writer) < outbox.opsOf(row.writer).length]));
   }
 
   /** Saves what is not on disk, in one transaction, with the snapshot after a delta or a reset; no transaction for nothing. */

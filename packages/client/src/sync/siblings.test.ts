@@ -192,3 +192,35 @@ test("a message that is nothing, of whoever else uses the channel's name, is nob
   }
   expect(uncaught).toEqual([]);
 });
+
+test("what a tab has written goes home though a sibling goes on writing, and the tab awakes again and again", async () => {
+  const { world, browser } = open();
+  const sibling = browser.tab({ idle: 1000, maxWait: 1000 });
+  sibling.session.update("visits", (n) => n + 1);
+  await sibling.session.awake();
+  await sibling.session.sleep();
+  const awakes: Promise<void>[] = [];
+  const tab = browser.tab({
+    idle: 1000,
+    through: (send) => async (url, init) => {
+      if (awakes.length > 0 && awakes.length < 10) await disturb();
+      return send(url, init);
+    },
+  });
+  const disturb = async () => {
+    sibling.session.setValue("theme", awakes.length % 2 === 0 ? "dark" : "light");
+    await browser.rows();
+    awakes.push(Promise.resolve(tab.session.awake()));
+    // By then the tab has read the disk as well.
+    for (let i = 0; i < 3; i++) await browser.rows();
+  };
+  await tab.session.awake();
+  tab.session.setValue("note", "mine");
+  const before = world.requests.length;
+  await disturb();
+  await tab.session.sleep();
+  const bodies = world.requests.slice(before).map(({ body }) => body);
+  expect(bodies.findIndex((body) => body.includes("mine"))).toBeLessThan(3);
+  await Promise.all(awakes);
+  expect((await browser.server()).entries).toMatchObject({ note: { value: '"mine"' } });
+});

@@ -103,7 +103,7 @@ export class Sync {
     if (last <= this.#lastSent || epochs.get().ends.length > 0) return;
     this.#lastSent = last;
     for (const writer of [...replica.writers].reverse()) {
-      const ops = replica.outbox.ownOf(writer);
+      const ops = replica.outbox.opsOf(writer);
       const sent = ops.length > 0 && transport.sendLast(replica.push(writer, ops));
       // It may never be answered; the next awake finds out what became of it.
       if (sent) sent.answer.then((answer) => this.intake.take(sent.push, answer)).catch(() => undefined);
@@ -189,9 +189,15 @@ export class Sync {
     if (!done) await this.#exchangeAll();
   }
 
-  /** Dead tabs' ops are older than ours. Those of a living sibling do no harm twice; that it lives is never certain. */
+  /**
+   * Dead tabs' ops are older than ours. Those of a living sibling do no harm twice; that it lives is never certain. What it
+   * writes meanwhile, and an awake finds on disk, waits for the next round: or ours would wait for as long as it writes.
+   */
   async #exchangeAll(): Promise<void> {
-    for (const [writer, ops] of this.#parts.replica.outbox.others) await this.#exchange(writer, ops);
+    const { outbox } = this.#parts.replica;
+    for (const writer of [...outbox.others.keys()]) {
+      if (outbox.others.has(writer)) await this.#exchange(writer, outbox.opsOf(writer));
+    }
     await this.#exchangeOwn();
   }
 
@@ -201,7 +207,7 @@ export class Sync {
     const { outbox, epoch } = replica;
     let asked = false;
     for (const writer of replica.writers) {
-      const ops = outbox.ownOf(writer);
+      const ops = outbox.opsOf(writer);
       if (ops.length === 0 && (asked || writer !== replica.writer)) continue;
       asked = true;
       await this.#exchange(writer, ops);
@@ -215,15 +221,16 @@ export class Sync {
     const answer = await transport.send(push).catch((error: unknown) => this.#shrink(push, error));
     // Meanwhile the tab has put away what the answer builds on.
     if (answer && !this.intake.take(push, answer)) return this.#exchange(writer, ops);
-    const own = replica.isMine(writer);
-    const left = own ? replica.outbox.ownOf(writer) : replica.outbox.opsOf(writer);
+    // Without what has come since: it waits for the next round.
+    const left = replica.outbox.opsOf(writer).filter(({ seq }) => seq <= (ops.at(-1)?.seq ?? 0));
     if (!answer) return replica.isOwn(push) ? this.#exchange(writer, left) : undefined;
-    const first = push.ops[0]?.seq;
-    const isDue = (op: Pending | undefined) => !!op && !replica.outbox.isWaiting(op);
-    if (first !== undefined && left[0]?.seq === first && isDue(left[0]) && replica.isOwn(push)) {
+    // Nor is there more to send where this server knows none of it.
+    const next = left.find((op) => !replica.outbox.isWaiting(op));
+    if (!next) return;
+    if (left[0] === next && next.seq === push.ops[0]?.seq && replica.isOwn(push)) {
       throw new SessionError("CONFLICT", "The server took none. Changes are kept and sent later");
     }
-    if (!own && left.some(isDue)) await this.#exchange(writer, left);
+    if (!replica.isMine(writer)) await this.#exchange(writer, left);
   }
 
   /** After an answer that the push is too large: the next one carries half; what goes into none is rejected. Throws any other error. */
