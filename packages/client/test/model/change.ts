@@ -1,6 +1,7 @@
 import type { Device } from "./device.ts";
 
 export type Key = "note" | "visits" | "tags";
+/** `null`: not known there. */
 export type Shown = { readonly [K in Key]?: unknown };
 
 /** One change that a tab has made, under a name of its own; `early`: it knew of no session, so whichever its push meets has it. */

@@ -1,4 +1,5 @@
-import { epochOf, identityOf } from "./device.ts";
+import type { Shown } from "./change.ts";
+import { epochOf, identityOf, type Tab } from "./device.ts";
 import type { Reference } from "./reference.ts";
 import type { World } from "./world.ts";
 
@@ -6,7 +7,7 @@ import type { World } from "./world.ts";
 export function checkTabs(world: World, reference: Reference, final: boolean): void {
   for (const [i, tab] of world.devices.flatMap(({ tabs }) => tabs).entries()) {
     const identifier = identityOf(tab);
-    reference.check(`Tab ${i}`, identifier, tab.session.values(), final);
+    reference.check(`Tab ${i}`, identifier, valuesOf(tab), final);
     // A frozen one has yet to hear.
     if (!tab.frozen && identifier !== null && epochOf(tab.device)?.past.includes(identifier)) {
       throw new Error(`Tab ${i} shows a session that its browser has ended`);
@@ -19,14 +20,15 @@ export async function checkAll(world: World, reference: Reference): Promise<void
   checkTabs(world, reference, true);
   for (const tab of world.devices.flatMap(({ tabs }) => tabs)) {
     const identifier = identityOf(tab);
-    const stored = identifier === null ? {} : await world.stored(identifier);
+    const stored: Shown | null = identifier === null ? {} : await world.stored(identifier);
     const status = tab.session.status();
     // What a browser without its cookie has changed waits for ever, and shows.
     if (status.problem?.code === "NO_COOKIE") continue;
     const where = `A tab of the session ${identifier}`;
     if (status.pending > 0) throw new Error(`${where} still waits: ${JSON.stringify(status)}`);
-    const shown = tab.session.values();
-    if (JSON.stringify(sorted(shown)) !== JSON.stringify(sorted(stored ?? {}))) {
+    const shown = valuesOf(tab);
+    const seen = tab.version === "older" ? { ...stored, tags: null } : (stored ?? {});
+    if (JSON.stringify(sorted(shown)) !== JSON.stringify(sorted(seen))) {
       throw new Error(`${where} shows ${JSON.stringify(shown)}, the store holds ${JSON.stringify(stored)}`);
     }
   }
@@ -40,6 +42,10 @@ export async function checkAll(world: World, reference: Reference): Promise<void
     reference.check("The store", identifier, (await world.stored(identifier)) ?? {}, true);
   }
 }
+
+/** What the tab shows. One of the older version knows nothing of tags. */
+const valuesOf = ({ session, version }: Tab): Shown =>
+  version === "older" ? { ...session.values(), tags: null } : session.values();
 
 /** The session of a row on disk. */
 const sessionOf = (row: unknown) => String((row as { identifier?: string | null }).identifier);

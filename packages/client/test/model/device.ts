@@ -8,14 +8,20 @@ import type { SimulatedDisk } from "./disk.ts";
 import type { SimulatedLocks } from "./locks.ts";
 import type { SimulatedMarks } from "./marks.ts";
 
+const before = { note: z.string(), visits: counter() };
+
 export const definition = defineSession({
-  shared: {
-    note: z.string(),
-    visits: counter(),
-    tags: value(z.array(z.string()).default([]), { merge: merge.union }),
-  },
+  shared: { ...before, tags: value(z.array(z.string()).default([]), { merge: merge.union }) },
 });
 type Definition = typeof definition;
+
+/** Of processes and pages: the older version of the app has no tags. */
+export type Version = "older" | "newer";
+export const definitions: Record<Version, Definition> = {
+  newer: definition,
+  // Nobody asks it for tags.
+  older: defineSession({ shared: before }) as never,
+};
 
 /** A request on its way, and its answer on the way back, or an event of a live stream: the schedule decides what becomes of each. */
 export interface Message {
@@ -43,7 +49,7 @@ export interface Device {
   readonly tabs: Tab[];
   /** How often its apps were told what became of a change. */
   told: number;
-  /** The keys of changes that its apps were told to be too large for any request, since somebody looked. */
+  /** The keys of changes that its apps were told to be given up, since somebody looked. */
   readonly refused: string[];
   /** A request of its tabs was too large for its way: what it carried may have been given up. */
   giveUp: boolean;
@@ -60,6 +66,7 @@ export interface Tab {
   readonly session: ClientSession<Definition>;
   readonly page: { readonly window: EventTarget; readonly document: EventTarget & { visibilityState: string } };
   readonly expired: Expired[];
+  readonly version: Version;
   /** Where notes of its changes are listed: its device's list, as it was when the tab opened. */
   readonly owed: Map<string, string>;
   alive: boolean;

@@ -183,6 +183,8 @@ class Play {
         return world.crash(one.calls, one.lost);
       case "restart":
         return world.restart();
+      case "deploy":
+        return world.deploy(one.version, one.rolling);
       case "back up":
         this.#backup = world.taken;
         return;

@@ -84,7 +84,7 @@ export class Reference {
       this.#named(key, (one, { device, identifier: its }) =>
         Boolean(its === identifier && !this.#dead.has(its) && !one.doubtful && (one.acked || living.has(device))),
       );
-    const [elements, count] = [tags as string[], Number(visits)];
+    const [elements, count] = [(tags ?? certain("tags")) as string[], Number(visits)];
     const foreign = (key: Key, names: unknown[]) => names.filter((name) => !possible(key).includes(String(name)));
     const wrong = [...foreign("note", note === undefined ? [] : [note]), ...foreign("tags", elements)].map(
       (name) => `shows ${name}, written to another session`,

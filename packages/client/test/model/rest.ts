@@ -25,6 +25,7 @@ export class Rest {
    */
   async untouched(retryAfterMs: number): Promise<void> {
     const world = this.#world;
+    await world.deploy("newer", false);
     this.#thaw();
     const end = world.time.now + patienceMs + Math.min(retryAfterMs, 3_600_000);
     const waiting = () => world.devices.flatMap(({ tabs }) => tabs.filter(waits));
@@ -43,6 +44,7 @@ export class Rest {
   /** Everybody awake and online, all disks well, dead tabs' outboxes found, nothing under way. */
   async touched(): Promise<void> {
     const world = this.#world;
+    await world.deploy("newer", false);
     this.#thaw();
     for (const device of world.devices) {
       device.disk.become("fine");
@@ -106,6 +108,7 @@ export class Rest {
       desk.cookie === phone.cookie && desk.cookie !== "" && desk.tabs.every((tab) => identityOf(tab) === session);
     // A token that was rotated opens no stream, and the two share theirs: a late request of the one may have replaced it.
     if (session === null || !together || world.rotated) return;
+    if ([...desk.tabs, writer].some(({ version }) => version === "older")) return;
     // As long as a broken stream may wait for its next try.
     await world.pass(61_000);
     await this.#watch.network(4);

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import type { Version } from "./device.ts";
 import type { Health } from "./disk.ts";
 import { type Halt, month } from "./request.ts";
 
@@ -20,6 +21,8 @@ export type Step = {
       readonly status: number;
       readonly retryAfter?: number | undefined;
     }
+  /** `rolling`: processes of the version before answer for a while, too. */
+  | { readonly do: "deploy"; readonly version: Version; readonly rolling: boolean }
   /** `late`: the page was rendered a while ago. */
   | { readonly do: "load"; readonly late: boolean }
   /** One key with a merge is written to in each frame. */
@@ -65,6 +68,11 @@ const crash: What = fc.record({
 });
 const close: What = fc.record({ do: fc.constant("close"), lost: fc.boolean() });
 const restart: What = oneOf("restart");
+const deploy: What = fc.record({
+  do: fc.constant("deploy"),
+  version: fc.constantFrom<Version>("older", "newer"),
+  rolling: fc.boolean(),
+});
 const disk: What = fc.record({
   do: fc.constant("disk"),
   health: fc.constantFrom<Health>("full", "broken", "stuck", "fine"),
@@ -144,6 +152,7 @@ const common: { readonly weight: number; readonly arbitrary: What }[] = [
   { weight: 1, arbitrary: limit },
   { weight: 1, arbitrary: page },
   { weight: 1, arbitrary: drag },
+  { weight: 1, arbitrary: deploy },
 ];
 
 /** Steps among which one kind is frequent: two troubles are met together more often where the rest does not come between. */
@@ -186,12 +195,22 @@ const rendered: Step[] = [
   { device: 0, tab: 0, do: "render" },
 ];
 
+/** A deploy that is rolled back while pages of the newer version are open. */
+const backwards: Step[] = [
+  { device: 0, tab: 0, do: "deploy", version: "older", rolling: true },
+  { device: 0, tab: 0, do: "tag" },
+  { device: 0, tab: 0, do: "open" },
+];
+
 /** A browser that keeps no cookie. */
 const without: Step[] = [{ device: 0, tab: 0, do: "refuse cookies" }];
 
 const beginnings = [
   ...[[], [], [], rush, without, rendered, acquainted, acquainted],
   ...[blind("full"), blind("broken"), blind("stuck")],
+  backwards,
+  backwards,
+  backwards,
 ];
 const longest = Math.max(...beginnings.map(({ length }) => length));
 

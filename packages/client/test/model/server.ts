@@ -2,7 +2,7 @@ import { createSessions, type SessionStore } from "@catnap/server";
 import type { ChangesEvent, ChangesInput } from "@catnap/shared";
 import { initTRPC } from "@trpc/server";
 import { memoryStore } from "../../../server/src/stores/memory/memory-store.ts";
-import { definition } from "./device.ts";
+import { definition, definitions, type Version } from "./device.ts";
 
 type Process = ReturnType<typeof createProcess>;
 
@@ -10,11 +10,16 @@ type Process = ReturnType<typeof createProcess>;
 export class SimulatedServer {
   readonly store: RewindableStore = new RewindableStore();
   readonly #clock: () => number;
+  /** Of new processes. */
+  version: Version = "newer";
   #process: Process;
+  /** While a deploy rolls, a process of the version before: requests reach the two in turns. */
+  #former: Process | undefined;
+  #turn = 0;
 
   constructor(clock: () => number) {
     this.#clock = clock;
-    this.#process = createProcess(this.store, clock);
+    this.#process = createProcess(this.store, clock, this.version);
   }
 
   get sessions(): Process["sessions"] {
@@ -22,7 +27,12 @@ export class SimulatedServer {
   }
 
   get call(): Process["call"] {
-    return this.#process.call;
+    return (this.#former && this.#turn++ % 2 > 0 ? this.#former : this.#process).call;
+  }
+
+  /** Whether requests meet two versions. */
+  get rolls(): boolean {
+    return this.#former !== undefined;
   }
 
   get follow(): Process["follow"] {
@@ -31,6 +41,7 @@ export class SimulatedServer {
 
   /** The process dies when it has called its store so many times more. Gives what came to nothing, as far as one knows by now. */
   condemn(calls: number): Life {
+    this.#former = undefined;
     const { life } = this.#process;
     life.callsLeft = calls;
     life.written = 0;
@@ -40,7 +51,17 @@ export class SimulatedServer {
   /** Another process begins. What the one before had in memory is gone, and what it was doing is never done. */
   replace(): void {
     this.condemn(0);
-    this.#process = createProcess(this.store, this.#clock);
+    this.#process = createProcess(this.store, this.#clock, this.version);
+  }
+
+  /** A process of this version takes the place of the one at hand, at once, or while it still answers every other request. */
+  async deploy(version: Version, rolling: boolean): Promise<void> {
+    this.version = version;
+    const before = this.#process;
+    if (!rolling) return this.close();
+    before.sessions.endStreams();
+    this.#process = createProcess(this.store, this.#clock, version);
+    this.#former = before;
   }
 
   /** The process ends its streams, writes what waits and gives way, as for a deploy. */
@@ -72,11 +93,11 @@ interface Life {
   readonly missed: Set<string>;
 }
 
-const options = { definition, sweepInterval: 0, report: () => undefined };
+const options = { sweepInterval: 0, report: () => undefined };
 
 /** Made once, since that takes a tenth of a schedule's time: what a process knows is in its `sessions`, not in the routes. */
 const createCaller = (() => {
-  const sessions = createSessions({ ...options, store: memoryStore() });
+  const sessions = createSessions({ ...options, definition, store: memoryStore() });
   const t = initTRPC.context<{ session: ReturnType<typeof sessions.wake> }>().create();
   const procedure = t.procedure.use(sessions.middleware);
   const router = t.router({
@@ -88,9 +109,9 @@ const createCaller = (() => {
   return t.createCallerFactory(router);
 })();
 
-function createProcess(store: SessionStore, clock: () => number) {
+function createProcess(store: SessionStore, clock: () => number, version: Version) {
   const life: Life = { callsLeft: Number.POSITIVE_INFINITY, written: 0, missed: new Set() };
-  const sessions = createSessions({ ...options, store: within(life, store), clock });
+  const sessions = createSessions({ ...options, definition: definitions[version], store: within(life, store), clock });
   return {
     life,
     sessions,

@@ -29,6 +29,8 @@ const least = {
   "a page rendered by the server": 5,
   "a page rendered long before it is opened": 1,
   "a drag": 5,
+  "processes of two versions at once": 10,
+  "a change that waits for another version": 3,
 };
 
 export type Trouble = keyof typeof least;

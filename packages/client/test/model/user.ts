@@ -49,6 +49,7 @@ export class User {
         session.update("visits", (visits) => visits + 1);
         return this.#reference.changed(tab, "visits", name, this.#world.time.now);
       case "tag":
+        if (tab.version === "older") return;
         session.update("tags", (tags) => [...tags, name]);
         return this.#reference.changed(tab, "tags", name, this.#world.time.now);
       case "sleep":

@@ -24,9 +24,9 @@ export class Watch {
     }
     this.#living = living;
     for (const device of this.#world.devices) {
-      for (const key of device.refused.splice(0)) {
-        this.#world.reached.add("a change too large for any request, told");
-        this.reference.refused(device, key);
+      for (const key of device.refused.splice(0)) this.reference.refused(device, key);
+      if (device.tabs.some(({ session }) => session.status().problem?.code === "UNKNOWN_KEY")) {
+        this.#world.reached.add("a change that waits for another version");
       }
       if (device.giveUp) this.counters.lost(device);
       if (!device.keeps && device.tabs.some(({ session }) => session.status().problem?.code === "NO_COOKIE")) {

@@ -1,7 +1,7 @@
 import type { SessionSnapshot } from "@catnap/shared";
 import { createSessionClient, type Expired } from "../../src/index.ts";
 import { SimulatedChannels } from "./channels.ts";
-import { type Device, definition, type Message, reach, setCookie, type Tab } from "./device.ts";
+import { type Device, definitions, type Message, reach, setCookie, type Tab, type Version } from "./device.ts";
 import { SimulatedDisk } from "./disk.ts";
 import { SimulatedLocks } from "./locks.ts";
 import { SimulatedMarks } from "./marks.ts";
@@ -77,19 +77,25 @@ export class World {
     const document = Object.assign(new EventTarget(), { visibilityState: "visible" });
     const page = { window: new EventTarget(), document };
     const expired: Expired[] = [];
+    // A page is what the server of that time gives out.
+    const { version } = this.#server;
     const seat: Seat = {};
     const whenThere = (task: () => void) => {
       const { tab } = seat;
       if (tab) reach(tab, task);
     };
     const session = createSessionClient({
-      definition,
+      definition: definitions[version],
       http: this.wire.http(seat),
       live: device.live,
+      // Longer than any schedule: what waits is never given up.
+      unknownFor: 1e8,
       onExpired: (event) => expired.push(event),
       onConflict: ({ key, what, code }) => {
         device.told++;
-        if (what === "rejected" && code === "LIMIT_EXCEEDED") device.refused.push(key);
+        if (what !== "rejected" || code !== "LIMIT_EXCEEDED") return;
+        device.refused.push(key);
+        this.reached.add("a change too large for any request, told");
       },
       surroundings: {
         now: () => this.time.now + device.skew,
@@ -110,6 +116,7 @@ export class World {
       session,
       page,
       expired,
+      version,
       owed: device.owed,
       alive: true,
       frozen: false,
@@ -209,6 +216,12 @@ export class World {
   async restore(taken: number): Promise<void> {
     this.#cut();
     await this.#server.store.rewind(taken);
+  }
+
+  /** The server's processes are of this version from now on; `rolling`: and those before answer for a while, too. */
+  async deploy(version: Version, rolling: boolean): Promise<void> {
+    if (rolling && version !== this.#server.version) this.reached.add("processes of two versions at once");
+    await this.#server.deploy(version, rolling);
   }
 
   /** The server closes, and another process takes its place. Streams come to their end, and whoever asks meets the new one. */
