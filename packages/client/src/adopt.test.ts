@@ -109,6 +109,17 @@ test("tabs of which neither has seen that the other did adopt once, too", async 
   expect(await held(browser)).toEqual(adopted);
 });
 
+test("what was adopted goes home though somebody asks in the very moment in which the end is told", async () => {
+  const { time, browser, first } = await visited();
+  time.now += 3_600_000;
+  const { session } = first;
+  // Whoever asks then shares the round that is about to fail.
+  session.onExpired(() => queueMicrotask(() => void session.sleep().catch(() => undefined)));
+  await session.awake();
+  await until(() => session.status().state === "synced");
+  expect(await held(browser)).toEqual(adopted);
+});
+
 test("what was adopted survives the page that did", async () => {
   const { time, world, browser, tab, first } = await visited();
   time.now += 3_600_000;

@@ -125,8 +125,13 @@ export class Outbox {
     const known = this.#decided.get(writer) ?? 0;
     if (seq < known) return;
     const before = this.#waiting.get(writer) ?? [];
+    // Who has decided some of what waited may decide the rest, which is to be sent at once.
+    const knows = before.some((one) => one <= seq && !left.includes(one));
     // Of two answers that came so far, what either has decided is; what comes later is news to neither.
-    const waits = [...left.filter((one) => one > known || before.includes(one)), ...before.filter((one) => one > seq)];
+    const waits = [
+      ...left.filter((one) => one > known || before.includes(one)),
+      ...before.filter((one) => one > seq && !knows),
+    ];
     if (waits.length > 0) this.#waiting.set(writer, waits);
     else this.#waiting.delete(writer);
     this.#decided.set(writer, seq);

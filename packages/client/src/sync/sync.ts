@@ -158,6 +158,8 @@ export class Sync {
       const { error, retryMs, isProblem } = failure(thrown);
       if (isProblem) this.troubles.warn(error);
       if (error.code !== "SESSION_EXPIRED" && !this.intake.closed) this.pace.failed(retryMs);
+      // What was taken along: whoever has asked meanwhile has shared this round, and put off the next.
+      else if (replica.outbox.own.size > 0) this.pace.later(0);
       throw error;
     }
   }

@@ -8,7 +8,7 @@ import type { SimulatedDisk } from "./disk.ts";
 import type { SimulatedLocks } from "./locks.ts";
 import type { SimulatedMarks } from "./marks.ts";
 
-const before = { note: z.string(), visits: counter() };
+const before = { note: z.string(), visits: { ...counter(), adopt: true } };
 
 export const definition = defineSession({
   shared: { ...before, tags: value(z.array(z.string()).default([]), { merge: merge.union }) },

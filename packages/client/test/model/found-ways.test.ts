@@ -7,6 +7,23 @@ const network = (rounds: number): Step => ({ ...at(0), do: "network", rounds });
 
 /** What the search has found once of requests that hang, gateways, cookies, rendered pages and drags: each must hold for ever. */
 const found: Record<string, Step[]> = {
+  "what has waited for another version goes home at once, though a small gateway lets it pass one by one": [
+    { ...at(0), do: "deploy", version: "older", rolling: true },
+    { ...at(0), do: "tag" },
+    { ...at(0), do: "open" },
+    { ...at(1), do: "drag", key: "tag", frames: 14 },
+    { ...at(1), do: "meet" },
+    { ...at(0), do: "limit", bytes: 600, essay: false },
+  ],
+  "of tabs that begin in one moment, what one has put aside as it ended is not lost by what another takes out there": [
+    { ...at(0), do: "rush" },
+    { ...at(0), do: "disk", health: "full", writing: false },
+    network(3),
+    { ...at(0), do: "close", lost: false },
+    { ...at(0), do: "visit" },
+    { ...at(0), do: "close", lost: true },
+    { ...at(0), do: "deliver", message: 0 },
+  ],
   "a tab whose request has hung is offline no longer when the server has answered that the session has expired": [
     { ...at(0), do: "note" },
     { ...at(0), do: "open" },

@@ -144,9 +144,11 @@ class Play {
         return void (await world.sessions.sweep());
       case "share":
         // The other device is given this session, as by a ticket.
+        this.#watch.reference.together = true;
         for (const other of world.devices) setCookie(other, device.cookie);
         return;
       case "meet":
+        this.#watch.reference.together = true;
         // What this device has goes home, and the other one opens the same session: whoever is live follows it.
         for (const other of world.devices) {
           if (device.cookie !== "") setCookie(other, device.cookie);

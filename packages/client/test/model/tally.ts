@@ -31,6 +31,7 @@ const least = {
   "a drag": 5,
   "processes of two versions at once": 10,
   "a change that waits for another version": 3,
+  "values that a browser has adopted": 1,
 };
 
 export type Trouble = keyof typeof least;

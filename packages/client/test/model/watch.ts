@@ -33,6 +33,10 @@ export class Watch {
         this.#world.reached.add("a browser that keeps no cookie, and was told so");
       }
     }
+    for (const { tabs } of this.#world.devices) {
+      if (tabs.some(({ session }) => session.status().state === "expired" && session.hasValue("visits")))
+        this.#world.reached.add("values that a browser has adopted");
+    }
     this.reference.observe(this.#world);
     this.counters.observe(this.#world);
     this.notes.observe(this.#world);
