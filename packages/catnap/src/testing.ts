@@ -1,4 +1,8 @@
 export {
+  type CheckDefinitionOptions,
+  checkDefinition,
+  type DefinitionCheck,
+  type DefinitionLoss,
   type FakeClock,
   type Fault,
   fakeClock,

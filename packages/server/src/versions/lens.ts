@@ -36,7 +36,7 @@ export class Lens {
 
   look(name: string, entries: Entries | undefined): Sight {
     const entry = entries?.get(name);
-    if (!entries || !entry || entry.value === null || this.#isForeign(name, entry)) return absent;
+    if (!entries || !entry || entry.value === null || this.isForeign(name, entry)) return absent;
     let sight = this.#sights.get(entry);
     if (!sight) {
       sight = this.#inspect(name, entry.value);
@@ -49,7 +49,7 @@ export class Lens {
   /** Whether a browser may see what rests under this name. */
   shows(name: string, entry: Entry): boolean {
     const key = this.#definition.keys.get(name);
-    return key !== undefined && key.access !== "secret" && !this.#isForeign(name, entry);
+    return key !== undefined && key.access !== "secret" && !this.isForeign(name, entry);
   }
 
   /** Of what a browser may see. */
@@ -75,13 +75,13 @@ export class Lens {
     for (const name of this.#guarded) {
       const entry = entries.get(name);
       // A browser that shows it has to learn that it is gone.
-      if (entry?.value != null && this.#isForeign(name, entry)) put(name, null);
+      if (entry?.value != null && this.isForeign(name, entry)) put(name, null);
     }
     return changes;
   }
 
   /** Whether a browser has written it while the key was `shared`, which it is no more. */
-  #isForeign(name: string, { writer }: Entry): boolean {
+  isForeign(name: string, { writer }: Entry): boolean {
     if (writer === "server") return false;
     const access = this.#definition.keys.get(name)?.access;
     return access !== undefined && access !== "shared" && !this.#definition.trust.has(name);

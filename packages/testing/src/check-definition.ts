@@ -1,0 +1,83 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import type { SessionStore } from "@catnap/server";
+import { lensOf } from "@catnap/server/versions";
+import type { AnyDefinition } from "@catnap/shared";
+import { changesBetween, type Print, printOf } from "./definition-print.ts";
+
+/** What `checkDefinition` holds a definition against. */
+export interface CheckDefinitionOptions {
+  /** The file of the last version, such as `session.lock.json`, to be committed. One that does not exist is written. */
+  readonly lock?: string;
+  /** Writes the file anew, once its changes have been read; default false. */
+  readonly update?: boolean;
+  /** Where sessions of earlier versions rest, or a copy of it. Nothing is written there. */
+  readonly store?: SessionStore;
+  /** How many sessions of it to look at; default 1,000. */
+  readonly sessions?: number;
+}
+
+/** A value that this version of the definition cannot use. */
+export interface DefinitionLoss {
+  readonly identifier: string;
+  readonly key: string;
+  /**
+   * `misfit`: neither the schema nor `migrate` takes it; it stays, as good as absent. `untrusted`: a browser wrote it while the
+   * key was shared; it is deleted. `dropped`: the definition says so; it is deleted. `unknown`: it stays, for another version.
+   */
+  readonly what: "misfit" | "untrusted" | "dropped" | "unknown";
+}
+
+export interface DefinitionCheck {
+  /** How the definition differs from that of the file, and what comes of it: a sentence each. */
+  readonly changes: readonly string[];
+  readonly losses: readonly DefinitionLoss[];
+  /** How many sessions were looked at. */
+  readonly sessions: number;
+}
+
+/**
+ * Says what a deploy of this definition would do: how it differs from the last version, which a file in your repository holds
+ * as a lock file does, and which stored sessions would lose what. For a test in CI, and for a look at a copy of the database
+ * before a release. Quotes no value.
+ *
+ * Rejects with what the store rejects with, and with a `SyntaxError` for a file that is no JSON.
+ */
+export async function checkDefinition(
+  definition: AnyDefinition,
+  { lock, update = false, store, sessions: most = 1_000 }: CheckDefinitionOptions,
+): Promise<DefinitionCheck> {
+  const print = printOf(definition);
+  const isThere = lock !== undefined && existsSync(lock);
+  const changes = isThere ? changesBetween(JSON.parse(readFileSync(lock, "utf8")) as Print, print, definition) : [];
+  if (lock !== undefined && (update || !isThere)) writeFileSync(lock, `${JSON.stringify(print, null, 2)}\n`);
+  const losses: DefinitionLoss[] = [];
+  let count = 0;
+  let cursor: string | undefined;
+  while (store && count < most) {
+    const page = await store.find({ limit: Math.min(100, most - count), ...(cursor !== undefined && { cursor }) });
+    for (const { identifier } of page.items) {
+      const record = await store.read(identifier);
+      if (!record) continue;
+      count++;
+      for (const [key, { value }] of record.entries) {
+        const what = value === null || key.startsWith("~") ? null : lossOf(definition, key, record.entries);
+        if (what) losses.push({ identifier, key, what });
+      }
+    }
+    cursor = page.cursor;
+    if (cursor === undefined) break;
+  }
+  return { changes, losses, sessions: count };
+}
+
+type Entries = Parameters<ReturnType<typeof lensOf>["look"]>[1];
+
+function lossOf(definition: AnyDefinition, key: string, entries: Entries): DefinitionLoss["what"] | null {
+  if (definition.dropped.includes(key)) return "dropped";
+  if (!definition.keys.has(key)) return "unknown";
+  const { value, unfit } = lensOf(definition).look(key, entries);
+  if (unfit) return "misfit";
+  const entry = entries?.get(key);
+  // What `migrate` drops is no loss: the app says so.
+  return value === null && entry && lensOf(definition).isForeign(key, entry) ? "untrusted" : null;
+}
