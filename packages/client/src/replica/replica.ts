@@ -207,6 +207,8 @@ export class Replica extends Owner {
     this.identifier = identifier;
     this.isUnconfirmed = this.kept = false;
     this.rev = 0;
+    // Those at hand are of none, or of one that has expired.
+    this.facts = unknownFacts(this.#now());
     this.outbox.rebind();
   }
 

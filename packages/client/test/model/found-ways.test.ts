@@ -7,6 +7,17 @@ const network = (rounds: number): Step => ({ ...at(0), do: "network", rounds });
 
 /** What the search has found once of requests that hang, gateways, cookies, rendered pages and drags: each must hold for ever. */
 const found: Record<string, Step[]> = {
+  "a browser that keeps no cookie adopts from a session that has expired once, and not again and again": [
+    { ...at(0), do: "note" },
+    { ...at(0), do: "open" },
+    { ...at(0), do: "meet" },
+    { ...at(0), do: "disk", health: "full", writing: false },
+    { ...at(0), do: "limit", bytes: 600, essay: false },
+    { ...at(0), do: "visit" },
+    { ...at(0), do: "refuse cookies" },
+    { ...at(0), do: "pass", seconds: 3601 },
+    { ...at(0), do: "crash", calls: 0, sending: false, lost: false },
+  ],
   "what has waited for another version goes home at once, though a small gateway lets it pass one by one": [
     { ...at(0), do: "deploy", version: "older", rolling: true },
     { ...at(0), do: "tag" },
