@@ -68,9 +68,10 @@ export class Owner {
     return [rowName({ ...op, writer }), { identifier, epoch, profile, writer, op }];
   }
 
-  /** Whether a push is one of this session, as it is now. */
-  isOwn({ identifier, nonce }: Push): boolean {
-    return identifier === this.identifier && (nonce === undefined || nonce === this.epoch);
+  /** Whether a push is one of this session and profile, as they are now: of another profile's writers its answer tells nothing. */
+  isOwn({ identifier, profile, nonce }: Push): boolean {
+    const isSame = identifier === this.identifier && profile === this.profile;
+    return isSame && (nonce === undefined || nonce === this.epoch);
   }
 
   protected enter({ name, from, profile }: Epoch): void {

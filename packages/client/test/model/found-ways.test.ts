@@ -7,6 +7,18 @@ const network = (rounds: number): Step => ({ ...at(0), do: "network", rounds });
 
 /** What the search has found once of requests that hang, gateways, cookies, rendered pages and drags: each must hold for ever. */
 const found: Record<string, Step[]> = {
+  "a page that asked as another browser than it turns out to be shows nothing of its sibling twice": [
+    { ...at(0), do: "note" },
+    { ...at(0), do: "sleep" },
+    network(1),
+    { ...at(0), do: "render" },
+    { ...at(0), do: "share" },
+    { ...at(1), do: "load", late: false },
+    { ...at(1), do: "visit" },
+    { ...at(0), do: "gateway", message: 1, handled: true, status: 401 },
+    network(1),
+    { ...at(0), do: "note" },
+  ],
   "a browser that keeps no cookie adopts from a session that has expired once, and not again and again": [
     { ...at(0), do: "note" },
     { ...at(0), do: "open" },
