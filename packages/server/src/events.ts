@@ -14,7 +14,7 @@ export type SessionEvent =
     }
   /**
    * A session holds a value that the key's schema rejects, and that no `migrate` mends: it is as good as absent, and stays. Told
-   * once for each key. `error`: what refuses it, or what `migrate` has thrown.
+   * once for each key. `error` says why; what `migrate` has thrown is its `cause`.
    */
   | { readonly kind: "misfit"; readonly key: string; readonly identifier: string; readonly error: unknown }
   /** Work in the background failed: writing access times, or sweeping. It is tried again. */

@@ -141,7 +141,8 @@ describe("a schema that was tightened", () => {
     };
     const { visit, rests, reports } = deploy(defineSession({ shared: { cart: cart(3), note: z.string() }, migrate }));
     expect(await visit((session) => session.value("cart"))).toEqual([]);
-    expect(reports).toMatchObject([{ kind: "misfit", key: "cart", error: failure }]);
+    expect(reports).toMatchObject([{ kind: "misfit", key: "cart", error: { cause: failure } }]);
+    expect(reports[0]).toMatchObject({ error: { message: expect.stringContaining("migrate.cart has thrown") } });
     expect((await rests()).cart).toBe('["a lot of tea"]');
   });
 });

@@ -30,9 +30,9 @@ test.for<[what: string, call: () => unknown, message: RegExp]>([
   [
     "text for a limit",
     () => define({ limits: { valueBytes: "5" } }),
-    /limits.valueBytes is 5: .*whole numbers above 0/,
+    /limits.valueBytes is "5": .*whole numbers above 0/,
   ],
-  ["text for the limits", () => define({ limits: "small" }), /limits.0 is s: give valueBytes and sessionBytes/],
+  ["text for the limits", () => define({ limits: "small" }), /limits.0 is "s": give valueBytes and sessionBytes/],
   [
     "a value to adopt that browsers cannot write",
     () => define({ readonly: { x: value(text, { adopt: true }) } }),

@@ -22,7 +22,7 @@ export function checkDefinition(declared: unknown): void {
   const { name: app = "catnap", limits } = given;
   for (const [name, bytes] of Object.entries(limits ?? {})) {
     if (!(limitNames.includes(name) && Number.isSafeInteger(bytes) && bytes > 0)) {
-      throw invalid(`limits.${name} is ${bytes}: give valueBytes and sessionBytes, whole numbers above 0`);
+      throw invalid(`limits.${name} is ${shown(bytes)}: give valueBytes and sessionBytes, whole numbers above 0`);
     }
   }
   checkName(app);
@@ -45,6 +45,8 @@ function checkVersions(
 ): void {
   const called = (what: string, name: unknown, rule: string) =>
     invalid(`${what} names ${shown(name)}, ${rule}`, typeof name === "string" ? name : undefined);
+  if (typeof migrate !== "object" || Array.isArray(migrate))
+    throw invalid(`migrate is ${shown(migrate)}: give an object with a function for each key`);
   for (const [name, make] of Object.entries(migrate ?? {})) {
     if (!names.has(name))
       throw called("migrate", name, "which is no key of this definition: mend the name, or drop the line");

@@ -59,9 +59,12 @@ export function value<S extends StandardSchemaV1>(
 /** What `counter` gives. An interface, so that the declarations of an app can name it. */
 export interface Counter extends ValueDeclaration<StandardSchemaV1<number | undefined, number>> {}
 
-/** Declares a number that starts at 0 and of which every concurrent change counts: two tabs that add 1 make 2. */
-export function counter(): Counter {
-  return { schema: finiteNumber, merge: (base, mine, theirs) => theirs + (mine - (base ?? 0)) };
+/**
+ * Declares a number that starts at 0 and of which every concurrent change counts: two tabs that add 1 make 2. `disk` and `adopt`
+ * as for `value`.
+ */
+export function counter(options?: { disk?: boolean; adopt?: boolean }): Counter {
+  return { ...options, schema: finiteNumber, merge: (base, mine, theirs) => theirs + (mine - (base ?? 0)) };
 }
 
 const finiteNumber: StandardSchemaV1<number | undefined, number> = {

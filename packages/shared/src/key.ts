@@ -35,6 +35,8 @@ export interface Key {
   readonly disk: boolean;
   /** Whether the browser takes its value along when its session expires. */
   readonly adopt: boolean;
+  /** Whether the definition has a `migrate` for it. */
+  readonly migrates: boolean;
   /**
    * Validates a value; throws `INVALID_VALUE` with the schema's issues, or `LIMIT_EXCEEDED`. Gives the schema's output, encoded.
    * It may be as long as the limit, or as what is `present`, which may have been written under a higher one.
@@ -105,6 +107,7 @@ export function createKey(
     merge: merge as Merge<unknown> | undefined,
     disk,
     adopt,
+    migrates: migrate !== undefined,
     encode: (input, present) => bounded(accepted(input), present),
     fit(stored, present) {
       let fitting = stored;

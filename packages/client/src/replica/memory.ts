@@ -121,7 +121,8 @@ export class Memory {
   /** Adds an op; one of a key without a merge takes the place of its writer's earlier ones. Adding twice is adding once. */
   add(op: Pending): void {
     const key = this.key(op.key);
-    if (!key) return;
+    // One of a page of another version, whose browsers might write it, is the server's alone here.
+    if (key?.access !== "shared") return;
     const others = this.ops(op.key).filter(
       ({ writer, seq }) => writer !== op.writer || (key.merge ? seq !== op.seq : seq > op.seq),
     );

@@ -81,5 +81,5 @@ export interface Rows {
   /** Of sessions that have ended, and the app was not told. */
   readonly left: readonly OpRow[];
   /** Rows of changes that can never be sent, and why. */
-  readonly unusable: readonly (OpRow & { readonly code: SessionErrorCode })[];
+  readonly unusable: readonly (OpRow & { readonly code: SessionErrorCode; readonly message: string })[];
 }

@@ -47,7 +47,7 @@ export class Database {
     let cache: CacheRow | undefined;
     const ops: OpRow[] = [];
     const left: OpRow[] = [];
-    const unusable: (OpRow & { code: SessionErrorCode })[] = [];
+    const unusable: (OpRow & { code: SessionErrorCode; message: string })[] = [];
     let over = false;
     // By their names: all rows are the same text.
     for (const [name, row] of [...found].sort()) {
@@ -61,7 +61,11 @@ export class Database {
             const op = this.#fitOp(found.op);
             if (first || (op.value === found.op.value && op.from === found.op.from)) ops.push({ ...found, op });
           } catch (error) {
-            if (first) unusable.push({ ...found, code: SessionError.from(error)?.code ?? "INVALID_VALUE" });
+            const { code, message } = SessionError.from(error) ?? {
+              code: "INVALID_VALUE" as const,
+              message: String(error),
+            };
+            if (first) unusable.push({ ...found, code, message });
           }
         } else if (this.#isOver(found)) over = true;
         else if (this.#isPast(found)) left.push(found);
@@ -93,7 +97,9 @@ export class Database {
   /** The entries, of which a page of another version may have left some out: then all of it has to be asked for. */
   #entriesOf(cache: CacheRow): CacheRow {
     if (cache.fingerprint === this.#definition.fingerprint) return cache;
-    const entries = cache.entries.filter(([name]) => this.keeps(name));
+    // What the server alone writes a browser may have written then: it is told anew.
+    const isOurs = (name: string) => this.keeps(name) && this.#definition.keys.get(name)?.access === "shared";
+    const entries = cache.entries.filter(([name]) => isOurs(name));
     return { ...cache, rev: 0, entries: entries.map(([name, entry]) => [name, { ...entry, rev: 0 }] as const) };
   }
 
@@ -102,11 +108,10 @@ export class Database {
     const key = this.#definition.keys.get(op.key);
     // A page of another version has left it: it goes home as it is.
     if (!key && this.#now() - op.seq < this.#unknownMs) return op;
-    if (key?.access !== "shared") throw new SessionError("FORBIDDEN_KEY", "", { key: op.key });
+    if (key?.access !== "shared") throw new SessionError("FORBIDDEN_KEY", `"${op.key}" is not the browser's to write`);
     const fitting = (value: string) => key.fit(decode(value, key.name));
     const value = op.value === null ? null : fitting(op.value);
-    if (value === null && op.value !== null)
-      throw new SessionError("INVALID_VALUE", "migrate drops it", { key: op.key });
+    if (value === null && op.value !== null) throw new SessionError("INVALID_VALUE", `migrate drops "${op.key}"`);
     return { ...op, value, ...(op.from == null ? {} : { from: fitting(op.from) }) };
   }
 

@@ -183,8 +183,8 @@ export class Persister {
       // A change of this very page may rest under what the tab was before it heard of its siblings.
       const left = rows.left.filter(({ writer }) => !this.#replica.isMine(writer));
       this.#events.notes(
-        unusable.map(({ op: { key, seq, value: mine }, writer, code }) => {
-          return { key, seq, mine, writer, code, what: "rejected" };
+        unusable.map(({ op: { key, seq, value: mine }, writer, code, message }) => {
+          return { key, seq, mine, writer, code, message, what: "rejected" };
         }),
       );
       if (left.length > 0) this.#events.left(left);

@@ -120,7 +120,6 @@ export class Intake {
     const { key, writer, seq, value: mine } = op;
     siblings.tell({ kind: "synced", delta: replica.refuse(op) });
     persister.save();
-    this.#troubles.warn(problem);
     this.#events.notes([{ ...problem, key, writer, seq, mine, what: "rejected" }]);
   }
 
@@ -132,7 +131,10 @@ export class Intake {
       const code = "UNKNOWN_KEY";
       const message = `The server has no "${op.key}": it runs another version of the app`;
       if (now() - op.seq > unknownMs) this.reject(op, { code, message });
-      else this.#troubles.warn({ code, message: `${message}. The change is kept and sent later` });
+      // What others have left is theirs to tell of.
+      else if (replica.isMine(writer)) {
+        this.#troubles.warn({ code, message: `${message}. The change is kept and sent later` });
+      }
     }
   }
 }

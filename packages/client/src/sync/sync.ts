@@ -243,9 +243,8 @@ export class Sync {
     if (statusOf(error) !== 413 || !op) throw error;
     replica.pushBytes = JSON.stringify(ops).length / 2;
     if (ops.length > 1 || !replica.isOwn(push)) return;
-    this.intake.reject(
-      { ...op, writer },
-      { code: "LIMIT_EXCEEDED", message: "This size is refused (413): raise the body limit" },
-    );
+    const problem = { code: "LIMIT_EXCEEDED", message: "This size is refused (413): raise the body limit" } as const;
+    this.troubles.warn(problem);
+    this.intake.reject({ ...op, writer }, problem);
   }
 }

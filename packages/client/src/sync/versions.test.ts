@@ -75,7 +75,8 @@ test("what cannot be migrated is dropped with an event that hands it over, and n
   const b = browser.tab({ definition: nextShop(() => undefined) });
   await b.session.awake();
   expect(b.session.values()).toEqual({ theme: "dark" });
-  expect(b.conflicts).toEqual([{ key: "note", what: "rejected", code: "INVALID_VALUE", mine: "unsent" }]);
+  const message = 'migrate drops "note"';
+  expect(b.conflicts).toEqual([{ key: "note", what: "rejected", code: "INVALID_VALUE", message, mine: "unsent" }]);
   await until(async () => (await opRows(browser)).length === 0);
   world.fate = () => "ok";
   await b.session.awake();

@@ -158,7 +158,7 @@ export class SessionView {
     const sight = lensOf(definition).look(name, record?.entries);
     if (record && sight.unfit && !unfitKeys.has(name)) {
       unfitKeys.add(name);
-      report({ kind: "misfit", key: name, identifier: record.identifier, error: sight.cause ?? sight.unfit });
+      report({ kind: "misfit", key: name, identifier: record.identifier, error: sight.unfit });
     }
     return sight;
   }

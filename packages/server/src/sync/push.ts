@@ -116,7 +116,8 @@ export function applyPush(
     const entry = entries.get(op.key);
     if (key?.access !== "shared") {
       const code = key ? "FORBIDDEN_KEY" : "UNKNOWN_KEY";
-      tell(op, "rejected", { code, message: `"${op.key}" is not a shared key` });
+      const why = key ? "is not a shared key: the server alone writes it" : "was dropped by this version of the app";
+      tell(op, "rejected", { code, message: `"${op.key}" ${why}` });
       continue;
     }
     if (dubious(op) && (entry?.rev ?? 0) !== op.base) {

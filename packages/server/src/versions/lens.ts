@@ -1,4 +1,12 @@
-import { type AnyDefinition, checksum, decode, isSessionError, refusal, type SessionError } from "@catnap/shared";
+import {
+  type AnyDefinition,
+  checksum,
+  decode,
+  isSessionError,
+  type Key,
+  refusal,
+  type SessionError,
+} from "@catnap/shared";
 import type { Entry, EntryChange, SessionRecord } from "../stores/store.ts";
 
 type Entries = SessionRecord["entries"];
@@ -9,8 +17,6 @@ export interface Sight {
   readonly value: string | null;
   /** There is something that it cannot use, and that must not be overwritten by anybody who has not seen it: why. */
   readonly unfit?: SessionError;
-  /** What the app's own `migrate` has thrown. */
-  readonly cause?: unknown;
 }
 
 const absent: Sight = { value: null };
@@ -96,7 +102,7 @@ export class Lens {
     try {
       return { value: key.fit(stored) };
     } catch (error) {
-      return { value: null, unfit: misfit(name), ...(!isSessionError(error) && { cause: error }) };
+      return { value: null, unfit: misfit(key, error) };
     }
   }
 
@@ -115,12 +121,15 @@ function decoded(name: string, encoded: string): unknown {
   }
 }
 
-function misfit(name: string): SessionError {
-  return refusal(
-    "INVALID_VALUE",
-    name,
-    `holds a value of another version that its schema rejects, and keeps it: give defineSession a migrate.${name}, which may return undefined to drop it`,
-  );
+function misfit({ name, access, migrates }: Key, cause: unknown): SessionError {
+  const what = "holds a value of another version that its schema rejects, and keeps it";
+  const half = access === "secret" ? "extendSession or defineSession" : "defineSession";
+  if (!migrates) {
+    const remedy = `give ${half} a migrate.${name}, which may return undefined to drop it`;
+    return refusal("INVALID_VALUE", name, `${what}: ${remedy}`);
+  }
+  const why = isSessionError(cause) ? "gives what the schema rejects, too" : "has thrown";
+  return refusal("INVALID_VALUE", name, `${what}, since migrate.${name} ${why}: mend it`, { cause });
 }
 
 const lenses = new WeakMap<AnyDefinition, Lens>();
