@@ -68,10 +68,13 @@ export class Owner {
     return [rowName({ ...op, writer }), { identifier, epoch, profile, writer, op }];
   }
 
-  /** Whether a push is one of this session and profile, as they are now: of another profile's writers its answer tells nothing. */
-  isOwn({ identifier, profile, nonce }: Push): boolean {
-    const isSame = identifier === this.identifier && profile === this.profile;
-    return isSame && (nonce === undefined || nonce === this.epoch);
+  /**
+   * Whether a push is one of this session, as it is now. A question that was asked as another browser is not: the answer tells
+   * nothing of this one's writers.
+   */
+  isOwn({ identifier, profile, nonce, ops }: Push): boolean {
+    if (ops.length === 0 && profile !== this.profile) return false;
+    return identifier === this.identifier && (nonce === undefined || nonce === this.epoch);
   }
 
   protected enter({ name, from, profile }: Epoch): void {
