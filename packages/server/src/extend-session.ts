@@ -12,7 +12,7 @@ import { invalid, shown } from "./option-checks.ts";
 export interface Extension<Browser, Secret, More> {
   /** Keys that the browser never sees, neither their values nor that they are. */
   readonly secret?: More;
-  /** For keys that the browser writes: what the server checks in the place of the shared schema. */
+  /** For keys that the browser may see: what the server checks in the place of the shared schema, its default included. */
   readonly schemas?: NoInfer<ServerSchemas<Browser>>;
   /** As in `defineSession`, for the keys of `secret`. */
   readonly migrate?: NoInfer<Migrations<Secret & More>>;
