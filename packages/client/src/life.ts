@@ -157,12 +157,15 @@ export class Life {
 
   /** Marks these changes as told, and returns what tells the app of them. */
   #hand(code: Expired["code"], all: readonly Pending[], isTaken: (op: Pending) => boolean, always = false): () => void {
-    const { epochs, onExpired } = this.#parts;
+    const { epochs, onExpired, replica } = this.#parts;
     const epoch = epochs.get();
     const ops = all.filter((op) => !isAmong(epoch.told, op));
     if (ops.length === 0 && !always) return () => undefined;
     epochs.set({ told: [...epoch.told, ...latestOf(ops)] });
-    const unsent = unsentOf(ops.filter((op) => !isTaken(op)));
+    const unsent = unsentOf(
+      replica.definition,
+      ops.filter((op) => !isTaken(op)),
+    );
     return () => onExpired({ code, unsent });
   }
 }

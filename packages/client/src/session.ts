@@ -69,7 +69,7 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
    * has the time. Gives the function that ends it.
    */
   subscribe(name: NameOf<D, "browser"> | null, listener: (() => void) | ((news: boolean) => void)): () => void {
-    return this.#replica.memory.subscribe(name, listener);
+    return this.#replica.memory.subscribe(name && this.#resting(name), listener);
   }
 
   /** What the session is doing and whether changes wait; the same object until something differs. */
@@ -119,20 +119,25 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
   /** The value or its default, `undefined` when it has neither; the same object until it changes. For bindings of view libraries. */
   peek<K extends NameOf<D, "browser">>(name: K): ValueOf<D, K> | undefined {
     const { memory } = this.#replica;
-    const key = memory.key(name);
+    const key = memory.key(this.#resting(name));
     return this.#orDefault(name, key && memory.read(key));
   }
 
   /** What the server rendered for the key, whatever happened since: what hydration must show. */
   initial<K extends NameOf<D, "browser">>(name: K): ValueOf<D, K> | undefined {
-    return this.#orDefault(name, this.#initial?.get(name));
+    return this.#orDefault(name, this.#initial?.get(this.#resting(name)));
+  }
+
+  /** The name under which a key rests. */
+  #resting(name: string): string {
+    return this.#replica.definition.renamed.get(name) ?? name;
   }
 
   /** The default is the same object each time: a view library compares by identity. */
   #orDefault<K extends NameOf<D, "browser">>(name: K, value: unknown): ValueOf<D, K> | undefined {
     if (value === undefined) {
       if (!this.#fallbacks.has(name)) {
-        this.#fallbacks.set(name, freezeInDevelopment(this.#replica.memory.key(name)?.fallback()));
+        this.#fallbacks.set(name, freezeInDevelopment(this.#replica.memory.key(this.#resting(name))?.fallback()));
       }
       value = this.#fallbacks.get(name);
     }

@@ -1,5 +1,6 @@
 import { noteName } from "@catnap/shared";
 import type { Told } from "./replica/delta.ts";
+import { labelOf } from "./replica/events.ts";
 import type { Replica } from "./replica/replica.ts";
 import type { Database } from "./storage/database.ts";
 import type { Sync } from "./sync/sync.ts";
@@ -32,6 +33,7 @@ export function tellNotes({ epochs, onConflict, replica }: TabParts, told: reado
   const fresh = told.filter((note) => !heard.includes(noteName(note)));
   if (fresh.length > 0) epochs.set({ heard: [...heard, ...fresh.map(noteName)] });
   for (const { writer: _, seq: __, mine, ...note } of fresh) {
-    onConflict({ ...note, mine: replica.memory.mine(note, mine) });
+    const key = labelOf(replica.definition, note.key);
+    onConflict({ ...note, key, mine: replica.memory.mine(note, mine) });
   }
 }

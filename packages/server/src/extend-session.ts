@@ -2,6 +2,7 @@ import {
   checkDefinition,
   type Definition,
   defineSession,
+  keyNamed,
   type Migrations,
   type ServerSchemas,
   type Shape,
@@ -18,6 +19,7 @@ export interface Extension<Browser, Secret, More> {
   readonly migrate?: NoInfer<Migrations<Secret & More>>;
   readonly dropped?: readonly string[];
   readonly trust?: readonly NoInfer<keyof (Secret & More) & string>[];
+  readonly renamed?: { readonly [old: string]: NoInfer<keyof (Secret & More) & string> };
 }
 
 type Declared = Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>> & {
@@ -44,9 +46,9 @@ export function extendSession<
 ): Definition<Shared, Readonly, Secret & More> {
   const declared = definition?.declared as Declared | undefined;
   if (!declared) throw invalid(`extendSession takes what defineSession returned, not ${shown(definition)}`);
-  const { secret, schemas = {}, migrate, dropped = [], trust = [], ...unknown } = more ?? {};
+  const { secret, schemas = {}, migrate, dropped = [], trust = [], renamed, ...unknown } = more ?? {};
   const [other] = Object.keys(unknown);
-  if (other) throw invalid(`extendSession has no option "${other}": it takes secret, schemas, migrate, dropped, trust`);
+  if (other) throw invalid(`extendSession has no option "${other}": it takes secret, schemas, migrate, dropped, trust, renamed`);
   const stricter = new Map<string, unknown>(Object.entries(schemas));
   const strict = (group: Declared[string]) =>
     Object.fromEntries(
@@ -57,7 +59,7 @@ export function extendSession<
       }),
     );
   for (const name of stricter.keys()) {
-    if (definition.keys.get(name)?.access !== "shared" && definition.keys.get(name)?.access !== "readonly")
+    if (!["shared", "readonly"].includes(keyNamed(definition, name)?.access ?? ""))
       throw invalid(`extendSession has a schema for "${name}", which is no shared or readonly key: mend the name`);
   }
   const groups = {
@@ -68,9 +70,10 @@ export function extendSession<
     migrate: { ...declared.migrate, ...migrate },
     dropped: [...(declared.dropped ?? []), ...dropped],
     trust: [...(declared.trust ?? []), ...trust],
+    renamed: { ...declared.renamed, ...renamed },
   };
   for (const name of Object.keys(secret ?? {})) {
-    if (definition.keys.has(name)) throw invalid(`extendSession declares "${name}" once more: keep one`);
+    if (keyNamed(definition, name)) throw invalid(`extendSession declares "${name}" once more: keep one`);
   }
   checkDefinition(groups);
   // Made of the two halves, whose types the signature has joined.

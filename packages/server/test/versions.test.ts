@@ -267,3 +267,46 @@ test("a login takes along what this version cannot read, as it is", async () => 
   await after.visit((session) => session.login("ann", { replace: true, keep: ["cart"] }));
   expect(await before.visit((session) => session.value("cart"))).toEqual(["a lot of tea"]);
 });
+
+describe("a key that was renamed", () => {
+  const old = defineSession({ shared: { basket: cart(100) }, secret: { seed: z.string() } });
+  const now = defineSession({
+    shared: { cart: cart(100) },
+    secret: { salt: z.string() },
+    renamed: { basket: "cart", seed: "salt" },
+  });
+
+  test("is one for both versions: on each server, and from pages of either", async () => {
+    const deploy = deployment();
+    const [before, after] = [deploy(old), deploy(now)];
+    await before.visit((session) => session.setValue("basket", ["tea"]));
+    expect(await after.visit((session) => [session.value("cart"), { ...session.values() }])).toEqual([
+      ["tea"],
+      { cart: ["tea"] },
+    ]);
+    await after.visit((session) => session.update("cart", (lines) => [...lines, "ink"]));
+    await after.push({ key: "basket", value: '["tea","ink","pen"]', from: '["tea","ink"]' });
+    await before.push({ key: "basket", value: '["tea","ink","pen","nib"]', from: '["tea","ink","pen"]' });
+    for (const read of [
+      await before.visit((session) => session.value("basket")),
+      await after.visit((session) => session.value("cart")),
+    ]) {
+      expect(read).toEqual(["tea", "ink", "pen", "nib"]);
+    }
+    await after.visit((session) => session.login("ann", { replace: true, keep: ["cart"] }));
+    expect(await before.visit((session) => session.value("basket"))).toHaveLength(4);
+    expect(now.fingerprint).toBe(old.fingerprint);
+  });
+
+  test("is called by its new name alone, in messages too", async () => {
+    const { visit, sessions } = deployment()(now);
+    await expect(visit((session) => session.value("basket" as never))).rejects.toMatchObject({
+      code: "UNKNOWN_KEY",
+      message: '"basket" is not in the definition, which has cart, salt',
+    });
+    await expect(visit((session) => session.setValue("cart", [5] as never))).rejects.toThrow(
+      /"cart" rejects the value/,
+    );
+    expect(sessions.policy().keys.shared).toEqual(["cart"]);
+  });
+});

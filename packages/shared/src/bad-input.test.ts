@@ -10,12 +10,20 @@ const define = loose(defineSession);
 const text = z.string();
 
 test.for<[what: string, call: () => unknown, message: RegExp]>([
-  ["no groups", () => define(), /takes shared, readonly, secret, name, limits, migrate, dropped, trust, not "nothing"/],
-  ["null for groups", () => define(null), /takes shared, readonly, secret, name, limits, migrate, dropped, trust/],
+  [
+    "no groups",
+    () => define(),
+    /takes shared, readonly, secret, name, limits, migrate, dropped, trust, renamed, not "nothing"/,
+  ],
+  [
+    "null for groups",
+    () => define(null),
+    /takes shared, readonly, secret, name, limits, migrate, dropped, trust, renamed/,
+  ],
   [
     "text for groups",
     () => define("shop"),
-    /takes shared, readonly, secret, name, limits, migrate, dropped, trust, not "0"/,
+    /takes shared, readonly, secret, name, limits, migrate, dropped, trust, renamed, not "0"/,
   ],
   ["a misspelt group", () => define({ share: { x: text } }), /takes shared, .*, not "share"/],
   ["keys outside of a group", () => define({ theme: text }), /takes shared, .*, not "theme"/],
@@ -42,6 +50,16 @@ test.for<[what: string, call: () => unknown, message: RegExp]>([
     "a value to adopt that rests on no disk",
     () => define({ shared: { x: value(text, { adopt: true, disk: false }) } }),
     /"x" cannot have adopt: true, since disk: false keeps it off the disk/,
+  ],
+  [
+    "a key that was renamed to none",
+    () => define({ shared: { x: text }, renamed: { old: "y" } }),
+    /renamed names "y", as the new name of "old", which has to be one key of this definition/,
+  ],
+  [
+    "a key that was renamed from one that there is",
+    () => define({ shared: { x: text, y: text }, renamed: { x: "y" } }),
+    /renamed names "x", which is a key of this definition: keep one of the two/,
   ],
   ["a name that is none", () => define({ name: "a b" }), /"a b" is no name: use a letter, then/],
 ])("defineSession refuses %s with what it takes", ([, call, message]) => {

@@ -1,4 +1,4 @@
-import type { AnyDefinition } from "./definition.ts";
+import { type AnyDefinition, keyNamed, namesOf } from "./definition.ts";
 import { freezeInDevelopment } from "./freeze.ts";
 import type { BaseHome, Transaction } from "./home.ts";
 import type { Key } from "./key.ts";
@@ -100,7 +100,7 @@ export class BaseSession<D extends AnyDefinition, S extends Side> {
       const key = this.#home.definition.keys.get(name);
       const present = key && this.#home.read(key);
       // `names` gives names of the definition that this side may read.
-      if (present !== undefined) yield [name as NameOf<D, S>, present as ValueOf<D, NameOf<D, S>>];
+      if (present !== undefined) yield [key?.label as NameOf<D, S>, present as ValueOf<D, NameOf<D, S>>];
     }
   }
 
@@ -209,14 +209,9 @@ export class BaseSession<D extends AnyDefinition, S extends Side> {
   }
 
   #key(name: string, writes = false): Key {
-    const key = this.#home.definition.keys.get(name);
-    if (!key) {
-      throw refusal(
-        "UNKNOWN_KEY",
-        name,
-        `is not in the definition, which has ${[...this.#home.definition.keys.keys()].join(", ")}`,
-      );
-    }
+    const { definition } = this.#home;
+    const key = keyNamed(definition, name);
+    if (!key) throw refusal("UNKNOWN_KEY", name, `is not in the definition, which has ${namesOf(definition)}`);
     if (this.#home.side === "browser") assertAccess(key, writes);
     return key;
   }

@@ -3,7 +3,7 @@ import { boolean, callable, known, shown } from "./option-checks.ts";
 import { SessionError } from "./session-error.ts";
 
 const groups = ["shared", "readonly", "secret"];
-const members = [...groups, "name", "limits", "migrate", "dropped", "trust"];
+const members = [...groups, "name", "limits", "migrate", "dropped", "trust", "renamed"];
 const limitNames = ["valueBytes", "sessionBytes"];
 
 const namePattern = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
@@ -40,7 +40,7 @@ export function checkDefinition(declared: unknown): void {
 
 /** What is said of other versions of the definition. */
 function checkVersions(
-  { migrate = {}, dropped = [], trust = [], ...given }: Unknown,
+  { migrate = {}, dropped = [], trust = [], renamed = {}, ...given }: Unknown,
   names: ReadonlySet<string>,
 ): void {
   const called = (what: string, name: unknown, rule: string) =>
@@ -60,6 +60,17 @@ function checkVersions(
     if (names.has(name as string))
       throw called("dropped", name, "which is a key of this definition: keep one of the two");
     checkName(name);
+  }
+  if (typeof renamed !== "object" || renamed === null || Array.isArray(renamed))
+    throw invalid(`renamed is ${shown(renamed)}: give an object, such as { basket: "cart" }`);
+  const now = Object.values(renamed as Unknown);
+  for (const [old, name] of Object.entries(renamed as Unknown)) {
+    checkName(old);
+    if (names.has(old)) throw called("renamed", old, "which is a key of this definition: keep one of the two");
+    if ((dropped as unknown[]).includes(old))
+      throw called("renamed", old, "which dropped names as well: keep one of the two");
+    if (!names.has(name as string) || now.indexOf(name) !== now.lastIndexOf(name))
+      throw called("renamed", name, `as the new name of "${old}", which has to be one key of this definition, once`);
   }
   const moved = { ...Object(given.readonly), ...Object(given.secret) } as Unknown;
   for (const name of trust as unknown[]) {

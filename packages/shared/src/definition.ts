@@ -21,7 +21,10 @@ export interface Definition<
   readonly name: string;
   /** What `defineSession` was given, for the checks of `createSessions`. */
   readonly declared: unknown;
+  /** By the names under which they rest. */
   readonly keys: ReadonlyMap<string, Key>;
+  /** Of keys that were renamed, by the name of today, the one under which they rest. */
+  readonly renamed: ReadonlyMap<string, string>;
   readonly limits: Limits;
   /** Names of keys that were in an earlier version: what rests of them is deleted. */
   readonly dropped: readonly string[];
@@ -35,6 +38,16 @@ export interface Definition<
   /** Types only; absent at run time. */
   readonly "~types"?: { readonly shared: Shared; readonly readonly: Readonly; readonly secret: Secret };
 }
+
+/** The key that the app calls by this name. */
+export function keyNamed({ keys, renamed }: Pick<Definition, "keys" | "renamed">, name: string): Key | undefined {
+  const key = keys.get(renamed.get(name) ?? name);
+  return key?.label === name ? key : undefined;
+}
+
+/** The names by which the app calls a definition's keys, for messages. */
+export const namesOf = ({ keys }: Pick<Definition, "keys">): string =>
+  [...keys.values()].map(({ label }) => label).join(", ");
 
 // `any` alone lets every definition be assigned; the type is used as a constraint, never for a value.
 // biome-ignore lint/suspicious/noExplicitAny: see the line above
@@ -108,7 +121,8 @@ declare const process: { env: { NODE_ENV?: string } };
  * Sessions outlive versions of the definition. `migrate` makes what rests of an earlier one fit the schema that rejects it, on
  * both sides: make it pure. What it gives is checked again; `undefined` drops the value. A value that fits neither way is as good
  * as absent, and stays as it is. `dropped` names keys of an earlier version whose values are deleted; without it what the
- * definition does not know is kept, since a newer version may run beside this one. `trust` names keys that were `shared` once and
+ * definition does not know is kept, since a newer version may run beside this one. `renamed: { basket: "cart" }` calls a key
+ * `cart` that rests and travels as `basket`, so that both names work while both versions run, and after a rollback. `trust` names keys that were `shared` once and
  * take over what browsers wrote then; else that is deleted.
  *
  * Throws `INVALID_DEFINITION` for a key or a name that is not 1 to 64 letters, digits, `_`, `-` starting with a letter, for
@@ -129,22 +143,24 @@ export function defineSession<
   migrate?: NoInfer<Migrations<Shared & Readonly & Secret>>;
   dropped?: readonly string[];
   trust?: readonly NoInfer<(keyof Readonly | keyof Secret) & string>[];
+  renamed?: { readonly [old: string]: NoInfer<(keyof Shared | keyof Readonly | keyof Secret) & string> };
 }): Definition<Shared, Readonly, Secret> {
   if (development && process.env.NODE_ENV !== "production") checkDefinition(groups);
   // In production, where `createSessions` checks, they may still be nothing at all.
   const limits: Limits = { ...defaultLimits, ...groups?.limits };
   const keys = new Map<string, Key>();
+  const before = new Map(Object.entries(groups?.renamed ?? {}).map(([old, name]) => [name as string, old]));
   const described: string[] = [];
   for (const access of accesses) {
     for (const [name, declared] of Object.entries(groups?.[access] ?? {})) {
       const migrate = (groups.migrate as Record<string, (stored: unknown) => unknown> | undefined)?.[name];
-      const key = createKey(name, access, declared, limits, migrate);
-      keys.set(name, key);
-      if (access !== "secret") described.push(`${name}:${access}:${key.merge ? "m" : ""}${key.disk ? "" : "d"}`);
+      const key = createKey(name, access, declared, limits, migrate, before.get(name));
+      keys.set(key.name, key);
+      if (access !== "secret") described.push(`${key.name}:${access}:${key.merge ? "m" : ""}${key.disk ? "" : "d"}`);
     }
   }
   // Tells definitions apart, protects nothing.
   const fingerprint = (fnv(described.sort().join()) >>> 0).toString(36);
   const { name = "catnap", dropped = [], trust = [] } = groups ?? {};
-  return { name, declared: groups, keys, limits, dropped, trust: new Set(trust), fingerprint };
+  return { name, declared: groups, keys, renamed: before, limits, dropped, trust: new Set(trust), fingerprint };
 }

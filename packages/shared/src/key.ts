@@ -28,7 +28,10 @@ export type SchemaOf<T> = T extends StandardSchemaV1 ? T : T extends ValueDeclar
 
 /** One declared key, ready to use at run time. */
 export interface Key {
+  /** Under which it rests and travels: of a key that was renamed, the name before. */
   readonly name: string;
+  /** By which the app calls it. */
+  readonly label: string;
   readonly access: Access;
   readonly merge: Merge<unknown> | undefined;
   /** Whether a browser may keep it in IndexedDB. */
@@ -59,6 +62,7 @@ export function createKey(
   declared: StandardSchemaV1 | ValueDeclaration,
   { valueBytes }: Limits,
   migrate: ((stored: unknown) => unknown) | undefined,
+  restsAs: string = name,
 ): Key {
   // What a caller without types declares may be anything, and nothing at all.
   const given = (declared ?? {}) as Partial<StandardSchemaV1 & ValueDeclaration>;
@@ -101,7 +105,8 @@ export function createKey(
     return encoded;
   };
   return {
-    name,
+    name: restsAs,
+    label: name,
     access,
     // `value` has tied the merge to the schema, whose outputs are all that it is ever given.
     merge: merge as Merge<unknown> | undefined,

@@ -15,10 +15,16 @@ export interface Expired {
   readonly unsent: readonly { readonly key: string; readonly value: unknown }[];
 }
 
+/** By what name the app calls a key that rests under this one. */
+export const labelOf = ({ keys }: AnyDefinition, name: string): string => keys.get(name)?.label ?? name;
+
 /** The latest of these changes of each key, decoded. */
-export function unsentOf(ops: readonly Op[]): Expired["unsent"] {
+export function unsentOf(definition: AnyDefinition, ops: readonly Op[]): Expired["unsent"] {
   const latest = new Map(ops.map(({ key, value }) => [key, value]));
-  return [...latest].map(([key, value]) => ({ key, value: value === null ? undefined : decode(value, key) }));
+  return [...latest].map(([name, value]) => {
+    const key = labelOf(definition, name);
+    return { key, value: value === null ? undefined : decode(value, key) };
+  });
 }
 
 interface ConflictOf<K extends string, What extends string, Mine> {

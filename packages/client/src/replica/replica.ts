@@ -165,7 +165,7 @@ export class Replica extends Owner {
   apply(delta: Delta, asked?: Push): boolean {
     const anew = delta.reset || (this.isUnconfirmed && asked !== undefined && this.#whole.has(asked));
     // What a page of another version has left in the cache, and the server does not tell, is not there.
-    if (asked?.since === 0 && this.since === 0) this.memory.clearBase();
+    if (asked?.since === 0 && this.rev === 0) this.memory.clearBase();
     this.#take(delta, anew);
     this.memory.settle(true);
     return anew;

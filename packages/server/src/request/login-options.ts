@@ -1,11 +1,11 @@
-import { type AnyDefinition, type Key, type LoginOptions, SessionError } from "@catnap/shared";
+import { type AnyDefinition, type Key, keyNamed, type LoginOptions, namesOf, SessionError } from "@catnap/shared";
 import type { Replacement } from "../commit/draft.ts";
 import { boolean, invalid, known, list, shown } from "../option-checks.ts";
 import { assertSubject } from "../upkeep/logins.ts";
 
 /** Checks what `login` was given. Gives the names to keep where the session at hand is to be replaced, else `null`. */
 export function readLogin(
-  { keys }: AnyDefinition,
+  definition: AnyDefinition,
   subject: string,
   options: LoginOptions<string>,
 ): Replacement["keep"] | null {
@@ -19,15 +19,15 @@ export function readLogin(
   }
   const kept = new Map<string, Key>();
   for (const name of list("keep", keep ?? [], '["cart"]')) {
-    const key = keys.get(name);
+    const key = keyNamed(definition, name);
     if (!key) {
-      const all = [...keys.keys()].join(", ");
+      const all = namesOf(definition);
       throw new SessionError(
         "UNKNOWN_KEY",
         `keep has ${shown(name)}, and the definition has no such value; it has: ${all}`,
       );
     }
-    kept.set(name, key);
+    kept.set(key.name, key);
   }
   return kept;
 }

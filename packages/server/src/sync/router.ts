@@ -7,6 +7,7 @@ import {
   homeOf,
   type InputOf,
   type Key,
+  keyNamed,
   type NameOf,
   type Push,
   Session,
@@ -141,7 +142,7 @@ export function createRouter<D extends AnyDefinition>(
     ),
     value: builder
       .input((raw) => readable(definition, raw))
-      .query(({ ctx, input }: { ctx: Record<string, unknown>; input: Key }) => sessionOf(ctx).value(input.name)),
+      .query(({ ctx, input }: { ctx: Record<string, unknown>; input: Key }) => sessionOf(ctx).value(input.label)),
     setValue: builder
       .input((raw) => {
         const key = writable(definition, raw);
@@ -151,13 +152,13 @@ export function createRouter<D extends AnyDefinition>(
         return { key, value };
       })
       .mutation(({ ctx, input }: { ctx: Record<string, unknown>; input: { key: Key; value: unknown } }) => {
-        sessionOf(ctx).setValue(input.key.name, input.value);
+        sessionOf(ctx).setValue(input.key.label, input.value);
         return { ok: true };
       }),
     delValue: builder
       .input((raw) => writable(definition, raw))
       .mutation(({ ctx, input }: { ctx: Record<string, unknown>; input: Key }) => {
-        sessionOf(ctx).delValue(input.name);
+        sessionOf(ctx).delValue(input.label);
         return { ok: true };
       }),
     sync: builder
@@ -229,7 +230,7 @@ function asObject(raw: unknown): Record<string, unknown> {
 
 function readable(definition: AnyDefinition, raw: unknown): Key {
   const { key: name } = asObject(raw);
-  const key = typeof name === "string" ? definition.keys.get(name) : undefined;
+  const key = typeof name === "string" ? keyNamed(definition, name) : undefined;
   if (!key) {
     const named = typeof name === "string" ? { key: name.slice(0, 80) } : {};
     throw new SessionError("UNKNOWN_KEY", "The definition has no such key: pass { key } with one of its names", named);

@@ -65,7 +65,7 @@ export function policyOf(settings: Settings, opsPerPush: number): SessionPolicy 
   const { definition, cookie, maxSessions } = settings;
   const { httpOnly, secure, sameSite, priority = null } = cookie.attributes;
   const keysOf = (group: string) =>
-    [...definition.keys.values()].filter(({ access }) => access === group).map(({ name }) => name);
+    [...definition.keys.values()].filter(({ access }) => access === group).map(({ label }) => label);
   return {
     token: {
       randomBits: 256,

@@ -121,7 +121,7 @@ function decoded(name: string, encoded: string): unknown {
   }
 }
 
-function misfit({ name, access, migrates }: Key, cause: unknown): SessionError {
+function misfit({ label: name, access, migrates }: Key, cause: unknown): SessionError {
   const what = "holds a value of another version that its schema rejects, and keeps it";
   const half = access === "secret" ? "extendSession or defineSession" : "defineSession";
   if (!migrates) {
