@@ -48,7 +48,8 @@ export function extendSession<
   if (!declared) throw invalid(`extendSession takes what defineSession returned, not ${shown(definition)}`);
   const { secret, schemas = {}, migrate, dropped = [], trust = [], renamed, ...unknown } = more ?? {};
   const [other] = Object.keys(unknown);
-  if (other) throw invalid(`extendSession has no option "${other}": it takes secret, schemas, migrate, dropped, trust, renamed`);
+  if (other)
+    throw invalid(`extendSession has no option "${other}": it takes secret, schemas, migrate, dropped, trust, renamed`);
   const stricter = new Map<string, unknown>(Object.entries(schemas));
   const strict = (group: Declared[string]) =>
     Object.fromEntries(
