@@ -8,6 +8,7 @@ import {
   type InputOf,
   merge,
   type Session,
+  type ValueOf,
   value,
   type WritableNameOf,
 } from "./index.ts";
@@ -79,3 +80,28 @@ expectTypeOf<WritableNameOf<typeof shop, "browser">>().toEqualTypeOf<
 // What the server's session alone has.
 expectTypeOf(server).toHaveProperty("login");
 expectTypeOf(browser).not.toHaveProperty("login");
+
+// Other versions of a definition: names are those of its keys, and what a migration gives is of the key's type.
+const versions = { shared: { theme: z.string() }, readonly: { role: z.string() } };
+const moved = defineSession({
+  ...versions,
+  migrate: {
+    theme(stored) {
+      expectTypeOf(stored).toBeUnknown();
+      return "x";
+    },
+    role: () => undefined,
+  },
+  trust: ["role"],
+  dropped: ["basket"],
+  renamed: { skin: "theme" },
+});
+expectTypeOf<ValueOf<typeof moved, "theme">>().toBeString();
+// @ts-expect-error no key of this name
+defineSession({ ...versions, migrate: { thema: () => "x" } });
+// @ts-expect-error a number is no theme
+defineSession({ ...versions, migrate: { theme: () => 5 } });
+// @ts-expect-error browsers write it still
+defineSession({ ...versions, trust: ["theme"] });
+// @ts-expect-error no key of this name
+defineSession({ ...versions, renamed: { skin: "thema" } });
