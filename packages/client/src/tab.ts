@@ -54,7 +54,7 @@ export class Tab extends TabCore implements BaseHome {
     // What was only put away meanwhile is to be deleted all the same.
     if (before === encoded && memory.get(key.name) === encoded) return;
     outbox.write(key, encoded, this.replica.writerOf(key));
-    if (this.persister.soon(!!key.merge && this.parts.visible())) {
+    if (this.persister.soon(key.name, !!key.merge && this.parts.visible())) {
       if (this.#leaving) queueMicrotask(() => this.depart(false));
       else this.sync.pace.idle(this.parts.idleMs);
     }

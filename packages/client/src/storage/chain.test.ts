@@ -125,3 +125,16 @@ test("a push carries what waited for its turn on the disk, under the browser's n
   await until(() => sibling.session.value("visits") === 3);
   expect((await browser.server()).entries.visits?.value).toBe("3");
 });
+
+test("the first change of a key waits for none of another's: it is on disk at once, though that one is written to all the time", async () => {
+  const { world, browser } = open();
+  world.fate = () => "lost";
+  const { session } = browser.tab();
+  await session.awake();
+  const ops = async () => [...(await browser.rows()).keys()].filter((name) => name.startsWith("op:")).length;
+  session.update("visits", (visits) => visits + 1);
+  await until(async () => (await ops()) === 1);
+  session.setValue("cart", [{ sku: "pen", qty: 1 }]);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(await ops()).toBe(2);
+});

@@ -44,6 +44,8 @@ export class Persister {
   #hurries = false;
   /** The time after a flush for which the next may wait. */
   #pause: Cancel | undefined;
+  /** The keys that are written to again and again: others wait for nothing. */
+  readonly #busy = new Set<string>();
   /** How often what was read was forgotten. */
   #era = 0;
 
@@ -100,8 +102,9 @@ export class Persister {
   }
 
   /** Flushes at the end of the task, or, if what has changed `mayWait`, some time after the last flush. Says whether it is the first call in this task. */
-  soon(mayWait: boolean): boolean {
-    this.#hurries ||= !mayWait;
+  soon(key: string, mayWait: boolean): boolean {
+    this.#hurries ||= !mayWait || !this.#busy.has(key);
+    this.#busy.add(key);
     if (this.isDue) return false;
     this.isDue = true;
     queueMicrotask(() => {
@@ -116,7 +119,7 @@ export class Persister {
   #beat(): void {
     this.#pause?.();
     this.#pause = undefined;
-    if (!this.#waits) return;
+    if (!this.#waits) return this.#busy.clear();
     this.#waits = this.#hurries = false;
     this.#pause = after(pauseMs, () => this.#beat());
     this.flush();
