@@ -3,7 +3,7 @@ import type { OpRow } from "../replica/rows.ts";
 /** `isRest`: the disk has what comes before it. */
 export type JournalRow = readonly [name: string, row: OpRow, isRest: boolean];
 
-/** All texts of a journal together; localStorage has a few megabytes for the whole origin. */
+/** The text of one page; localStorage has a few megabytes for the whole origin. */
 const maxLength = 65_536;
 
 /** The part of localStorage that is used. */
@@ -40,11 +40,13 @@ export class Journal {
   /** Keeps these rows in the place of this page's earlier ones, as many of the oldest as there is room for: a later op without an earlier one is worth nothing. */
   keep(rows: readonly JournalRow[]): void {
     const own = this.#own;
-    let length = JSON.stringify(this.rows()).length - JSON.stringify(this.#read(own)).length;
+    // Of this page alone: to read what others have left would take time that an ending page does not have.
+    let length = 2;
     const kept = rows.filter((row) => {
       length += JSON.stringify(row).length + 1;
       return length <= maxLength;
     });
+    if (kept.length === 0 && !own) return;
     const name = this.#write(kept);
     if (name === undefined) return;
     this.#own = name;
