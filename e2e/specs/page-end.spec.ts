@@ -60,7 +60,7 @@ const isFirefox = () => test.info().project.name === "firefox";
 
 /**
  * Leaves, and sees the last push arrive although its page is gone. Where Firefox has dropped it, the next page must send
- * all, and the departure is made again, up to six times.
+ * all, and the departure is made again, up to three times.
  */
 async function arrives(visitor: Visitor, server: ScratchServer, leave: (n: number) => Promise<Written>): Promise<void> {
   for (let n = 1; ; n++) {
@@ -70,7 +70,7 @@ async function arrives(visitor: Visitor, server: ScratchServer, leave: (n: numbe
       .poll(() => server.held(), { timeout: isFirefox() ? 5_000 : 10_000 })
       .toMatchObject(last)
       .catch((error: unknown) => {
-        if (!isFirefox() || n === 6) throw error;
+        if (!isFirefox() || n === 3) throw error;
         dropped = true;
       });
     await comesBack(visitor, server, all);
