@@ -1,3 +1,5 @@
+import type { SessionError } from "@catnap/shared";
+
 /** Something that an operator wants to know and no request can be told. */
 export type SessionEvent =
   /**
@@ -16,7 +18,7 @@ export type SessionEvent =
    * A session holds a value that the key's schema rejects, and that no `migrate` mends: it is as good as absent, and stays. Told
    * once for each key. `error` says why; what `migrate` has thrown is its `cause`.
    */
-  | { readonly kind: "misfit"; readonly key: string; readonly identifier: string; readonly error: unknown }
+  | { readonly kind: "misfit"; readonly key: string; readonly identifier: string; readonly error: SessionError }
   /** Work in the background failed: writing access times, or sweeping. It is tried again. */
   | { readonly kind: "background"; readonly error: unknown };
 
@@ -43,7 +45,7 @@ function told(event: SessionEvent): string {
     case "cross-site":
       return `a page of ${JSON.stringify(event.origin ?? event.site)} was let through to ${JSON.stringify(event.what.slice(0, 200))}: guard is "report"`;
     case "misfit":
-      return `session ${event.identifier}, and maybe others: ${event.error instanceof Error ? event.error.message : String(event.error)}`;
+      return `session ${event.identifier}, and maybe others: ${event.error.message}`;
     case "background":
       return `work in the background failed: ${event.error instanceof Error ? event.error.message : String(event.error)}${causeOf(event.error)}`;
   }

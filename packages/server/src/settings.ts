@@ -111,8 +111,6 @@ export interface SessionsOptions<D extends AnyDefinition, K extends string = "se
 /** The options, checked, with their defaults, in milliseconds. */
 export interface Settings {
   readonly definition: AnyDefinition;
-  /** Names of keys of which `report` was told that a session holds what their schemas reject. */
-  readonly unfitKeys: Set<string>;
   readonly store: SessionStore;
   readonly timeoutMs: number;
   readonly lifetimeMs: number;
@@ -203,7 +201,6 @@ export function settle<D extends AnyDefinition, K extends string>(
   }
   return {
     definition: options.definition,
-    unfitKeys: new Set(),
     store,
     timeoutMs: timeout * 1000,
     lifetimeMs: lifetime * 1000,

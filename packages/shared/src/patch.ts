@@ -41,6 +41,6 @@ export function mergeValues(key: Key, base: unknown, mine: unknown, theirs: unkn
   try {
     return key.merge?.(base, mine, theirs);
   } catch (cause) {
-    throw refusal("INVALID_VALUE", key.name, "has a merge that throws: mend it", { cause });
+    throw refusal("INVALID_VALUE", key.label, "has a merge that throws: mend it", { cause });
   }
 }

@@ -18,8 +18,8 @@ export interface Change {
 /** What the change leaves behind on `current`. Throws `CONFLICT` where somebody else was given the value. */
 export function replay({ key, value, from, redo, once }: Change, current: string | null): string | null {
   if (once && current === null) {
-    throw new SessionError("CONFLICT", `Another request has taken "${key.name}" by flash: it is given once`, {
-      key: key.name,
+    throw new SessionError("CONFLICT", `Another request has taken "${key.label}" by flash: it is given once`, {
+      key: key.label,
     });
   }
   return redo === null || current === from ? value : redo(current);

@@ -51,7 +51,7 @@ export class ForkValues {
 
   /** Changes a value by a function of it, which runs again when the commit meets another value. */
   update(key: Key, change: (current: unknown) => unknown): void {
-    callable(`The second argument of update("${key.name}")`, change, "(current) => …");
+    callable(`The second argument of update("${key.label}")`, change, "(current) => …");
     const redo = (current: string | null) =>
       key.encode(change(current === null ? key.fallback() : this.#decode(key, current)), current);
     this.#view.assertFit(key.name);

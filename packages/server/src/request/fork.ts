@@ -32,6 +32,7 @@ const over =
  */
 export class Fork implements SyncHome, ProvenHome {
   readonly side = "server";
+  readonly definition: AnyDefinition;
   readonly #view: SessionView;
   readonly #values: ForkValues;
   readonly #origin: ForkOrigin;
@@ -44,13 +45,10 @@ export class Fork implements SyncHome, ProvenHome {
   /** `sleep` is what sleeping does: a call's own fork commits. */
   constructor(view: SessionView, origin: ForkOrigin, sleep: (fork: Fork) => Promise<void> = (fork) => fork.save()) {
     this.#view = view;
+    this.definition = view.definition;
     this.#values = new ForkValues(view);
     this.#origin = origin;
     this.#sleep = sleep;
-  }
-
-  get definition(): AnyDefinition {
-    return this.#view.definition;
   }
 
   get decoded(): Map<string, unknown> {

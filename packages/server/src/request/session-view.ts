@@ -5,11 +5,11 @@ import type { SessionHold } from "../commit/session-hold.ts";
 import { invalid } from "../option-checks.ts";
 import type { Settings } from "../settings.ts";
 import { type EntryChange, expiresAt, type SessionRecord } from "../stores/store.ts";
-import { factsOf } from "../sync/answer.ts";
-import { decidedIn } from "../sync/watermarks.ts";
 import { gone } from "../upkeep/ending.ts";
-import { lensOf, type Sight } from "../versions/lens.ts";
+import type { Sight } from "../versions/lens.ts";
+import { sightOf } from "./misfits.ts";
 import type { PushOutcome } from "./push-first.ts";
+import { snapshotOf } from "./snapshot.ts";
 
 type Entries = SessionRecord["entries"] | undefined;
 
@@ -151,16 +151,8 @@ export class SessionView {
     if (unfit) throw unfit;
   }
 
-  /** What rests under the name. Somebody should hear of a value that is as good as absent: once for each key. */
   #look(name: string): Sight {
-    const { definition, unfitKeys, report } = this.#settings;
-    const record = this.#hold.record;
-    const sight = lensOf(definition).look(name, record?.entries);
-    if (record && sight.unfit && !unfitKeys.has(name)) {
-      unfitKeys.add(name);
-      report({ kind: "misfit", key: name, identifier: record.identifier, error: sight.unfit });
-    }
-    return sight;
+    return sightOf(this.#settings, this.#hold.record, name);
   }
 
   /**
@@ -220,41 +212,14 @@ export class SessionView {
     return this.#settings.tokens.hashTicket(secret);
   }
 
-  /**
-   * The state as a server-rendered page hands it to the browser, without secret values: the record's, and on top what calls
-   * have changed that are not over yet.
-   */
+  /** The state for a server-rendered page: on top of the record, what calls have changed that are not over yet. */
   snapshot(open: Iterable<Draft>): SessionSnapshot {
-    const lens = lensOf(this.definition);
-    const stored = [...(this.#hold.record?.entries ?? [])].filter(([name, entry]) => lens.shows(name, entry));
-    const values = new Map<string, { value: string | null; rev: number }>(stored);
-    let pending = false;
-    let replaced: Replacement | undefined;
-    for (const { changes, wishes } of [this.draft, ...open]) {
-      if (wishes.replace) {
-        replaced = wishes.replace;
-        for (const [name, { value }] of values)
-          if (replaced.keep.has(name)) values.set(name, { value, rev: 0 });
-          else values.delete(name);
-      }
-      for (const [name, { value }] of changes) {
-        // Its revision is the one that it has until the commit, so that the browser asks for what the commit makes of it.
-        values.set(name, { value, rev: values.get(name)?.rev ?? 0 });
-        pending = true;
-      }
-    }
-    const entries: Record<string, { value: string; rev: number }> = {};
-    for (const [name, { value, rev }] of values) {
-      const key = this.definition.keys.get(name);
-      if (value !== null && key && key.access !== "secret") entries[name] = { value, rev };
-    }
-    const record = replaced ? null : this.#hold.bound;
-    return {
-      identifier: replaced?.identifier ?? record?.identifier ?? (pending ? this.identify() : null),
-      rev: record?.rev ?? 0,
-      entries,
-      ...(record ? decidedIn(record) : { decided: {} }),
-      facts: record ? factsOf(record, this.now()) : null,
-    };
+    return snapshotOf({
+      definition: this.definition,
+      record: this.#hold.bound,
+      drafts: [this.draft, ...open],
+      now: this.now(),
+      identify: () => this.identify(),
+    });
   }
 }

@@ -92,7 +92,7 @@ export function applyPush(
   const put = (op: Op, next: string | null, before: string | null) => {
     const growth = byteLength(next ?? "") - byteLength(before ?? "");
     // A session that a lower limit has made too large may shrink, step by step.
-    if (growth > 0 && growth > left) throw full(op.key);
+    if (growth > 0 && growth > left) throw full(definition.keys.get(op.key)?.label ?? op.key);
     left -= growth;
     changes.set(op.key, { value: next, writer: `${push.profile}/${push.writer}`, seq: op.seq });
   };
@@ -117,7 +117,7 @@ export function applyPush(
     if (key?.access !== "shared") {
       const code = key ? "FORBIDDEN_KEY" : "UNKNOWN_KEY";
       const why = key ? "is not a shared key: the server alone writes it" : "was dropped by this version of the app";
-      tell(op, "rejected", { code, message: `"${op.key}" ${why}` });
+      tell(op, "rejected", { code, message: `"${key?.label ?? op.key}" ${why}` });
       continue;
     }
     if (dubious(op) && (entry?.rev ?? 0) !== op.base) {

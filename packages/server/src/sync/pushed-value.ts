@@ -6,10 +6,10 @@ import { untangle } from "./untangle.ts";
  * or as what is `stored`. Throws what refuses it.
  */
 export function readValue(key: Key, sent: string, stored: string | null, room: number): string {
-  const value = untangle(sent, key.name, Math.max(room, stored?.length ?? 0));
+  const value = untangle(sent, key.label, Math.max(room, stored?.length ?? 0));
   const text = key.fit(value, stored);
   if (text !== null) return text;
-  throw refusal("INVALID_VALUE", key.name, "is of a version of the app whose values migrate drops");
+  throw refusal("INVALID_VALUE", key.label, "is of a version of the app whose values migrate drops");
 }
 
 /** What an op did to its key: `taken` as it came, or `merged` with what had come between. */
@@ -72,7 +72,7 @@ export class PushedValue {
   #equals(text: string | null): boolean {
     if (this.#text !== undefined || text === null) return this.#text === text;
     try {
-      this.#merged ??= encode(this.#value, this.#key.name);
+      this.#merged ??= encode(this.#value, this.#key.label);
     } catch (error) {
       if (!isSessionError(error)) throw error;
       return false; // no value of a session's; `encoded` says so, of whichever op has made it

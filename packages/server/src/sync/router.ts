@@ -148,7 +148,7 @@ export function createRouter<D extends AnyDefinition>(
         const key = writable(definition, raw);
         const { value } = raw as { value?: unknown };
         // The app's transformer may have made any graph of it.
-        if (value !== undefined) assertPlain(value, key.name, definition.limits.valueBytes);
+        if (value !== undefined) assertPlain(value, key.label, definition.limits.valueBytes);
         return { key, value };
       })
       .mutation(({ ctx, input }: { ctx: Record<string, unknown>; input: { key: Key; value: unknown } }) => {
