@@ -52,9 +52,7 @@ export class Life {
       }
       const own = [...replica.outbox.own.values()];
       const isQuiet = [host, replica.epoch].some((name) => epoch.quiet.includes(name));
-      const code = epoch.ended ?? "SESSION_REPLACED";
-      const isTaken = (op: Pending) => replica.adopts(op.key) && isAmong(epoch.adopted, op);
-      this.#leave(this.#hand(code, isQuiet ? [] : own, isTaken, code === "SESSION_EXPIRED"));
+      this.#leave(this.#hand(epoch.ended ?? "SESSION_REPLACED", isQuiet ? [] : own, epoch.ended === "SESSION_EXPIRED"));
     } else if (identifier === null && epoch.identifier !== null && !replica.isGuest) this.#join();
   }
 
@@ -94,18 +92,18 @@ export class Life {
   ended(code: Expired["code"]): void {
     const { replica, epochs } = this.#parts;
     const { identifier, epoch, isGuest } = replica;
-    const { past } = epochs.get();
+    const { past, adopted } = epochs.get();
     const names = code === "SESSION_EXPIRED" || identifier === null ? [epoch] : [epoch, identifier];
     const all = replica.memory.all();
-    const isExpired = code === "SESSION_EXPIRED" && !isGuest;
-    const isTaken = ({ key }: Pending) => isExpired && replica.adopts(key);
-    const heirlooms =
-      isExpired && identifier !== null ? heirloomsOf(replica.definition, replica.memory, identifier) : [];
+    let heirlooms: readonly Pending[] = [];
+    if (code === "SESSION_EXPIRED" && identifier !== null && !isGuest) {
+      heirlooms = heirloomsOf(replica.definition, replica.memory, identifier);
+      epochs.set({ adopted: [...adopted, ...latestOf(all.filter(({ key }) => this.#adopts(key)))] });
+    }
     // Told before it ends, so that who sees the end sees that. Living tabs give their own changes to the app themselves.
     const ops = all.filter(({ writer }) => !replica.living.has(writer));
-    const hand = this.#hand(code, ops, isTaken, true);
+    const hand = this.#hand(code, ops, true);
     epochs.set({
-      adopted: latestOf(all.filter(isTaken)),
       past: [...past, ...names],
       // A guest's session is not the browser's, whose epoch goes on.
       ...(isGuest ? {} : { name: epochs.fresh(), identifier: null, from: [], ended: code }),
@@ -136,8 +134,7 @@ export class Life {
   /** What ended sessions have left on disk. */
   leftover(rows: readonly OpRow[]): void {
     const ops = rows.map(({ writer, op }) => ({ ...op, writer }));
-    const { adopted } = this.#parts.epochs.get();
-    this.#hand("SESSION_REPLACED", ops, (op) => this.#parts.replica.adopts(op.key) && isAmong(adopted, op))();
+    this.#hand("SESSION_REPLACED", ops)();
   }
 
   #join(): void {
@@ -155,17 +152,19 @@ export class Life {
     hand();
   }
 
-  /** Marks these changes as told, and returns what tells the app of them. */
-  #hand(code: Expired["code"], all: readonly Pending[], isTaken: (op: Pending) => boolean, always = false): () => void {
+  #adopts(key: string): boolean {
+    return !!this.#parts.replica.memory.key(key)?.adopt;
+  }
+
+  /** Marks these changes as told, and returns what tells the app of them, but for those that were taken along. */
+  #hand(code: Expired["code"], all: readonly Pending[], always = false): () => void {
     const { epochs, onExpired, replica } = this.#parts;
     const epoch = epochs.get();
     const ops = all.filter((op) => !isAmong(epoch.told, op));
     if (ops.length === 0 && !always) return () => undefined;
     epochs.set({ told: [...epoch.told, ...latestOf(ops)] });
-    const unsent = unsentOf(
-      replica.definition,
-      ops.filter((op) => !isTaken(op)),
-    );
+    const left = ops.filter((op) => !(this.#adopts(op.key) && isAmong(epoch.adopted, op)));
+    const unsent = unsentOf(replica.definition, left);
     return () => onExpired({ code, unsent });
   }
 }

@@ -4,6 +4,7 @@ import {
   decode,
   development,
   freezeInDevelopment,
+  type Key,
   type NameOf,
   type Session,
   SessionError,
@@ -111,21 +112,20 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
       for (const [name, { value }] of Object.entries(snapshot.entries)) {
         const key = memory.key(name);
         const shown = key && memory.shown(key, value);
-        if (shown != null) this.#initial.set(name, freezeInDevelopment(decode(shown, name)));
+        if (key && shown != null) this.#initial.set(key.label, freezeInDevelopment(decode(shown, name)));
       }
     }
   }
 
   /** The value or its default, `undefined` when it has neither; the same object until it changes. For bindings of view libraries. */
   peek<K extends NameOf<D, "browser">>(name: K): ValueOf<D, K> | undefined {
-    const { memory } = this.#replica;
-    const key = memory.key(this.#resting(name));
-    return this.#orDefault(name, key && memory.read(key));
+    const key = this.#key(name);
+    return this.#orDefault(name, key && this.#replica.memory.read(key));
   }
 
   /** What the server rendered for the key, whatever happened since: what hydration must show. */
   initial<K extends NameOf<D, "browser">>(name: K): ValueOf<D, K> | undefined {
-    return this.#orDefault(name, this.#initial?.get(this.#resting(name)));
+    return this.#orDefault(name, this.#initial?.get(name));
   }
 
   /** The name under which a key rests. */
@@ -133,11 +133,15 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
     return this.#replica.definition.renamed.get(name) ?? name;
   }
 
+  #key(name: string): Key | undefined {
+    return this.#replica.memory.key(this.#resting(name));
+  }
+
   /** The default is the same object each time: a view library compares by identity. */
   #orDefault<K extends NameOf<D, "browser">>(name: K, value: unknown): ValueOf<D, K> | undefined {
     if (value === undefined) {
       if (!this.#fallbacks.has(name)) {
-        this.#fallbacks.set(name, freezeInDevelopment(this.#replica.memory.key(this.#resting(name))?.fallback()));
+        this.#fallbacks.set(name, freezeInDevelopment(this.#key(name)?.fallback()));
       }
       value = this.#fallbacks.get(name);
     }

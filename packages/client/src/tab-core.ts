@@ -6,7 +6,7 @@ import { Live } from "./sync/live.ts";
 import { Siblings } from "./sync/siblings.ts";
 import { Sync } from "./sync/sync.ts";
 import type { Status, TabParts } from "./tab-parts.ts";
-import { isSame, statusOf, tellNotes } from "./tab-tells.ts";
+import { isSame, statusOf, Teller } from "./tab-tells.ts";
 
 /** A tab's parts, and what each hears of the others. */
 export class TabCore {
@@ -42,7 +42,8 @@ export class TabCore {
       },
     });
     const pulse = () => this.pulse();
-    const notes = (told: readonly Told[]) => tellNotes(parts, told);
+    const teller = new Teller(parts);
+    const notes = (told: readonly Told[]) => teller.tellInTurn(told);
     this.siblings = new Siblings(replica, parts.openChannel, {
       differs: () => this.look(),
       behind: () => this.sync.catchUp(),
@@ -67,6 +68,7 @@ export class TabCore {
       { ...parts, persister: this.persister, siblings: this.siblings },
       {
         notes,
+        rejected: (told) => teller.tell([told]),
         pulse,
         ended: (code) => this.life.ended(code),
         met: () => this.life.met(),

@@ -7,7 +7,6 @@ import {
   type SessionSnapshot,
   type SessionState,
 } from "@catnap/shared";
-
 import { TabCore } from "./tab-core.ts";
 import type { TabParts } from "./tab-parts.ts";
 

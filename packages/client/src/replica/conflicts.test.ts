@@ -190,6 +190,8 @@ test("of many changes in two tabs at once, each is told once", async () => {
   await b.session.sleep();
   release();
   await slow;
+  await until(() => a.conflicts.length + b.conflicts.length >= 24);
+  await new Promise((resolve) => setTimeout(resolve, 100));
   expect(a.conflicts.length + b.conflicts.length).toBe(24);
 });
 

@@ -112,7 +112,7 @@ export class Outbox {
 
   /** Whether an op of this page load, or one that it has found, could go home now. */
   get isDue(): boolean {
-    return [this.own, ...this.others.values()].some((ops) => [...ops.values()].some((op) => !this.isWaiting(op)));
+    return [[...this.own.values()], ...this.others.values()].flat().some((op) => !this.isWaiting(op));
   }
 
   /** The ops under one of this page load's names, or the rows of another page load; oldest first. */

@@ -218,13 +218,8 @@ export class Replica extends Owner {
   hideExpired(): void {
     if (this.identifier === null || this.facts.expiresAt > this.#now()) return;
     this.isUnconfirmed = true;
-    this.memory.clearBase((name) => !this.adopts(name));
+    this.memory.clearBase((name) => !this.memory.key(name)?.adopt);
     this.memory.settle();
-  }
-
-  /** Whether the browser takes the key's value along when its session expires. */
-  adopts(name: string): boolean {
-    return !!this.memory.key(name)?.adopt;
   }
 
   /**

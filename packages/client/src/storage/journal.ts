@@ -32,9 +32,8 @@ export class Journal {
 
   /** `alone`: nothing else is known, so that what comes after other rows is worth nothing. */
   rows(alone?: boolean): readonly JournalRow[] {
-    return this.#names()
-      .flatMap((name) => this.#read(name))
-      .filter(([, , isRest]) => !(alone && isRest));
+    const rows = this.#names().flatMap((name) => this.#read(name));
+    return rows.filter(([, , isRest]) => !(alone && isRest));
   }
 
   /** Keeps these rows in the place of this page's earlier ones, as many of the oldest as there is room for: a later op without an earlier one is worth nothing. */
@@ -46,9 +45,8 @@ export class Journal {
       length += JSON.stringify(row).length + 1;
       return length <= maxLength;
     });
-    if (kept.length === 0 && !own) return;
     const name = this.#write(kept);
-    if (name === undefined) return;
+    if (name === undefined || name === own) return;
     this.#own = name;
     this.#remove(own);
   }
@@ -81,14 +79,18 @@ export class Journal {
     }
   }
 
-  /** Gives the new text's name; `undefined` where it is denied, or full: then the keepalive push is what is left. */
+  /**
+   * Gives the new text's name, which is empty for no rows; `undefined` where it is denied, or full: then the last push is what is
+   * left.
+   */
   #write(rows: readonly JournalRow[]): string | undefined {
+    if (rows.length === 0) return "";
     const name = this.#prefix + this.#id(8);
     try {
-      if (rows.length > 0) this.#storage?.setItem(name, JSON.stringify(rows));
+      this.#storage?.setItem(name, JSON.stringify(rows));
       return name;
     } catch {
-      return undefined;
+      return;
     }
   }
 

@@ -185,11 +185,12 @@ export class Persister {
       this.#replica.merge(rows, before);
       // A change of this very page may rest under what the tab was before it heard of its siblings.
       const left = rows.left.filter(({ writer }) => !this.#replica.isMine(writer));
-      this.#events.notes(
-        unusable.map(({ op: { key, seq, value: mine }, writer, code, message }) => {
-          return { key, seq, mine, writer, code, message, what: "rejected" };
-        }),
-      );
+      if (unusable.length > 0)
+        this.#events.notes(
+          unusable.map(({ op: { key, seq, value: mine }, writer, code, message }) => {
+            return { key, seq, mine, writer, code, message, what: "rejected" };
+          }),
+        );
       if (left.length > 0) this.#events.left(left);
       const names = [...unusable, ...left].map(({ writer, op }) => rowName({ ...op, writer }));
       // What the disk did not take before is tried again.

@@ -1,4 +1,4 @@
-import { type Answer, maxNotes, noteName, type Push, SessionError, type SyncFailure } from "@catnap/shared";
+import { type Answer, type Push, SessionError, type SyncFailure } from "@catnap/shared";
 import { deltaOf } from "../replica/delta.ts";
 import type { Pending } from "../replica/memory.ts";
 import type { Pace } from "./pace.ts";
@@ -70,7 +70,6 @@ export class Intake {
     }
     // What has not just made the session was let in by the cookie.
     replica.kept ||= push.identifier !== null || push.upTo === 0 || answer.acked === 0;
-    replica.heard = answer.notes.slice(-maxNotes).map(noteName);
     const sent = new Map(push.ops.map((op) => [op.seq, op.value]));
     const told = answer.notes.map(({ was, ...note }) => ({
       ...note,
@@ -109,7 +108,7 @@ export class Intake {
       // The browser may hold another session by now; after an expiry, the next awake or write finds out, or what was taken along.
       if (!this.expired || this.#parts.replica.memory.pending > 0) this.#pace.later(0);
       // Whatever was tried in vain before, the server has answered.
-      if (this.expired) this.#pace.failures = 0;
+      this.#pace.failures = 0;
     }
     throw new SessionError(code, message);
   }
@@ -120,7 +119,7 @@ export class Intake {
     const { key, writer, seq, value: mine } = op;
     siblings.tell({ kind: "synced", delta: replica.refuse(op) });
     persister.save();
-    this.#events.notes([{ ...problem, key, writer, seq, mine, what: "rejected" }]);
+    this.#events.rejected({ ...problem, key, writer, seq, mine, what: "rejected" });
   }
 
   /** What this server does not know, since it runs another version of the app, waits for one that does; but not for ever. */
@@ -133,7 +132,7 @@ export class Intake {
       if (now() - op.seq > unknownMs) this.reject(op, { code, message });
       // What others have left is theirs to tell of.
       else if (replica.isMine(writer)) {
-        this.#troubles.warn({ code, message: `${message}. The change is kept and sent later` });
+        this.#troubles.warn({ code, message: `${message}. Changes are kept and sent later` });
       }
     }
   }

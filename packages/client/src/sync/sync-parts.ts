@@ -37,6 +37,8 @@ export interface SyncEvents {
   before(): void;
   /** What became of some changes, unless the browser has heard. */
   notes(told: readonly Told[]): void;
+  /** A change that this tab has given up. */
+  rejected(told: Told): void;
   /** The server has ended the session. Comes before the call that found it out rejects. */
   ended(code: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED"): void;
   /** The server has named the browser's session. */

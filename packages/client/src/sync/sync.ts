@@ -1,5 +1,6 @@
 import { after, type Cancel, type ChangesEvent, type Push, SessionError } from "@catnap/shared";
 import type { Pending } from "../replica/memory.ts";
+import { inTurn } from "./in-turn.ts";
 import { Intake } from "./intake.ts";
 import { Pace } from "./pace.ts";
 import type { SyncEvents, SyncParts } from "./sync-parts.ts";
@@ -183,11 +184,7 @@ export class Sync {
       done = begins();
       if (done) await this.#exchangeAll();
     };
-    // A frame of another site may be denied locks: then it goes without.
-    const denied = (error: unknown) => {
-      if (done) throw error;
-    };
-    if (begins()) await locks?.request(`catnap:${name}:first`, exchange).catch(denied);
+    if (begins()) await inTurn(locks, `${name}:first`, exchange);
     if (!done) await this.#exchangeAll();
   }
 

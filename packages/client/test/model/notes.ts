@@ -7,18 +7,14 @@ export class Notes {
   /** By device, the names of notes that it knows to be told. */
   readonly #heard = new Map<Device, Set<string>>();
   readonly #cleared = new Set<Device>();
-  readonly #thawed = new Set<Device>();
 
   /** After every step: a device that says it heard has told its app, once. */
   observe(world: World): void {
     for (const device of world.devices) {
-      if (device.tabs.filter(({ frozen }) => frozen).length > 1) this.#thawed.add(device);
       const heard = this.#of(device);
       for (const name of epochOf(device)?.heard ?? []) heard.add(name);
       if (device.told > 0) world.reached.add("a note, told");
-      // Of tabs that are thawed in one moment, each in a process of its own, neither sees yet what the other has told.
-      const twice = this.#thawed.has(device) && device.told > heard.size;
-      if (heard.size !== device.told && !twice && !this.#cleared.has(device)) {
+      if (heard.size !== device.told && !this.#cleared.has(device)) {
         throw new Error(`${device.told} notes were told, of these: ${[...heard].join(", ")}`);
       }
     }
