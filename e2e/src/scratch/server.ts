@@ -27,6 +27,8 @@ export class ScratchServer {
   readonly url: string;
   /** The bodies of all pushes that arrived. */
   readonly pushes: string[] = [];
+  /** What pages have told beside the session, by `/told?…`. */
+  readonly told = new Set<string>();
   /** Each push waits for it before it is looked at. */
   gate: Promise<void> = Promise.resolve();
   /** While it is set, nobody gets through to the session. */
@@ -62,6 +64,7 @@ export class ScratchServer {
       },
     });
     server.on("request", (request, response) => {
+      if (request.url?.startsWith("/told?")) scratchServer.told.add(request.url.slice(6));
       if (scratchServer.refuses && request.url?.startsWith("/trpc/")) request.destroy();
       else if (request.url?.startsWith("/trpc/")) handle(request, response);
       else response.setHeader("content-type", "text/html").end(request.url === "/away" ? "<h1>Away</h1>" : page);

@@ -199,6 +199,55 @@ test("Retry-After of a month is an hour", async () => {
   expect(calls).toBe(2);
 });
 
+test("a departure that the browser has ended in the middle is made by the page's next event", async () => {
+  const { world, browser } = open();
+  const document = Object.assign(new EventTarget(), { visibilityState: "visible" });
+  const leave: ((event: Event) => void)[] = [];
+  const window = new EventTarget();
+  window.addEventListener = (name: string, listener: EventListener) =>
+    void (name === "pagehide" && leave.push(listener));
+  const { session } = browser.tab({ surroundings: { page: { document, window } } });
+  await session.awake();
+  session.setValue("note", "last words");
+  const write = JSON.stringify;
+  const ended = vi.spyOn(JSON, "stringify").mockImplementation((...given: Parameters<typeof write>) => {
+    if (given[0]?.json?.ops) throw new Error("ended");
+    return write(...given);
+  });
+  const depart = () => leave[0]?.(new Event("pagehide"));
+  expect(depart).toThrow("ended");
+  ended.mockRestore();
+  const before = world.requests.length;
+  depart();
+  expect(world.requests.slice(before)).toEqual([expect.objectContaining({ path: "session.sync", keepalive: true })]);
+});
+
+test("the session is put to sleep before the app's own handlers of a page's end, and after them", () => {
+  const [window, calls] = [new EventTarget(), [] as string[]];
+  const document = Object.assign(new EventTarget(), { visibilityState: "visible" });
+  const note = (call: string) => () => void calls.push(call);
+  watchPage({ document, window }, note("awake"), note("asleep"), note("stored"));
+  window.addEventListener("pagehide", note("the app's"));
+  document.visibilityState = "hidden";
+  for (const _ of [1, 2]) document.dispatchEvent(new Event("visibilitychange"));
+  calls.length = 0;
+  window.dispatchEvent(new Event("pagehide"));
+  expect(calls).toEqual(["asleep", "the app's", "asleep"]);
+});
+
+test("what is written within a second after the page was hidden leaves at once", async () => {
+  const { world, browser } = open();
+  const { session, page } = browser.tab();
+  await session.awake();
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  page.hide();
+  await vi.advanceTimersByTimeAsync(900);
+  const before = world.requests.length;
+  session.setValue("note", "last words");
+  await vi.advanceTimersByTimeAsync(0);
+  expect(world.requests.slice(before)).toEqual([expect.objectContaining({ path: "session.sync", keepalive: true })]);
+});
+
 test("a page that comes back and writes at once is awake", async () => {
   const { browser } = open();
   const { session, page } = browser.tab();

@@ -25,7 +25,14 @@ export function watchPage(
   const on = (target: EventTarget, names: string, listener: (event: Event) => void) => {
     for (const name of names.split(" ")) target.addEventListener(name, listener, { signal: stop.signal });
   };
-  on(document, "visibilitychange", () => (document.visibilityState === "hidden" ? asleep(false) : awake()));
+  const leaveAtLast = () => asleep(true);
+  on(document, "visibilitychange", () => {
+    if (document.visibilityState !== "hidden") return awake();
+    asleep(false);
+    // Once more after the app's own handlers: a few milliseconds into `pagehide`, Firefox ends the script that just runs.
+    window.removeEventListener("pagehide", leaveAtLast);
+    on(window, "pagehide", leaveAtLast);
+  });
   on(document, "freeze", () => asleep(false));
   on(document, "resume", awake);
   on(window, "pagehide", () => asleep(true));

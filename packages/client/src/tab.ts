@@ -134,12 +134,14 @@ export class Tab extends TabCore implements BaseHome {
     this.life.follow();
     this.isAwake = false;
     this.#leaving = true;
-    // Until the handlers of this departure have all run: what they write has no other chance.
-    after(0, () => {
+    // Until the handlers of all its events have run: what they write has no other chance.
+    after(1_000, () => {
       this.#leaving = false;
     });
-    this.persister.depart();
+    this.persister.flush();
+    // First: while localStorage is written, Firefox may end the page's process, and with it all that comes after.
     this.sync.sendLast();
+    this.persister.stash();
     // A page in the back/forward cache is thrown out of it by the first message to its channel.
     if (leaving) this.siblings.close();
     this.pulse();

@@ -5,15 +5,24 @@ import { Outbox } from "./outbox.ts";
 
 const now = () => 7;
 
-test("an op is written to disk once it is frozen, under a number that is later than all before", () => {
+test("an op is written to disk once it is frozen, and again where its script was ended before, under a later number than all", () => {
   const outbox = new Outbox(new Memory(shop), now);
   outbox.clock = 8;
   const [op] = write(outbox, "visits", "1");
   expect(op?.seq).toBe(9);
-  expect(outbox.takeUnsaved().fresh).toEqual([]);
+  const disk = vi.fn(() => undefined);
+  void outbox.save(disk);
   outbox.freeze(outbox.fresh());
-  expect(outbox.takeUnsaved().fresh).toEqual([op]);
-  expect(outbox.takeUnsaved().fresh).toEqual([]);
+  const end = () => {
+    throw new Error("ended");
+  };
+  expect(() => outbox.save(end)).toThrow("ended");
+  for (const _ of [1, 2]) void outbox.save(disk);
+  expect(disk.mock.calls).toEqual([
+    [[], []],
+    [[op], []],
+    [[], []],
+  ]);
 });
 
 function write(outbox: Outbox, name: string, encoded: string) {

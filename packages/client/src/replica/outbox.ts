@@ -156,27 +156,28 @@ export class Outbox {
     for (const op of this.frozen()) this.#unsaved.add(op);
   }
 
-  /** What the disk lacks, counted as saved from here on: rows to put, names to delete. `failed` takes both back. */
-  takeUnsaved(): { fresh: Pending[]; stale: string[]; done: () => void; failed: () => void } {
+  /**
+   * Gives `write` what the disk lacks: rows to put, names to delete. They count as saved from when that has begun, and not
+   * before: a browser may end the script of a page that ends. They are given again after it has failed.
+   */
+  save(
+    write: (fresh: readonly Pending[], stale: readonly string[]) => Promise<void> | undefined,
+  ): Promise<void> | undefined {
     const fresh = [...this.#unsaved];
     const stale = this.#stale;
+    const written = write(fresh, stale);
     this.#stale = [];
     this.#unsaved.clear();
     for (const op of fresh) this.#saving.add(op);
     const done = () => {
       for (const op of fresh) this.#saving.delete(op);
     };
-    return {
-      fresh,
-      stale,
-      done,
-      failed: () => {
-        done();
-        // The next attempt writes all: the rows on disk of one writer are always all of its ops up to some seq.
-        this.rebind();
-        this.#stale.push(...stale);
-      },
-    };
+    return written?.then(done, () => {
+      done();
+      // The next attempt writes all: the rows on disk of one writer are always all of its ops up to some seq.
+      this.rebind();
+      this.#stale.push(...stale);
+    });
   }
 
   /** The server was asked after these were doubted: what no sibling has told anew was decided before. */

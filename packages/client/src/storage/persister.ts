@@ -138,9 +138,8 @@ export class Persister {
     this.save();
   }
 
-  /** Flushes, and puts aside what may not get to the disk any more. */
-  depart(): void {
-    this.flush();
+  /** Puts aside what may not get to the disk any more. */
+  stash(): void {
     const { outbox } = this.#replica;
     const rows = this.#rows(outbox.unsafe());
     const count = (by: string) => rows.filter(([, row]) => row.writer === by).length;
@@ -150,14 +149,14 @@ export class Persister {
   /** Saves what is not on disk, in one transaction, with the snapshot after a delta or a reset; no transaction for nothing. */
   save(what: "changes" | "delta" | "reset" = "changes", deletes: readonly string[] = []): void {
     if (this.#closed) return;
-    const { fresh, stale, done, failed } = this.#replica.outbox.takeUnsaved();
-    const puts = this.#rows(fresh);
-    const snapshot = what === "changes" ? undefined : this.#database.snapshot(this.#replica.cache(), what === "reset");
-    if (!snapshot && puts.length + stale.length + deletes.length === 0) return;
-    void this.#database
-      .write(puts, [...stale, ...deletes], snapshot)
-      .then(done, failed)
-      .then(() => this.#events.pulse());
+    const written = this.#replica.outbox.save((fresh, stale) => {
+      const puts = this.#rows(fresh);
+      const snapshot =
+        what === "changes" ? undefined : this.#database.snapshot(this.#replica.cache(), what === "reset");
+      if (!snapshot && puts.length + stale.length + deletes.length === 0) return;
+      return this.#database.write(puts, [...stale, ...deletes], snapshot);
+    });
+    void written?.then(() => this.#events.pulse());
   }
 
   /** Of these, what may touch the disk. */

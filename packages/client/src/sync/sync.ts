@@ -102,13 +102,14 @@ export class Sync {
     const last = [...replica.outbox.own.keys()].at(-1) ?? 0;
     this.#renew();
     if (last <= this.#lastSent || epochs.get().ends.length > 0) return;
-    this.#lastSent = last;
     for (const writer of [...replica.writers].reverse()) {
       const ops = replica.outbox.opsOf(writer);
       const sent = ops.length > 0 && transport.sendLast(replica.push(writer, ops));
       // It may never be answered; the next awake finds out what became of it.
       if (sent) sent.answer.then((answer) => this.intake.take(sent.push, answer)).catch(() => undefined);
     }
+    // Not before: the browser may have ended this very script.
+    this.#lastSent = last;
   }
 
   /** Takes in what the server tells by itself. */
