@@ -4,6 +4,7 @@ import { capacity } from "./capacity.ts";
 import { type Figure, table } from "./figure.ts";
 import { besideFew } from "./growth.ts";
 import { besideExpress, besideTrpc } from "./http.ts";
+import { besideFewKeys } from "./keys.ts";
 import { besideUnlinked } from "./link.ts";
 import { besideBudget } from "./size.ts";
 import { besideSqlite } from "./sqlite.ts";
@@ -16,6 +17,7 @@ const subjects = {
   attack: besideAttackers,
   stores: besideServers,
   growth: besideFew,
+  keys: besideFewKeys,
   capacity,
   link: besideUnlinked,
   size: besideBudget,

@@ -73,18 +73,19 @@ export interface PendingPush {
   failure?: unknown;
 }
 
-/** Replaced, never written to: a request makes several drafts and most stay empty. */
-const none: ReadonlyMap<string, Change> = new Map();
-
 /**
  * The changes that a procedure call has made and not yet handed over, or that a request has collected from the calls that
  * succeeded. Dropping it takes everything back.
  */
 export class Draft {
-  changes: ReadonlyMap<string, Change> = none;
   wishes: Wishes = {};
   /** Which of the request's sessions the first change was made on, where a login replaces one by another. */
   madeOn: number | null = null;
+  #changes = new Map<string, Change>();
+
+  get changes(): ReadonlyMap<string, Change> {
+    return this.#changes;
+  }
 
   put(change: Change): void {
     this.#take([change]);
@@ -108,7 +109,7 @@ export class Draft {
   /** Drops what goes with the session that is replaced: all but changes of what is kept, its end, and the push, which wants its answer. */
   leave({ keep }: Replacement): void {
     const { push, invalidate } = this.wishes;
-    this.changes = new Map([...this.changes].filter(([name]) => keep.has(name)));
+    this.#changes = new Map([...this.#changes].filter(([name]) => keep.has(name)));
     this.wishes = { ...(push && { push }), ...(invalidate && { invalidate }) };
   }
 
@@ -120,16 +121,16 @@ export class Draft {
   }
 
   #take(changes: Iterable<Change>): void {
-    const next = new Map(this.changes);
-    for (const change of changes) {
-      const earlier = next.get(change.key.name);
-      next.set(change.key.name, earlier ? chain(earlier, change) : change);
-    }
-    this.changes = next;
+    // All of them are chained before the first is taken: an app's function may throw.
+    const chained = [...changes].map((change) => {
+      const earlier = this.#changes.get(change.key.name);
+      return earlier ? chain(earlier, change) : change;
+    });
+    for (const change of chained) this.#changes.set(change.key.name, change);
   }
 
   get isEmpty(): boolean {
-    return this.changes.size === 0 && Object.keys(this.wishes).length === 0;
+    return this.#changes.size === 0 && Object.keys(this.wishes).length === 0;
   }
 }
 
