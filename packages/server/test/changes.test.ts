@@ -245,3 +245,26 @@ test("a change that falls between listening and reading is not missed", async ()
   await expect.poll(() => stream.events.at(-1)).toMatchObject({ rev: 3 });
   void app;
 });
+
+test("streams of one session that a commit wakes together read the store once", async () => {
+  const readsWith = async (count: number) => {
+    const inner = memoryStore();
+    let reads = 0;
+    const read: typeof inner.read = (key) => {
+      reads++;
+      return inner.read(key);
+    };
+    const { device, other, identifier } = await start(adapters.fetch, { store: { ...inner, read } });
+    const streams = Array.from({ length: count }, () => follow(other, { identifier, since: 1 }));
+    const change = async (n: number) => {
+      await device.api.session.setValue.mutate({ key: "note", value: `change ${n}` });
+      await expect.poll(() => streams.every(({ events }) => events.length === n)).toBe(true);
+    };
+    await expect.poll(() => streams.every(({ started }) => started === 1)).toBe(true);
+    await change(1);
+    reads = 0;
+    await change(2);
+    return reads;
+  };
+  expect(await readsWith(8)).toBe(await readsWith(1));
+});

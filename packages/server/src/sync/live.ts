@@ -53,7 +53,7 @@ export async function* followChanges(
   try {
     while (!stream.signal.aborted) {
       news.clear();
-      const record = await store.read(identifier);
+      const record = await streams.read(identifier, (key) => store.read(key));
       const now = clock();
       if (!record) return yield lastEvent("SESSION_GONE");
       if (record.entries.has(replacedKey)) return yield lastEvent("SESSION_REPLACED");

@@ -1,4 +1,5 @@
 import { TRPCError } from "@trpc/server";
+import type { SessionRecord } from "../stores/store.ts";
 
 /** A live stream's hold: aborted when its browser has left, or the server closes. */
 export interface Stream {
@@ -12,6 +13,8 @@ export class Streams {
   readonly #open = new Map<string, number>();
   /** Each ends one that is open. */
   readonly #ends = new Set<() => void>();
+  /** Reads that begin in a moment, by session. */
+  readonly #asked = new Map<string, Promise<SessionRecord | null>>();
   #ended = false;
 
   constructor(most: number) {
@@ -45,6 +48,22 @@ export class Streams {
         else this.#open.delete(identifier);
       },
     };
+  }
+
+  /**
+   * Reads a session once for all of its streams that ask in the same moment, as those do that a commit has woken. None is
+   * given what was read before it asked.
+   */
+  read(identifier: string, read: (identifier: string) => Promise<SessionRecord | null>): Promise<SessionRecord | null> {
+    let asked = this.#asked.get(identifier);
+    if (!asked) {
+      asked = Promise.resolve().then(() => {
+        this.#asked.delete(identifier);
+        return read(identifier);
+      });
+      this.#asked.set(identifier, asked);
+    }
+    return asked;
   }
 
   /** Ends all that are open; there will be no others. */
