@@ -63,6 +63,12 @@ export function extendSession<
     if (!["shared", "readonly"].includes(keyNamed(definition, name)?.access ?? ""))
       throw invalid(`extendSession has a schema for "${name}", which is no shared or readonly key: mend the name`);
   }
+  for (const [old, name] of Object.entries(renamed ?? {})) {
+    if (declared.renamed && Object.hasOwn(declared.renamed, old))
+      throw invalid(`extendSession renames "${old}", which the definition does already: keep one`);
+    if (!{ ...declared.secret, ...secret }[name])
+      throw invalid(`extendSession renames "${old}" to ${shown(name)}, which is no secret key: mend the name`);
+  }
   const groups = {
     ...declared,
     shared: strict(declared.shared),

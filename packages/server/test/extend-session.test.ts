@@ -63,6 +63,20 @@ test.for([
   ],
   ["a schema of a secret key", () => any(shop, { schemas: { old: z.string() } }), /"old", which is no shared/],
   ["no schema", () => any(shop, { secret: { plan: "text" } }), /"plan" has no schema/],
+  [
+    "a key that is renamed there already",
+    () =>
+      any(defineSession({ shared: { cart: z.string() }, renamed: { basket: "cart" } }), {
+        secret: { plan: z.string() },
+        renamed: { basket: "plan" },
+      }),
+    /renames "basket", which the definition does already: keep one/,
+  ],
+  [
+    "a renaming of what a browser may see",
+    () => any(shop, { renamed: { memo: "note" } }),
+    /renames "memo" to "note", which is no secret key/,
+  ],
   ["a migration of no key", () => any(shop, { migrate: { plan: String } }), /migrate names "plan", which is no key/],
 ] as const)("extendSession refuses %s with the remedy", ([, call, message]) => {
   expect(call).toThrow(expect.objectContaining({ message: expect.stringMatching(message) }));

@@ -251,6 +251,17 @@ describe("a key that was shared", () => {
     expect(await visit((session) => [session.value("role"), session.value("plan")])).toEqual(["admin", "silver"]);
   });
 
+  test("takes it over when the key is renamed on its way, too", async () => {
+    const { deploy, before } = await written();
+    const renamed = { role: "rank", plan: "tier" } as const;
+    const there = { shared, readonly: { rank: z.string() }, secret: { tier: z.string() }, renamed };
+    const { visit, push, rests } = deploy(defineSession({ ...there, trust: ["rank", "tier"] }));
+    expect(await visit((session) => [session.value("rank"), session.value("tier")])).toEqual(["admin", "gold"]);
+    await push({ value: '"y"' });
+    expect(await rests()).toMatchObject({ role: '"admin"', plan: '"gold"' });
+    expect(await before.visit((session) => session.value("role"))).toBe("admin");
+  });
+
   test("is no more trusted when a login has taken it along", async () => {
     const { deploy, before } = await written();
     await before.visit((session) => session.login("ann", { replace: true, keep: ["role", "note"] }));

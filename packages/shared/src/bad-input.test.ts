@@ -54,7 +54,17 @@ test.for<[what: string, call: () => unknown, message: RegExp]>([
   [
     "a key that was renamed to none",
     () => define({ shared: { x: text }, renamed: { old: "y" } }),
-    /renamed names "y", as the new name of "old", which has to be one key of this definition/,
+    /renamed names "y", as the new name of "old", which has to be a key of this definition/,
+  ],
+  [
+    "a key that was renamed from two",
+    () => define({ shared: { x: text }, renamed: { old: "x", older: "x" } }),
+    /renamed names "x", as the new name of two keys: keep the one/,
+  ],
+  [
+    "a key that was renamed twice in two lines",
+    () => define({ shared: { x: text }, renamed: { older: "old", old: "x" } }),
+    /renamed goes by way of "old": give the oldest name and today's alone, in one line/,
   ],
   [
     "a key that was renamed from one that there is",

@@ -218,7 +218,7 @@ export class BaseSession<D extends AnyDefinition, S extends Side> {
 }
 
 /** Throws `FORBIDDEN_KEY` for a key that the browser may not read, or not write. */
-export function assertAccess({ name, access }: Key, writes: boolean): void {
+export function assertAccess({ label: name, access }: Key, writes: boolean): void {
   if (access === "secret" || (writes && access === "readonly"))
     throw refusal("FORBIDDEN_KEY", name, `is ${access} in the browser: call a procedure of the server instead`);
 }

@@ -69,8 +69,15 @@ function checkVersions(
     if (names.has(old)) throw called("renamed", old, "which is a key of this definition: keep one of the two");
     if ((dropped as unknown[]).includes(old))
       throw called("renamed", old, "which dropped names as well: keep one of the two");
-    if (!names.has(name as string) || now.indexOf(name) !== now.lastIndexOf(name))
-      throw called("renamed", name, `as the new name of "${old}", which has to be one key of this definition, once`);
+    if (now.indexOf(name) !== now.lastIndexOf(name))
+      throw called("renamed", name, "as the new name of two keys: keep the one under which it rests");
+    if (Object.hasOwn(renamed as Unknown, name as string))
+      throw invalid(
+        `renamed goes by way of "${name}": give the oldest name and today's alone, in one line`,
+        String(name),
+      );
+    if (!names.has(name as string))
+      throw called("renamed", name, `as the new name of "${old}", which has to be a key of this definition`);
   }
   const moved = { ...Object(given.readonly), ...Object(given.secret) } as Unknown;
   for (const name of trust as unknown[]) {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSessions } from "@catnap/server";
@@ -27,7 +27,7 @@ test("a file holds the last version; what differs from it is told in sentences, 
   });
   const { changes } = await checkDefinition(after, { lock });
   expect(changes).toEqual([
-    '"basket" is gone: what rests of it stays, and counts for nothing; name it in dropped once no older version runs',
+    '"basket" is gone: what rests of it stays, and counts for nothing. Name it in renamed if it has another name now, and in dropped, once no older version runs, if it has none',
     '"extra" is new: changes of it that an older process gets wait for a newer one',
     '"role" moves from shared to secret: what browsers wrote is deleted; name it in trust to take it over',
     '"user" moves from readonly to shared: browsers see it from now on',
@@ -37,6 +37,38 @@ test("a file holds the last version; what differs from it is told in sentences, 
   expect(readFileSync(lock, "utf8")).toBe(text);
   expect((await checkDefinition(after, { lock, update: true })).changes).toHaveLength(6);
   expect((await checkDefinition(after, { lock })).changes).toEqual([]);
+  const back = await checkDefinition(before, { lock });
+  expect(back.changes).toContain("limits.valueBytes was 1000 and is 131072: an older process refuses what is longer");
+});
+
+test("what is no file of a definition's, and what looks at nothing, is refused with the remedy", async () => {
+  const lock = lockIn();
+  for (const text of ["{}", "null", "<<<<<<< HEAD"]) {
+    writeFileSync(lock, text);
+    const refused = { code: "INVALID_OPTION", message: expect.stringContaining(`${lock} holds no definition`) };
+    await expect(checkDefinition(before, { lock })).rejects.toMatchObject(refused);
+  }
+  for (const [options, rule] of [
+    [{}, /takes a lock, a store, or both/],
+    [{ store: "copy.db" }, /store is no SessionStore/],
+    [{ store: memoryStore(), sessions: -1 }, /sessions is no whole number above 0/],
+  ] as const)
+    await expect(checkDefinition(before, options as never)).rejects.toThrow(rule);
+});
+
+test("sessions of other apps in the store are none of this one's", async () => {
+  const store = { ...memoryStore(), close: async () => undefined };
+  for (const name of ["shop", "forum"]) {
+    const definition = defineSession({ name, shared: { [name]: z.string() } });
+    const sessions = createSessions({ definition, store, sweepInterval: 0 });
+    await sessions.run(new Request("https://shop.example/"), (session) => {
+      session.setValue(name, "x");
+      return new Response("ok");
+    });
+    await sessions.close();
+  }
+  const shop = defineSession({ name: "shop", shared: { shop: z.string() } });
+  expect(await checkDefinition(shop, { store })).toEqual({ changes: [], losses: [], sessions: 1 });
 });
 
 test("of the sessions in a store it says which would lose what, and quotes no value", async () => {
@@ -65,4 +97,6 @@ test("of the sessions in a store it says which would lose what, and quotes no va
   const mended = defineSession({ shared, migrate: { theme: () => "light" as const }, dropped: ["basket"] });
   expect((await check(mended)).losses).toEqual(["basket dropped", "basket dropped"]);
   expect((await check(mended, 1)).sessions).toBe(1);
+  const emptied = defineSession({ shared, migrate: { theme: () => undefined }, dropped: ["basket"] });
+  expect((await check(emptied)).losses).toEqual(["basket dropped", "basket dropped", "theme dropped"]);
 });

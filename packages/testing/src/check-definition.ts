@@ -1,18 +1,20 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { SessionStore } from "@catnap/server";
+import { Tokens } from "@catnap/server/tokens";
 import { lensOf } from "@catnap/server/versions";
 import type { AnyDefinition } from "@catnap/shared";
-import { changesBetween, type Print, printOf } from "./definition-print.ts";
+import { assertStore, invalid } from "./checks.ts";
+import { changesBetween, printOf, readPrint } from "./definition-print.ts";
 
 /** What `checkDefinition` holds a definition against. */
 export interface CheckDefinitionOptions {
-  /** The file of the last version, such as `session.lock.json`, to be committed. One that does not exist is written. */
+  /** The file of the last version, such as `session.lock.json`, to be committed; its path is as `fs` takes it. One that does not exist is written. */
   readonly lock?: string;
   /** Writes the file anew, once its changes have been read; default false. */
   readonly update?: boolean;
   /** Where sessions of earlier versions rest, or a copy of it. Nothing is written there. */
   readonly store?: SessionStore;
-  /** How many sessions of it to look at; default 1,000. */
+  /** How many sessions of this app to look at; default 1,000. */
   readonly sessions?: number;
 }
 
@@ -22,7 +24,7 @@ export interface DefinitionLoss {
   readonly key: string;
   /**
    * `misfit`: neither the schema nor `migrate` takes it; it stays, as good as absent. `untrusted`: a browser wrote it while the
-   * key was shared; it is deleted. `dropped`: the definition says so; it is deleted. `unknown`: it stays, for another version.
+   * key was shared; it is deleted. `dropped`: `dropped`, or `migrate`, which gives `undefined`, says so; it is deleted. `unknown`: it stays, for another version.
    */
   readonly what: "misfit" | "untrusted" | "dropped" | "unknown";
 }
@@ -31,7 +33,7 @@ export interface DefinitionCheck {
   /** How the definition differs from that of the file, and what comes of it: a sentence each. */
   readonly changes: readonly string[];
   readonly losses: readonly DefinitionLoss[];
-  /** How many sessions were looked at. */
+  /** How many sessions were looked at: none in a store that is not the one you meant. */
   readonly sessions: number;
 }
 
@@ -40,23 +42,32 @@ export interface DefinitionCheck {
  * as a lock file does, and which stored sessions would lose what. For a test in CI, and for a look at a copy of the database
  * before a release. Quotes no value.
  *
- * Rejects with what the store rejects with, and with a `SyntaxError` for a file that is no JSON.
+ * A file knows no schemas: whether values still fit them, the store alone tells.
+ *
+ * Rejects with what the store rejects with, and with `INVALID_OPTION` for a file that is no definition's.
  */
 export async function checkDefinition(
   definition: AnyDefinition,
   { lock, update = false, store, sessions: most = 1_000 }: CheckDefinitionOptions,
 ): Promise<DefinitionCheck> {
+  if (lock === undefined && store === undefined)
+    throw invalid("checkDefinition takes a lock, a store, or both: give one");
+  if (store !== undefined) assertStore("checkDefinition: store", store);
+  if (!Number.isSafeInteger(most) || most < 1)
+    throw invalid("checkDefinition: sessions is no whole number above 0: give one");
   const print = printOf(definition);
   const isThere = lock !== undefined && existsSync(lock);
-  const changes = isThere ? changesBetween(JSON.parse(readFileSync(lock, "utf8")) as Print, print, definition) : [];
+  const changes = isThere ? changesBetween(readPrint(lock, readFileSync(lock, "utf8")), print, definition) : [];
   if (lock !== undefined && (update || !isThere)) writeFileSync(lock, `${JSON.stringify(print, null, 2)}\n`);
   const losses: DefinitionLoss[] = [];
   let count = 0;
   let cursor: string | undefined;
+  // A store may have sessions of other apps, too.
+  const tokens = new Tokens(definition.name);
   while (store && count < most) {
-    const page = await store.find({ limit: Math.min(100, most - count), ...(cursor !== undefined && { cursor }) });
+    const page = await store.find({ limit: 100, ...(cursor !== undefined && { cursor }) });
     for (const { identifier } of page.items) {
-      const record = await store.read(identifier);
+      const record = count < most && tokens.owns(identifier) ? await store.read(identifier) : null;
       if (!record) continue;
       count++;
       for (const [key, { value }] of record.entries) {
@@ -78,6 +89,6 @@ function lossOf(definition: AnyDefinition, key: string, entries: Entries): Defin
   const { value, unfit } = lensOf(definition).look(key, entries);
   if (unfit) return "misfit";
   const entry = entries?.get(key);
-  // What `migrate` drops is no loss: the app says so.
-  return value === null && entry && lensOf(definition).isForeign(key, entry) ? "untrusted" : null;
+  if (value !== null || !entry) return null;
+  return lensOf(definition).isForeign(key, entry) ? "untrusted" : "dropped";
 }

@@ -1,4 +1,5 @@
 import type { AnyDefinition, Limits } from "@catnap/shared";
+import { invalid } from "./checks.ts";
 
 /** What a file holds of a definition: all but its schemas, which no file can. */
 export interface Print {
@@ -25,8 +26,22 @@ export function printOf({ name, keys, limits }: AnyDefinition): Print {
   };
 }
 
+/** What a file holds. Throws `INVALID_OPTION` for another file, and for one that is damaged. */
+export function readPrint(file: string, text: string): Print {
+  let print: Partial<Print> | null = null;
+  try {
+    print = JSON.parse(text) as Partial<Print> | null;
+  } catch {
+    // Told below.
+  }
+  if (print?.name && print.keys && print.limits) return print as Print;
+  throw invalid(
+    `checkDefinition: ${file} holds no definition, or marks of a merge: take its last version, or delete it`,
+  );
+}
+
 /** What differs, and what comes of it for sessions that exist. */
-export function changesBetween(before: Print, now: Print, { dropped, trust }: AnyDefinition): string[] {
+export function changesBetween(before: Print, now: Print, { dropped, trust, keys }: AnyDefinition): string[] {
   const changes: string[] = [];
   if (before.name !== now.name)
     changes.push(`The name was "${before.name}" and is "${now.name}": no session of before is found any more`);
@@ -38,20 +53,19 @@ export function changesBetween(before: Print, now: Print, { dropped, trust }: An
       say(
         dropped.includes(name)
           ? "is dropped: what rests of it is deleted"
-          : "is gone: what rests of it stays, and counts for nothing; name it in dropped once no older version runs",
+          : "is gone: what rests of it stays, and counts for nothing. Name it in renamed if it has another name now, and in dropped, once no older version runs, if it has none",
       );
     } else {
-      if (was.access !== is.access) say(moved(was.access, is.access, trust.has(name)));
+      if (was.access !== is.access) say(moved(was.access, is.access, trust.has(keys.get(name)?.label ?? name)));
       if (was.merge !== is.merge)
         say(is.merge ? "has a merge now: changes are joined" : "has no merge any more: the later change stands");
       if (was.disk !== is.disk) say(is.disk ? "rests in browsers from now on" : "rests in no browser any more");
     }
   }
   for (const name of ["valueBytes", "sessionBytes"] as const) {
-    if (now.limits[name] < before.limits[name])
-      changes.push(
-        `limits.${name} was ${before.limits[name]} and is ${now.limits[name]}: what is longer stays, and may not grow`,
-      );
+    const [was, is] = [before.limits[name], now.limits[name]];
+    const comes = is < was ? "what is longer stays, and may not grow" : "an older process refuses what is longer";
+    if (was !== is) changes.push(`limits.${name} was ${was} and is ${is}: ${comes}`);
   }
   return changes;
 }

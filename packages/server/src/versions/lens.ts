@@ -89,8 +89,8 @@ export class Lens {
   /** Whether a browser has written it while the key was `shared`, which it is no more. */
   isForeign(name: string, { writer }: Entry): boolean {
     if (writer === "server") return false;
-    const access = this.#definition.keys.get(name)?.access;
-    return access !== undefined && access !== "shared" && !this.#definition.trust.has(name);
+    const key = this.#definition.keys.get(name);
+    return key !== undefined && key.access !== "shared" && !this.#definition.trust.has(key.label);
   }
 
   #inspect(name: string, encoded: string): Sight {
