@@ -97,6 +97,22 @@ describe("a schema that was tightened", () => {
     expect(await deploy(before).visit((session) => session.value("cart"))).toEqual(["a lot of tea"]);
   });
 
+  test.for<[how: string, login: boolean]>([
+    ["on its way", false],
+    ["on its way, in a login that takes the value along", true],
+  ])("keeps what another version writes while a change of this one is %s", async ([, login]) => {
+    const deploy = deployment();
+    const [older, newer] = [deploy(before), deploy(after)];
+    await older.visit((session) => session.setValue("cart", ["tea"]));
+    const change = newer.visit(async (session) => {
+      if (login) await session.login("ann", { replace: true, keep: ["cart"] });
+      session.update("cart", (all) => [...all, "ink"]);
+      await older.visit((other) => other.setValue("cart", ["a lot of tea"]));
+    });
+    await expect(change).rejects.toMatchObject({ code: "INVALID_VALUE" });
+    expect((await older.rests()).cart).toBe('["a lot of tea"]');
+  });
+
   test("with a migration shows and merges what that makes of it, and writes it back with the next commit", async () => {
     const deploy = deployment();
     await deploy(before).visit((session) => session.setValue("cart", ["a lot of tea"]));
