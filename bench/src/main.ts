@@ -9,6 +9,7 @@ import { besideUnlinked } from "./link.ts";
 import { besideBudget } from "./size.ts";
 import { besideSqlite } from "./sqlite.ts";
 import { besideServers } from "./stores.ts";
+import { besideUnchecked } from "./versions.ts";
 
 const subjects = {
   trpc: besideTrpc,
@@ -18,6 +19,7 @@ const subjects = {
   stores: besideServers,
   growth: besideFew,
   keys: besideFewKeys,
+  versions: besideUnchecked,
   capacity,
   link: besideUnlinked,
   size: besideBudget,
