@@ -63,6 +63,16 @@ const found: Record<string, Step[]> = {
     { ...at(1), do: "hide" },
     { ...at(1), do: "load", late: true },
   ],
+  "a session that a rendered page knew before its browser had met it ends in all tabs of the browser": [
+    { ...at(1), do: "drag", key: "visit", frames: 5 },
+    { ...at(1), do: "sleep" },
+    { ...at(0), do: "note" },
+    { ...at(0), do: "meet" },
+    { ...at(0), do: "pass", seconds: 1 },
+    { ...at(0), do: "invalidate" },
+    { ...at(1), do: "load", late: false },
+    network(1),
+  ],
 };
 
 for (const [name, steps] of Object.entries(found)) test(name, async () => expect(await play(steps)).toBeUndefined());
