@@ -257,3 +257,15 @@ test("a page that takes rows out, and has not seen yet what others have put ther
   expect(new Set(namesIn(other))).toEqual(new Set(["op:v:1", "op:v:2"]));
   expect(new Set(namesIn(journal))).toEqual(new Set(["op:v:1", "op:v:2", "op:v:3"]));
 });
+
+test("pages that take rows out of one text in the same moment leave one text", () => {
+  const items = new Map<string, string>();
+  const writes = storageOn(() => items);
+  new Journal(writes, "catnap", () => "owner").keep([row("w", 1), row("w", 2), row("w", 3)]);
+  const seen = new Map(items);
+  for (const gone of ["op:w:1", "op:w:2"]) {
+    const late = { ...storageOn(() => seen), removeItem: writes.removeItem, setItem: writes.setItem };
+    new Journal(late, "catnap", () => gone).filter((_, name) => name !== gone);
+  }
+  expect(items.size).toBe(1);
+});

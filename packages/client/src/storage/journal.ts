@@ -14,8 +14,9 @@ export type JournalStorage = Pick<Storage, "getItem" | "setItem" | "removeItem" 
  * synchronously: in WebKit a transaction that begins while a page ends comes to nothing. They are read with the
  * disk, and deleted with what it has of them. Without localStorage there is none.
  *
- * Each departure writes a text of its own, which is never changed: processes see what others write a moment later, and one
- * that wrote a common text anew would lose what another has just put there.
+ * Each departure writes a text of its own, to which nothing is ever added: processes see what others write a moment later, and
+ * one that wrote a common text anew would lose what another has just put there. Of two that take out rows of one text in the
+ * same moment, one may bring back what the other has taken, which the next look at the disk takes out again.
  */
 export class Journal {
   readonly #storage: JournalStorage;
@@ -45,10 +46,10 @@ export class Journal {
       length += JSON.stringify(row).length + 1;
       return length <= maxLength;
     });
-    const name = this.#write(kept);
-    if (name === undefined || name === own) return;
+    const name = kept.length > 0 ? this.#prefix + this.#id(8) : "";
+    if (name === own || !this.#put(name, kept)) return;
     this.#own = name;
-    this.#remove(own);
+    this.#put(own, []);
   }
 
   /** Keeps what `test` holds for. */
@@ -56,7 +57,7 @@ export class Journal {
     for (const name of this.#names()) {
       const all = this.#read(name);
       const left = all.filter(([name, row]) => test(row, name));
-      if (left.length < all.length && this.#write(left) !== undefined) this.#remove(name);
+      if (left.length < all.length) this.#put(name, left);
     }
   }
 
@@ -79,26 +80,14 @@ export class Journal {
     }
   }
 
-  /**
-   * Gives the new text's name, which is empty for no rows; `undefined` where it is denied, or full: then the last push is what is
-   * left.
-   */
-  #write(rows: readonly JournalRow[]): string | undefined {
-    if (rows.length === 0) return "";
-    const name = this.#prefix + this.#id(8);
+  /** No rows are no text. `false`: it is denied, or full; then the last push is what is left. */
+  #put(name: string, rows: readonly JournalRow[]): boolean {
     try {
-      this.#storage?.setItem(name, JSON.stringify(rows));
-      return name;
+      if (rows.length > 0) this.#storage?.setItem(name, JSON.stringify(rows));
+      else this.#storage?.removeItem(name);
+      return true;
     } catch {
-      return;
-    }
-  }
-
-  #remove(name: string): void {
-    try {
-      this.#storage?.removeItem(name);
-    } catch {
-      // Denied.
+      return false;
     }
   }
 }
