@@ -15,6 +15,18 @@ export function quantile(values: readonly number[], share: number): number {
 
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
 
+/** The middle of what each of the two measures, in as many rounds of one after the other; some before warm up. */
+export async function inTurn(rounds: number, one: () => Promise<number>, other: () => Promise<number>) {
+  const [ones, others]: [number[], number[]] = [[], []];
+  for (let n = -rounds / 2; n < rounds; n++) {
+    const pair = [await one(), await other()] as const;
+    if (n < 0) continue;
+    ones.push(pair[0]);
+    others.push(pair[1]);
+  }
+  return [median(ones), median(others)] as const;
+}
+
 /** All figures in columns; one that misses its target says so. */
 export function table(figures: readonly Figure[]): string {
   const rows = figures.map(({ what, ours, rival, ratio, target }) => {

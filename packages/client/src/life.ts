@@ -53,8 +53,10 @@ export class Life {
       const own = [...replica.outbox.own.values()];
       const isQuiet = [host, replica.epoch].some((name) => epoch.quiet.includes(name));
       this.#leave(this.#hand(epoch.ended ?? "SESSION_REPLACED", isQuiet ? [] : own, epoch.ended === "SESSION_EXPIRED"));
-      // The browser has met a session, or the one that was this guest's alone.
-    } else if (epoch.identifier !== null && identifier === (replica.isGuest ? epoch.identifier : null)) this.#join();
+    } else if (epoch.identifier !== null && identifier === (replica.isGuest ? epoch.identifier : null)) {
+      // The browser has met a session: its first, or the one that only this page knew.
+      this.#join();
+    }
   }
 
   /** The server has named the browser's session: from here on it is all tabs'. */

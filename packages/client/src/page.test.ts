@@ -241,11 +241,46 @@ test("what is written within a second after the page was hidden leaves at once",
   await session.awake();
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   page.hide();
+  await vi.advanceTimersByTimeAsync(500);
+  page.document.visibilityState = "visible";
+  page.fire("pageshow");
+  page.hide();
   await vi.advanceTimersByTimeAsync(900);
   const before = world.requests.length;
   session.setValue("note", "last words");
   await vi.advanceTimersByTimeAsync(0);
   expect(world.requests.slice(before)).toEqual([expect.objectContaining({ path: "session.sync", keepalive: true })]);
+});
+
+test("a hidden page that goes on writing sends no push for each write", async () => {
+  const { world, browser } = open();
+  const { session, page } = browser.tab();
+  await session.awake();
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  page.hide();
+  const before = world.requests.length;
+  for (let n = 0; n < 20; n++) {
+    await vi.advanceTimersByTimeAsync(400);
+    session.setValue("note", `write ${n}`);
+  }
+  await vi.advanceTimersByTimeAsync(0);
+  expect(world.requests.slice(before).filter(({ keepalive }) => keepalive)).toHaveLength(2);
+});
+
+test("a page that goes sends before it writes to localStorage", async () => {
+  const { world, browser } = open();
+  const { session, page } = browser.tab();
+  await session.awake();
+  session.setValue("note", "last words");
+  const before = world.requests.length;
+  const sent: number[] = [];
+  const put = browser.marks.set.bind(browser.marks);
+  browser.marks.set = (name, text) => {
+    if (name.includes(":journal:")) sent.push(world.requests.length - before);
+    return put(name, text);
+  };
+  page.leave();
+  expect(sent[0]).toBe(1);
 });
 
 test("a page that comes back and writes at once is awake", async () => {

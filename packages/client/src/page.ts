@@ -29,7 +29,7 @@ export function watchPage(
   on(document, "visibilitychange", () => {
     if (document.visibilityState !== "hidden") return awake();
     asleep(false);
-    // Once more after the app's own handlers: a few milliseconds into `pagehide`, Firefox ends the script that just runs.
+    // Once more after the app's own handlers: a moment after a closing page's `pagehide` Firefox ends whichever script is running.
     window.removeEventListener("pagehide", leaveAtLast);
     on(window, "pagehide", leaveAtLast);
   });

@@ -2,6 +2,7 @@ import {
   type AnyDefinition,
   after,
   type BaseHome,
+  type Cancel,
   type Key,
   SessionError,
   type SessionSnapshot,
@@ -17,8 +18,8 @@ export class Tab extends TabCore implements BaseHome {
   readonly decoded: ReadonlyMap<string, unknown>;
   /** Absent: the tab is closed. */
   #watched: { readonly end: AbortController | undefined } | undefined;
-  /** The page ends in this moment. */
-  #leaving = false;
+  /** Ends the moment in which the page goes. */
+  #leaving: Cancel | undefined;
 
   constructor(parts: TabParts) {
     super(parts);
@@ -82,7 +83,8 @@ export class Tab extends TabCore implements BaseHome {
   async awake(): Promise<void> {
     this.#comeBack();
     this.isAwake = true;
-    this.#leaving = false;
+    this.#leaving?.();
+    this.#leaving = undefined;
     this.sync.refresh();
     this.siblings.open();
     this.persister.refresh();
@@ -133,13 +135,13 @@ export class Tab extends TabCore implements BaseHome {
   depart(leaving: boolean): void {
     this.life.follow();
     this.isAwake = false;
-    this.#leaving = true;
-    // Until the handlers of all its events have run: what they write has no other chance.
-    after(1_000, () => {
-      this.#leaving = false;
+    // Until the app's handlers of all its events have run, whose writes have no other chance; a page that is just hidden, and
+    // goes on writing, sends as ever after that.
+    this.#leaving ??= after(1_000, () => {
+      this.#leaving = undefined;
     });
     this.persister.flush();
-    // First: while localStorage is written, Firefox may end the page's process, and with it all that comes after.
+    // Before localStorage is written: in that moment Firefox may end the script of a page that closes.
     this.sync.sendLast();
     this.persister.stash();
     // A page in the back/forward cache is thrown out of it by the first message to its channel.

@@ -32,8 +32,8 @@ type Declared = Readonly<Record<string, Readonly<Record<string, unknown>> | unde
  * imports. Give it to `createSessions`, and the shared one to `createSessionClient` and to the hooks; both have the same
  * `fingerprint`, which counts what a browser sees.
  *
- * Throws `INVALID_OPTION` for what is no definition and for `schemas` of keys that it does not have, and `INVALID_DEFINITION` as
- * `defineSession` does.
+ * Throws `INVALID_OPTION` for what is no definition, for `schemas` of keys that it does not have, for a `renamed` of what is no
+ * secret key or is renamed in the definition already, and `INVALID_DEFINITION` as `defineSession` does.
  */
 export function extendSession<
   Shared extends Shape,
@@ -66,7 +66,7 @@ export function extendSession<
   for (const [old, name] of Object.entries(renamed ?? {})) {
     if (declared.renamed && Object.hasOwn(declared.renamed, old))
       throw invalid(`extendSession renames "${old}", which the definition does already: keep one`);
-    if (!{ ...declared.secret, ...secret }[name])
+    if (!Object.hasOwn({ ...declared.secret, ...secret }, name))
       throw invalid(`extendSession renames "${old}" to ${shown(name)}, which is no secret key: mend the name`);
   }
   const groups = {

@@ -59,7 +59,7 @@ test.for<[what: string, call: () => unknown, message: RegExp]>([
   [
     "a key that was renamed from two",
     () => define({ shared: { x: text }, renamed: { old: "x", older: "x" } }),
-    /renamed names "x", as the new name of two keys: keep the one/,
+    /renamed names "x", as the new name of two keys: keep the line with the oldest name/,
   ],
   [
     "a key that was renamed twice in two lines",

@@ -70,7 +70,7 @@ function checkVersions(
     if ((dropped as unknown[]).includes(old))
       throw called("renamed", old, "which dropped names as well: keep one of the two");
     if (now.indexOf(name) !== now.lastIndexOf(name))
-      throw called("renamed", name, "as the new name of two keys: keep the one under which it rests");
+      throw called("renamed", name, "as the new name of two keys: keep the line with the oldest name");
     if (Object.hasOwn(renamed as Unknown, name as string))
       throw invalid(
         `renamed goes by way of "${name}": give the oldest name and today's alone, in one line`,

@@ -17,7 +17,8 @@ const before = defineSession({
 
 test("a file holds the last version; what differs from it is told in sentences, until the file is brought up to date", async () => {
   const lock = lockIn();
-  expect(await checkDefinition(before, { lock })).toEqual({ changes: [], losses: [], sessions: 0 });
+  const written = [`${lock} did not exist, and holds this version now: commit it`];
+  expect(await checkDefinition(before, { lock })).toEqual({ changes: written, losses: [], sessions: 0 });
   const text = readFileSync(lock, "utf8");
   expect(await checkDefinition(before, { lock })).toMatchObject({ changes: [] });
   const after = defineSession({
@@ -48,7 +49,9 @@ test("what is no file of a definition's, and what looks at nothing, is refused w
     const refused = { code: "INVALID_OPTION", message: expect.stringContaining(`${lock} holds no definition`) };
     await expect(checkDefinition(before, { lock })).rejects.toMatchObject(refused);
   }
+  await expect(checkDefinition({} as never, { lock })).rejects.toThrow(/takes what defineSession or extendSession/);
   for (const [options, rule] of [
+    [undefined, /takes a lock, a store, or both/],
     [{}, /takes a lock, a store, or both/],
     [{ store: "copy.db" }, /store is no SessionStore/],
     [{ store: memoryStore(), sessions: -1 }, /sessions is no whole number above 0/],

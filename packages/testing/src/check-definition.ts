@@ -8,7 +8,7 @@ import { changesBetween, printOf, readPrint } from "./definition-print.ts";
 
 /** What `checkDefinition` holds a definition against. */
 export interface CheckDefinitionOptions {
-  /** The file of the last version, such as `session.lock.json`, to be committed; its path is as `fs` takes it. One that does not exist is written. */
+  /** The file of the last version, such as `session.lock.json`, to be committed, from the working directory. One that does not exist is written, and `changes` tells of it. */
   readonly lock?: string;
   /** Writes the file anew, once its changes have been read; default false. */
   readonly update?: boolean;
@@ -24,7 +24,8 @@ export interface DefinitionLoss {
   readonly key: string;
   /**
    * `misfit`: neither the schema nor `migrate` takes it; it stays, as good as absent. `untrusted`: a browser wrote it while the
-   * key was shared; it is deleted. `dropped`: `dropped`, or `migrate`, which gives `undefined`, says so; it is deleted. `unknown`: it stays, for another version.
+   * key was shared; it is deleted. `dropped`: the definition names the key in `dropped`, or its `migrate` gives `undefined`; it is
+   * deleted. `unknown`: no key has this name; it stays, for another version.
    */
   readonly what: "misfit" | "untrusted" | "dropped" | "unknown";
 }
@@ -33,7 +34,7 @@ export interface DefinitionCheck {
   /** How the definition differs from that of the file, and what comes of it: a sentence each. */
   readonly changes: readonly string[];
   readonly losses: readonly DefinitionLoss[];
-  /** How many sessions were looked at: none in a store that is not the one you meant. */
+  /** How many sessions were looked at. Expect some: another store than the one you meant has none. */
   readonly sessions: number;
 }
 
@@ -44,12 +45,15 @@ export interface DefinitionCheck {
  *
  * A file knows no schemas: whether values still fit them, the store alone tells.
  *
- * Rejects with what the store rejects with, and with `INVALID_OPTION` for a file that is no definition's.
+ * Rejects with what the store rejects with, and with `INVALID_OPTION` for what is no definition, for a file that holds none, and
+ * for options that leave nothing to look at.
  */
 export async function checkDefinition(
   definition: AnyDefinition,
-  { lock, update = false, store, sessions: most = 1_000 }: CheckDefinitionOptions,
+  options: CheckDefinitionOptions,
 ): Promise<DefinitionCheck> {
+  const { lock, update = false, store, sessions: most = 1_000 } = options ?? {};
+  if (!definition?.keys) throw invalid("checkDefinition takes what defineSession or extendSession returned");
   if (lock === undefined && store === undefined)
     throw invalid("checkDefinition takes a lock, a store, or both: give one");
   if (store !== undefined) assertStore("checkDefinition: store", store);
@@ -58,6 +62,8 @@ export async function checkDefinition(
   const print = printOf(definition);
   const isThere = lock !== undefined && existsSync(lock);
   const changes = isThere ? changesBetween(readPrint(lock, readFileSync(lock, "utf8")), print, definition) : [];
+  // Where nobody commits it, as in CI, it would be new, and nothing changed, each time.
+  if (lock !== undefined && !isThere) changes.push(`${lock} did not exist, and holds this version now: commit it`);
   if (lock !== undefined && (update || !isThere)) writeFileSync(lock, `${JSON.stringify(print, null, 2)}\n`);
   const losses: DefinitionLoss[] = [];
   let count = 0;

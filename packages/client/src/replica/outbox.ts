@@ -157,8 +157,8 @@ export class Outbox {
   }
 
   /**
-   * Gives `write` what the disk lacks: rows to put, names to delete. They count as saved from when that has begun, and not
-   * before: a browser may end the script of a page that ends. They are given again after it has failed.
+   * Gives `write` what the disk lacks: rows to put, names to delete. They count as saved once `write` has returned, since a
+   * browser may end the script of a page that ends, and are given again when its promise rejects.
    */
   save(
     write: (fresh: readonly Pending[], stale: readonly string[]) => Promise<void> | undefined,

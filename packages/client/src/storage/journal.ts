@@ -15,8 +15,8 @@ export type JournalStorage = Pick<Storage, "getItem" | "setItem" | "removeItem" 
  * disk, and deleted with what it has of them. Without localStorage there is none.
  *
  * Each departure writes a text of its own, to which nothing is ever added: processes see what others write a moment later, and
- * one that wrote a common text anew would lose what another has just put there. Of two that take out rows of one text in the
- * same moment, one may bring back what the other has taken, which the next look at the disk takes out again.
+ * one that wrote a common text anew would lose what another has just put there. Where two take rows out of
+ * one text in the same moment, one may put back what the other has taken out; whoever reads the disk next takes it out again.
  */
 export class Journal {
   readonly #storage: JournalStorage;
@@ -47,9 +47,9 @@ export class Journal {
       return length <= maxLength;
     });
     const name = kept.length > 0 ? this.#prefix + this.#id(8) : "";
-    if (name === own || !this.#put(name, kept)) return;
+    if (name && !this.#put(name, kept)) return;
     this.#own = name;
-    this.#put(own, []);
+    if (own) this.#put(own, []);
   }
 
   /** Keeps what `test` holds for. */

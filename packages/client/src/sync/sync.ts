@@ -108,7 +108,7 @@ export class Sync {
       // It may never be answered; the next awake finds out what became of it.
       if (sent) sent.answer.then((answer) => this.intake.take(sent.push, answer)).catch(() => undefined);
     }
-    // Not before: the browser may have ended this very script.
+    // Not before they are sent: the browser may end the script of a page that ends.
     this.#lastSent = last;
   }
 

@@ -52,9 +52,9 @@ export interface Wishes {
   /** Whether the cookie stays when the browser is closed. */
   persistent?: boolean;
   subject?: string;
-  /** A new token: because the app asked for it, or because the old one has come of age. */
   /** Goes with `subject`: the login is to a new session. */
   replace?: Replacement;
+  /** A new token: because the app asked for it, or because the old one has come of age. */
   rotate?: "asked" | "renewal";
   /** The token that the request came with has arrived: those before it retire. */
   confirm?: true;

@@ -2,6 +2,7 @@ import { getEventListeners } from "node:events";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
+import type { SessionRecord } from "../stores/store.ts";
 import { Streams } from "./streams.ts";
 
 test("a stream ends when its browser leaves, and all end with the server, which opens no more", () => {
@@ -14,6 +15,24 @@ test("a stream ends when its browser leaves, and all end with the server, which 
   streams.end();
   expect([second, third].map((stream) => stream?.signal.aborted)).toEqual([true, true]);
   expect(() => streams.open("s", undefined)).toThrow("closing");
+});
+
+test("a stream that asks while a read is under way is given what was read after it asked", async () => {
+  const streams = new Streams(16);
+  let rev = 1;
+  const reading: (() => void)[] = [];
+  const read = async () => {
+    const record = { rev };
+    await new Promise<void>((resolve) => reading.push(resolve));
+    return record as SessionRecord;
+  };
+  const first = streams.read("s", read);
+  await expect.poll(() => reading.length).toBe(1);
+  rev = 2;
+  const [second, third] = [streams.read("s", read), streams.read("s", read)];
+  await expect.poll(() => reading.length).toBe(2);
+  for (const end of reading) end();
+  expect((await Promise.all([first, second, third])).map((record) => record?.rev)).toEqual([1, 2, 2]);
 });
 
 test("of streams that are over nothing is left in memory, nor at the connections that they came by", async () => {

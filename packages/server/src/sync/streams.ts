@@ -13,7 +13,7 @@ export class Streams {
   readonly #open = new Map<string, number>();
   /** Each ends one that is open. */
   readonly #ends = new Set<() => void>();
-  /** Reads that begin in a moment, by session. */
+  /** Reads that are about to begin, by session. */
   readonly #asked = new Map<string, Promise<SessionRecord | null>>();
   #ended = false;
 
