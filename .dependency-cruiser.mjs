@@ -94,6 +94,25 @@ function clientRoom(name, ...allowed) {
   };
 }
 
+// The rooms of shared stand on the files beside them: session → definition ← wire.
+
+const shared = "^packages/shared/src/";
+
+/**
+ * What a room of shared, or the files beside them, may import of its rooms: itself and the `allowed` ones.
+ * @param {"definition" | "wire" | "session" | "beside"} name
+ * @param {"definition"[]} allowed
+ */
+function sharedRoom(name, ...allowed) {
+  return {
+    name: `shared-room-${name}`,
+    comment: `Of the rooms of shared, ${name} may import ${allowed.join(", ") || "none"} besides itself.`,
+    severity: "error",
+    from: { path: shared + (name === "beside" ? "(?!index)[^/]+$" : `${name}/`), pathNot: tests },
+    to: { path: `${shared}[^/]+/`, pathNot: [name, ...allowed].map((each) => `${shared}${each}/`) },
+  };
+}
+
 /** A store's room has one way in, the file that makes the store. */
 function wayIn(/** @type {"memory" | "sqlite" | "postgres" | "redis"} */ store) {
   const inside = `${server}stores/${store}/`;
@@ -180,6 +199,10 @@ export default {
         "once.ts",
       ],
     ),
+    sharedRoom("beside"),
+    sharedRoom("definition"),
+    sharedRoom("wire", "definition"),
+    sharedRoom("session", "definition"),
     clientRoom("page.ts"),
     clientRoom("replica"),
     clientRoom("storage", "replica"),
@@ -210,20 +233,20 @@ export default {
     },
     {
       name: "zod-in-schema-only",
-      comment: "One import of zod outweighs the whole browser bundle: only shared/src/schema.ts has it.",
+      comment: "One import of zod outweighs the whole browser bundle: only shared/src/wire/schema.ts has it.",
       severity: "error",
-      from: { path: "^packages/", pathNot: ["^packages/shared/src/schema\\.ts$", tests] },
+      from: { path: "^packages/", pathNot: ["^packages/shared/src/wire/schema\\.ts$", tests] },
       to: { path: "(^|/)node_modules/zod/|^zod(/|$)" },
     },
     {
       name: "no-schema-in-browser",
-      comment: "shared/src/schema.ts carries zod, so nothing that a browser loads imports it, not even shared's entry.",
+      comment: "shared/src/wire/schema.ts carries zod, so nothing that a browser loads imports it, not even shared's entry.",
       severity: "error",
       from: {
         path: "^packages/(shared|client|react)/src/|^packages/catnap/src/(index|client|react)\\.ts$",
         pathNot: tests,
       },
-      to: { path: "^packages/shared/src/schema\\.ts$|^@catnap/shared/schema$" },
+      to: { path: "^packages/shared/src/wire/schema\\.ts$|^@catnap/shared/schema$" },
     },
     {
       name: "runs-anywhere",

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { counter, defineSession, value } from "./definition.ts";
-import { Session } from "./session.ts";
+import { counter, defineSession, value } from "./definition/definition.ts";
+import { Session } from "./session/session.ts";
 import { SessionError } from "./session-error.ts";
 
 // What a caller without types may pass: each function is called through this.

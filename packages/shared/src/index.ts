@@ -1,6 +1,5 @@
-export { assertAccess, BaseSession, homeOf, type ReportHandler } from "./base-session.ts";
-export { checksum, differ } from "./checksum.ts";
 export { assertPlain, byteLength, decode, encode, mark } from "./codec.ts";
+export { checksum, differ } from "./definition/checksum.ts";
 export {
   type AnyDefinition,
   type Counter,
@@ -13,13 +12,10 @@ export {
   type ServerSchemas,
   type Shape,
   value,
-} from "./definition.ts";
-export { checkDefinition } from "./definition-checks.ts";
-export { development } from "./development.ts";
-export { freezeInDevelopment } from "./freeze.ts";
-export type { BaseHome, LoginOptions, Previous, SessionHome, SessionState, Transaction } from "./home.ts";
-export type { Access, Key, Limits, ValueDeclaration } from "./key.ts";
-export { type Merge, merge } from "./merge.ts";
+} from "./definition/definition.ts";
+export { checkDefinition } from "./definition/definition-checks.ts";
+export type { Access, Key, Limits, ValueDeclaration } from "./definition/key.ts";
+export { type Merge, merge } from "./definition/merge.ts";
 export type {
   InputOf,
   NameOf,
@@ -29,11 +25,13 @@ export type {
   ValueOf,
   ValuesOf,
   WritableNameOf,
-} from "./names.ts";
+} from "./definition/names.ts";
+export { development } from "./development.ts";
+export { freezeInDevelopment } from "./freeze.ts";
 export { boolean, callable, invalid, known, likeOne, shown } from "./option-checks.ts";
-export { applyOp, mergeValues, type Op } from "./patch.ts";
-export { revisionHeader } from "./revision-header.ts";
-export { Session } from "./session.ts";
+export { assertAccess, BaseSession, homeOf, type ReportHandler } from "./session/base-session.ts";
+export type { BaseHome, LoginOptions, Previous, SessionHome, SessionState, Transaction } from "./session/home.ts";
+export { Session } from "./session/session.ts";
 export {
   isSessionError,
   refusal,
@@ -43,6 +41,8 @@ export {
   type SessionIssue,
 } from "./session-error.ts";
 export { after, type Cancel, every } from "./timers.ts";
+export { applyOp, mergeValues, type Op } from "./wire/patch.ts";
+export { revisionHeader } from "./wire/revision-header.ts";
 export {
   type Answer,
   type ChangesEvent,
@@ -58,4 +58,4 @@ export {
   type SyncFailure,
   type SyncSuccess,
   type WireEntry,
-} from "./wire.ts";
+} from "./wire/wire.ts";

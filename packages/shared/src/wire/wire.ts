@@ -1,5 +1,5 @@
+import type { SessionErrorCode } from "../session-error.ts";
 import type { Op } from "./patch.ts";
-import type { SessionErrorCode } from "./session-error.ts";
 
 /** The version of the messages below. Raised whenever one of them changes its meaning or shape. */
 export const protocol = 6;

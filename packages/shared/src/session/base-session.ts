@@ -1,9 +1,9 @@
-import { type AnyDefinition, keyNamed, namesOf } from "./definition.ts";
-import { freezeInDevelopment } from "./freeze.ts";
+import { type AnyDefinition, keyNamed, namesOf } from "../definition/definition.ts";
+import type { Key } from "../definition/key.ts";
+import type { InputOf, NameOf, Refused, Side, ValueOf, ValuesOf, WritableNameOf } from "../definition/names.ts";
+import { freezeInDevelopment } from "../freeze.ts";
+import { refusal, SessionError } from "../session-error.ts";
 import type { BaseHome, Transaction } from "./home.ts";
-import type { Key } from "./key.ts";
-import type { InputOf, NameOf, Refused, Side, ValueOf, ValuesOf, WritableNameOf } from "./names.ts";
-import { refusal, SessionError } from "./session-error.ts";
 
 /** Where `writeExceptionReport` writes: the two methods of Webware's exception handler that it calls. */
 export interface ReportHandler {

@@ -1,6 +1,6 @@
-import { decode } from "./codec.ts";
-import type { Key } from "./key.ts";
-import { refusal } from "./session-error.ts";
+import { decode } from "../codec.ts";
+import type { Key } from "../definition/key.ts";
+import { refusal } from "../session-error.ts";
 
 /**
  * One change of one key, as it rests in an outbox and travels in a push. Values are encoded; an absent value is `null`.

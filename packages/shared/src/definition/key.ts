@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { byteLength, decode, encode } from "./codec.ts";
+import { byteLength, decode, encode } from "../codec.ts";
+import { refusal, type SessionError, type SessionIssue } from "../session-error.ts";
 import type { Merge } from "./merge.ts";
-import { refusal, type SessionError, type SessionIssue } from "./session-error.ts";
 
 /** Who may touch a key from the browser: `shared` reads and writes, `readonly` reads, `secret` neither. */
 export type Access = "shared" | "readonly" | "secret";

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { SessionError } from "../session-error.ts";
 import { counter, defineSession, value } from "./definition.ts";
 import { merge } from "./merge.ts";
-import { SessionError } from "./session-error.ts";
 
 const keyOf = (definition: ReturnType<typeof defineSession>, name: string) => {
   const key = definition.keys.get(name);

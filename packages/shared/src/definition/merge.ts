@@ -1,4 +1,4 @@
-import { encode } from "./codec.ts";
+import { encode } from "../codec.ts";
 
 /**
  * Joins two changes of one value: `base` is what both started from (`undefined` when there was nothing), `mine` is the

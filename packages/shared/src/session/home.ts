@@ -1,6 +1,6 @@
-import type { AnyDefinition } from "./definition.ts";
-import type { Key } from "./key.ts";
-import type { Side } from "./names.ts";
+import type { AnyDefinition } from "../definition/definition.ts";
+import type { Key } from "../definition/key.ts";
+import type { Side } from "../definition/names.ts";
 
 /** One awake … respond … sleep of a session: an HTTP request on the server, a wakeful spell of a tab in the browser. */
 export interface Transaction {

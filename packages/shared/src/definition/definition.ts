@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { development } from "../development.ts";
 import { fnv } from "./checksum.ts";
 import { checkDefinition } from "./definition-checks.ts";
-import { development } from "./development.ts";
 import { createKey, type Key, type Limits, type SchemaOf, type ValueDeclaration } from "./key.ts";
 import type { Merge } from "./merge.ts";
 

@@ -1,8 +1,8 @@
+import type { AnyDefinition } from "../definition/definition.ts";
+import type { NameOf } from "../definition/names.ts";
+import { SessionError } from "../session-error.ts";
 import { BaseSession } from "./base-session.ts";
-import type { AnyDefinition } from "./definition.ts";
 import type { LoginOptions, Previous, SessionHome, Transaction } from "./home.ts";
-import type { NameOf } from "./names.ts";
-import { SessionError } from "./session-error.ts";
 
 /**
  * A session on the server: a map of named values with a life of its own. It awakes with a request, responds, and sleeps,

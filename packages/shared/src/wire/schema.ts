@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { SessionError } from "./session-error.ts";
+import { SessionError } from "../session-error.ts";
 import { type ChangesInput, maxOpsPerPush, type Push, protocol } from "./wire.ts";
 
 /** What becomes a name of an object's, which `__proto__` and its like cannot be. */

@@ -11,7 +11,7 @@ import {
   type ValueOf,
   value,
   type WritableNameOf,
-} from "./index.ts";
+} from "../index.ts";
 
 const shop = defineSession({
   shared: {

@@ -1,6 +1,6 @@
+import { boolean, callable, known, shown } from "../option-checks.ts";
+import { SessionError } from "../session-error.ts";
 import { merge } from "./merge.ts";
-import { boolean, callable, known, shown } from "./option-checks.ts";
-import { SessionError } from "./session-error.ts";
 
 const groups = ["shared", "readonly", "secret"];
 const members = [...groups, "name", "limits", "migrate", "dropped", "trust", "renamed"];
