@@ -19,14 +19,16 @@ const pinned: Record<number, string> = {
   // And a server tells a browser that sends no cookie from one whose session has ended.
   5: "aba6b5787fcb1861",
   // Ops of keys that a server does not know are left out of what it has decided: an older client would forget them.
-  6: "9513d6283425932b",
+  // From here on without the import lines.
+  6: "c596e720a7ddf91f",
 };
 
 test("the messages are those of their protocol", () => {
   const read = (file: string) => readFileSync(new URL(file, import.meta.url), "utf8");
   const op = /export interface Op \{[\s\S]*?\n\}/.exec(read("./patch.ts"))?.[0] ?? "";
   const schema = read("./schema.ts").split("/** Reads a push.")[0] ?? "";
-  const declared = (read("./wire.ts") + op + schema).replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "").replace(/\s+/g, " ");
+  const isNone = /\/\*[\s\S]*?\*\/|\/\/.*$|^import [\s\S]*?;$/gm;
+  const declared = (read("./wire.ts") + op + schema).replace(isNone, "").replace(/\s+/g, " ");
   expect(createHash("sha256").update(declared).digest("hex").slice(0, 16)).toBe(pinned[protocol]);
 });
 
