@@ -240,7 +240,8 @@ export default {
     },
     {
       name: "no-schema-in-browser",
-      comment: "shared/src/wire/schema.ts carries zod, so nothing that a browser loads imports it, not even shared's entry.",
+      comment:
+        "shared/src/wire/schema.ts carries zod, so nothing that a browser loads imports it, not even shared's entry.",
       severity: "error",
       from: {
         path: "^packages/(shared|client|react)/src/|^packages/catnap/src/(index|client|react)\\.ts$",
