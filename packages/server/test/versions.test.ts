@@ -278,6 +278,18 @@ describe("a key that was shared", () => {
     expect(await before.visit((session) => session.value("role"))).toBe("admin");
   });
 
+  test("is no more trusted when a migration has written it back meanwhile", async () => {
+    const { deploy } = await written();
+    const migrate = { role: (stored: unknown) => [String(stored)] };
+    const lists = z.array(z.string());
+    const between = deploy(defineSession({ shared: { ...shared, role: lists, plan: z.string() }, migrate }));
+    expect(await between.visit((session) => session.value("role"))).toEqual(["admin"]);
+    await between.push({ value: '"y"' });
+    expect((await between.rests()).role).toBe('["admin"]');
+    const { visit } = deploy(defineSession({ shared, readonly: { role: lists, plan: z.string() } }));
+    expect(await visit((session) => session.hasValue("role"))).toBe(false);
+  });
+
   test("is no more trusted when a login has taken it along", async () => {
     const { deploy, before } = await written();
     await before.visit((session) => session.login("ann", { replace: true, keep: ["role", "note"] }));

@@ -1,5 +1,5 @@
 import { type Answer, type Key, type Push, SessionError } from "@catnap/shared";
-import type { Sight } from "../versions/lens.ts";
+import { originOf, type Sight } from "../versions/lens.ts";
 
 /** One key's change on its way from a procedure to the store. Values are encoded, `null` is absent. */
 export interface Change {
@@ -151,11 +151,10 @@ export function movedTo(record: object | null, draft: Draft, kept: ReadonlyMap<K
   const moved = new Draft();
   const put = (key: Key, value: string | null, writer = "server") =>
     moved.put({ key, value, from: null, redo: null, writer });
-  for (const [key, { resting = null, writer = "server", sight }] of kept) {
+  for (const [key, { resting = null, writer, sight }] of kept) {
     const change = draft.changes.get(key.name);
     if (change && reads(change) && sight.unfit) throw sight.unfit;
-    // What a browser has written stays that: a later version may want to know.
-    if (!change) put(key, resting, writer === "server" ? writer : "browser");
+    if (!change) put(key, resting, originOf(writer));
     else put(key, replay(change, sight.value));
   }
   for (const change of record ? [] : draft.changes.values()) {

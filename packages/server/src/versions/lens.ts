@@ -74,9 +74,10 @@ export class Lens {
   /** What the next commit does besides: it writes back what was migrated, and deletes what is of no use to any version. */
   upkeep(entries: Entries): Map<string, EntryChange> {
     const changes = new Map<string, EntryChange>();
-    const put = (name: string, value: string | null | undefined) =>
-      changes.set(name, { value, writer: "server", seq: 0 });
-    for (const name of this.#mended.get(entries) ?? []) put(name, this.look(name, entries).value);
+    const put = (name: string, value: string | null | undefined, writer?: string) =>
+      changes.set(name, { value, writer: originOf(writer), seq: 0 });
+    for (const name of this.#mended.get(entries) ?? [])
+      put(name, this.look(name, entries).value, entries.get(name)?.writer);
     for (const name of this.#definition.dropped) if (entries.has(name)) put(name, undefined);
     for (const name of this.#guarded) {
       const entry = entries.get(name);
@@ -110,6 +111,14 @@ export class Lens {
     const names = this.#mended.get(entries) ?? new Set();
     this.#mended.set(entries, names.add(name));
   }
+}
+
+/**
+ * Who writes what is taken along from another writer: what a browser has written stays that, since a key may be the server's
+ * alone in a later version. The browser's tabs are not named: this is no change of theirs.
+ */
+export function originOf(writer = "server"): string {
+  return writer === "server" ? writer : "browser";
 }
 
 /** `undefined`: it is no value. */
