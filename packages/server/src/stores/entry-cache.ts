@@ -10,7 +10,7 @@ interface Cached {
   readonly bytes: number;
 }
 
-/** A stamp for a commit; never 0, and eight characters in base 36. */
+/** A stamp for a commit, of eight characters in base 36 at most. */
 export function freshStamp(): number {
   return randomInt(1, 36 ** 8);
 }
@@ -42,7 +42,6 @@ export class EntryCache {
     return cached;
   }
 
-  /** `stamp` 0 marks a session that was last written by a version that knew no stamps. */
   set(key: StoreKey, stamp: number, entries: ReadonlyMap<string, Entry>): void {
     let bytes = overhead;
     for (const [name, { value }] of entries) bytes += sizeOf(name, value);
@@ -75,7 +74,7 @@ export class EntryCache {
 
   #keep(key: StoreKey, cached: Cached): void {
     this.drop(key);
-    if (cached.stamp === 0 || cached.bytes > this.#limit) return;
+    if (cached.bytes > this.#limit) return;
     this.#cached.set(key, cached);
     this.#bytes += cached.bytes;
     for (const oldest of this.#cached.keys()) {

@@ -166,11 +166,11 @@ export class PostgresDatabase {
       send(this.#settings.pool, deadline, { text: this.#sql.version }),
     );
     const found = toCount(rows, "version");
-    if (found === schemaVersion) return this.#clock.set({ now: toClock(rows), sentAt });
-    const remedy =
-      found > schemaVersion
-        ? "upgrade Catnap, or name another schema"
-        : "run `await store.migrate()` once per release, before the servers start";
+    const isNewer = toCount(rows, "usable_from") > schemaVersion;
+    if (found >= schemaVersion && !isNewer) return this.#clock.set({ now: toClock(rows), sentAt });
+    const remedy = isNewer
+      ? "upgrade Catnap, or name another schema"
+      : "run `await store.migrate()` once per release, before the servers start";
     throw new SessionError(
       "STORE_UNUSABLE",
       `The schema ${this.#settings.name} has version ${found} of Catnap's tables and this Catnap works with version ${schemaVersion}: ${remedy}`,

@@ -50,7 +50,8 @@ const unusable: Readonly<Record<string, string>> = {
     "cannot index so long a text: keep subjects, and names of entries, below 2,600 bytes of UTF-8, or what PostgreSQL compresses to them",
   XX001: "is corrupt: restore it from a backup",
   XX002: "is corrupt: reindex it, or restore it from a backup",
-  [newerVersionState]: "has tables of a newer Catnap: upgrade this one, or name another schema",
+  [newerVersionState]:
+    "has tables of a newer Catnap, with which this one cannot work: upgrade this one, or name another schema",
 };
 
 const passing: Readonly<Record<string, string>> = {

@@ -1,3 +1,4 @@
+import { storeLaws } from "@catnap/testing";
 import { afterAll, describe, expect, test } from "vitest";
 import { startPostgres } from "../../../test/servers/postgres.ts";
 import type { Commit } from "../store.ts";
@@ -53,10 +54,53 @@ describe.skipIf(!server)("postgresStore", () => {
     expect(await store.read("a")).toBeNull();
   });
 
-  test("tables of a newer version are left as they are", async () => {
+  /** Tables as a later Catnap may change them and leave them usable to this one. */
+  const changedLater = async () => {
+    const { store, schema } = await fresh();
+    await pool.query(`
+      ALTER TABLE ${schema}.session ADD COLUMN note text;
+      ALTER TABLE ${schema}.entry ADD COLUMN note text NOT NULL DEFAULT 'new';
+      CREATE TABLE ${schema}.note (session bigint PRIMARY KEY, note text);
+      UPDATE ${schema}.version SET version = 2`);
+    await store.close();
+    return { store: postgresStore(pool, { schema }), schema };
+  };
+
+  describe("on tables that a later version has changed keeps the law:", () => {
+    for (const law of storeLaws) {
+      test(law.name, async ({ skip }) => {
+        const outcome = await law.check(async () => {
+          const { store, schema } = await changedLater();
+          return {
+            store,
+            reopen: async () => postgresStore(pool, { schema }),
+            cleanup: async () => {
+              await store.close();
+              await pool.query(`DROP SCHEMA ${schema} CASCADE`);
+            },
+          };
+        });
+        if (outcome.kind === "skipped") skip(outcome.reason);
+      });
+    }
+  });
+
+  test("what a later version keeps in columns of its own stays, and so does its version", async () => {
+    const { store, schema } = await changedLater();
+    await store.migrate();
+    await store.write("a", { ...birth, changes: new Map([["k", { value: "1", writer: "server", seq: 0 }]]) });
+    await pool.query(`UPDATE ${schema}.session SET note = 'kept'; UPDATE ${schema}.entry SET note = 'kept'`);
+    await store.write("a", { ...commit, changes: new Map([["k", { value: "2", writer: "server", seq: 0 }]]) });
+    await store.touch([{ key: "a", accessedAt: 5, transactions: 1 }]);
+    const notes = `SELECT s.note AS own, e.note, value, transactions::int FROM ${schema}.session s, ${schema}.entry e`;
+    expect((await pool.query(notes)).rows).toEqual([{ own: "kept", note: "kept", value: "2", transactions: 3 }]);
+    expect((await pool.query(`SELECT * FROM ${schema}.version`)).rows).toEqual([{ version: 2, usable_from: 1 }]);
+  });
+
+  test("tables whose version says that this one cannot work with them are left as they are", async () => {
     const { store, schema } = await fresh();
     await store.write("a", birth);
-    await pool.query(`UPDATE ${schema}.version SET version = 99`);
+    await pool.query(`UPDATE ${schema}.version SET version = 99, usable_from = 98`);
     const late = postgresStore(pool, { schema });
     await expect(late.read("a")).rejects.toEqual(failure("STORE_UNUSABLE", "version 99"));
     await expect(late.migrate()).rejects.toEqual(failure("STORE_UNUSABLE", "newer Catnap"));

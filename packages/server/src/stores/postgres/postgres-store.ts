@@ -16,8 +16,9 @@ export type { PostgresConnection, PostgresPool, PostgresQuery } from "./pool.ts"
 /** A `SessionStore` that also makes its tables. */
 export interface PostgresStore extends SessionStore {
   /**
-   * Brings the schema to the tables of this Catnap, whatever version it has. Any number of processes may call it at
-   * once; run it when you deploy. Rejects with `STORE_UNUSABLE` when a newer Catnap has been here, or the role may not.
+   * Brings the schema to the tables of this Catnap, whatever version it has; those of a newer Catnap stay as they are. Any
+   * number of processes may call it at once; run it when you deploy. Rejects with `STORE_UNUSABLE` when this Catnap cannot
+   * work with what a newer one has made, or the role may not.
    */
   migrate(): Promise<void>;
   /** The statement that `migrate` runs, for those who keep migrations of their own. */
@@ -35,7 +36,7 @@ const touchesAtOnce = 200;
  * call is one round trip, a commit too: only the rows of what has changed are written. `migrate` makes the tables.
  *
  * What an acknowledged commit survives is the database's `synchronous_commit`. Methods reject with `STORE_UNUSABLE` when
- * the tables are missing or of another version, or the role may not use them; with `STORE_UNAVAILABLE` when the database
+ * the tables are missing or of a version that this Catnap cannot work with, or the role may not use them; with `STORE_UNAVAILABLE` when the database
  * cannot be reached, takes no writes or takes too long. After the latter a commit may have taken effect all the same, but
  * takes none later.
  * Throws `INVALID_OPTION` for what is no pool, and for an option that does not exist or has a value that it cannot have.

@@ -44,7 +44,7 @@ export function statements(schema: string): Readonly<Record<StatementName, strin
         WHERE task = $1 AND holder <> $2 AND until > clock_timestamp()))::text AS mine`,
     revisions: `SELECT identifier, rev::text FROM ${schema}.session WHERE identifier = ANY ($1)`,
     notify: "SELECT pg_notify($1, $2)",
-    version: `SELECT coalesce(max(version), 0)::text AS version, ${clock}::text AS now FROM ${schema}.version`,
+    version: `SELECT coalesce(max(version), 0)::text AS version, coalesce(max(usable_from), 0)::text AS usable_from, ${clock}::text AS now FROM ${schema}.version`,
     clock: `SELECT ${clock}::text AS now`,
   };
 }

@@ -54,3 +54,26 @@ test.skipIf(!redis).each(Object.entries(clients))(
     expect(await control.object("ENCODING", found)).toBe("listpack");
   },
 );
+
+test.skipIf(!redis)(
+  "what a later version keeps in fields of its own stays, and changes nothing for this one",
+  async () => {
+    if (!redis) return;
+    const client = redis.ioredis();
+    const store = redisStore(client, { prefix: "later:" });
+    const change = (value: string) => new Map([["k", { value, writer: "server", seq: 0 }]]);
+    const commit = { now: 0, accessedAt: 0, transactions: 1, expect: new Map() };
+    await store.write("a", { ...commit, create: { createdAt: 0, endsAt: 9e9 }, timeoutMs: 9e9, changes: change("1") });
+    const [hash = ""] = await client.keys("later:*s:a");
+    await client.hset(hash, { v: "2", note: "kept", "n:k": "kept" });
+    const before = await store.read("a");
+    expect([...(before?.entries.keys() ?? [])]).toEqual(["k"]);
+    await store.write("a", { ...commit, subject: "alice", changes: change("2") });
+    await store.touch([{ key: "a", accessedAt: 5, transactions: 1 }]);
+    expect(await client.hmget(hash, "v", "note", "n:k")).toEqual(["2", "kept", "kept"]);
+    const after = await redisStore(redis.ioredis(), { prefix: "later:" }).read("a");
+    expect([after?.entries.get("k")?.value, after?.subject, after?.transactions]).toEqual(["2", "alice", 3]);
+    expect(await store.delete("a")).toBe(true);
+    expect(await client.exists(hash)).toBe(0);
+  },
+);

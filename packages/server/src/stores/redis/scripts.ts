@@ -19,6 +19,9 @@ export interface Script {
  * others. The server forgets a session on its own, a while after it has expired: that is for memory's sake, counted by
  * the server's clock, and set anew with `due` only, so it allows for the minute; nobody's life depends on it.
  *
+ * Processes of two versions of Catnap may work on one session. A later version leaves these fields as they are and puts what it
+ * has to say into fields of other names, which this one does not look at and leaves alone; if that cannot be, it takes other keys.
+ *
  * What a key says is not sent once more: the identifier is the end of the session's, and its channel has the same name.
  *
  * A hash that is no session's, because somebody has damaged it, ends a script with the error `UNREADABLE` and the part at

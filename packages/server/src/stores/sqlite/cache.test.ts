@@ -90,25 +90,6 @@ test("a record that was handed out stays as it was when the session goes on", as
   expect(before?.entries.get("a")?.value).toBe("1");
 });
 
-test("sessions of a file of the first version are read, written and from then on cached", async () => {
-  const path = file();
-  const old = await openFile(path);
-  old.exec(migrations[0] ?? "");
-  old.exec("CREATE TABLE catnap_schema (version INTEGER NOT NULL); INSERT INTO catnap_schema VALUES (1)");
-  old.exec(`INSERT INTO catnap_session VALUES (1, '${alice}', 7, ${now}, 9e12, ${now}, 5000000, 9e12, 3, NULL, NULL)`);
-  old.exec("INSERT INTO catnap_entry VALUES (1, 'a', '1', 7, 'server', 0)");
-  old.close();
-  const store = open(path);
-  expect(await valuesOf(store)).toEqual({ a: "1" });
-  // As a process of that version writes, which knows no stamps, until it is replaced.
-  const raw = await openFile(path);
-  cleanups.push(() => raw.close());
-  raw.exec("UPDATE catnap_entry SET value = '2'");
-  expect(await valuesOf(store)).toEqual({ a: "2" });
-  await store.write(alice, commit({ b: "3" }));
-  expect([await valuesOf(store), (await store.read(alice))?.rev]).toEqual([{ a: "2", b: "3" }, 8]);
-});
-
 test("two stores with a cache on one file never show anything else than one without", async () => {
   const action = fc.record({
     store: fc.nat(1),
