@@ -195,7 +195,10 @@ test("a snapshot of another session makes the client ask which one the browser h
   const client = createSessionClient({
     definition: shop,
     http: { ...nothing, fetch },
-    surroundings: { indexedDB: undefined, localStorage: undefined, channel: undefined, page: undefined },
+    surroundings: {
+      ...{ indexedDB: undefined, localStorage: undefined, channel: undefined, page: undefined },
+      random: () => 600, // a request that has failed is tried again in ten minutes
+    },
   });
   const page = (shown: SessionSnapshot) => (
     <SessionProvider client={client} initialSnapshot={shown}>
