@@ -45,7 +45,7 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
   const epochs = new Epochs(localStorage, name, id);
   // The disk reports to the tab, which is made after it.
   const table = new Table(epochs.shared ? indexedDB : undefined, `catnap:${name}`, () => tab.pulse());
-  const database = new Database(table, epochs, new Journal(localStorage, name, id), definition, now, unknownFor * 1000);
+  const database = new Database(table, epochs, new Journal(localStorage, name, id), definition, now);
   const replica = new Replica(definition, epochs.get(), id, now);
   const tab: Tab = new Tab({
     definition,

@@ -43,6 +43,9 @@ export class Memory {
   /** By key, a value and what this page shows in its place. */
   readonly #shown = new Map<string, { readonly encoded: string; readonly shown: string | null }>();
 
+  /** Of keys with a merge, what an op of whatever version is to this page. */
+  readonly #fitting = new WeakMap<Pending, Pending>();
+
   constructor(definition: AnyDefinition) {
     this.#definition = definition;
   }
@@ -94,9 +97,11 @@ export class Memory {
     }
   }
 
-  /** The tab itself has made this value of the key: it fits. */
-  trust(name: string, encoded: string): void {
-    this.#shown.set(name, { encoded, shown: encoded });
+  /** The tab itself has made this change: it fits. */
+  trust(op: Pending): void {
+    this.#fitting.set(op, op);
+    const { key, value } = op;
+    if (value !== null) this.#shown.set(key, { encoded: value, shown: value });
   }
 
   names(): string[] {
@@ -203,6 +208,17 @@ export class Memory {
     for (const listener of this.#subscribers.get(statusName) ?? []) call(() => listener(true));
   }
 
+  /** An op of a key with a merge as this page's schema has it; `undefined` where that rejects its value. */
+  #fitted(key: Key, op: Pending): Pending | undefined {
+    let fitted = this.#fitting.get(op);
+    if (!fitted) {
+      const { value, from } = op;
+      fitted = { ...op, value: value && this.shown(key, value), ...(from && { from: this.shown(key, from) }) };
+      this.#fitting.set(op, fitted);
+    }
+    return fitted.value === null && op.value !== null ? undefined : fitted;
+  }
+
   #work(name: string): string | null {
     let value = this.base.get(name)?.value ?? null;
     const key = this.key(name);
@@ -211,7 +227,8 @@ export class Memory {
     if (key?.merge && ops.length > 0 && value !== null) value = this.shown(key, value);
     for (const op of ops) {
       try {
-        value = applyOp(key as Key, op, value);
+        const fitting = key?.merge ? this.#fitted(key, op) : op;
+        if (fitting) value = applyOp(key as Key, fitting, value);
       } catch (error) {
         // The schema rejects what the merge made of it: so will the server, which then tells in a note.
         void error;

@@ -46,8 +46,7 @@ export class Outbox {
     const absorbs = last?.writer === writer && (!key.merge || (this.#fresh.has(last) && last.value === current));
     if (absorbs) this.#drop(last);
     const shown = key.merge && current !== null ? this.#memory.shown(key, current) : null;
-    if (value !== null) this.#memory.trust(name, value);
-    this.add({
+    const op = {
       // The browser's latest, though its tabs may not have told each other what they wrote.
       seq: this.#tick(),
       key: name,
@@ -56,7 +55,9 @@ export class Outbox {
       base: (key.merge ? undefined : ops.at(-1)?.base) ?? this.#memory.base.get(name)?.rev ?? 0,
       ...(key.merge ? { from: (absorbs ? last.from : shown) ?? null } : {}),
       writer,
-    });
+    };
+    this.#memory.trust(op);
+    this.add(op);
   }
 
   freeze(ops: Iterable<Pending>): void {
@@ -123,18 +124,21 @@ export class Outbox {
   /** Forgets a writer's ops up to `seq`, which the server has decided, but for those that are `left`. Their rows are stale. */
   acknowledge(writer: string, seq: number, left: readonly number[] = []): void {
     const known = this.#decided.get(writer) ?? 0;
-    if (seq < known) return;
     const before = this.#waiting.get(writer) ?? [];
+    // Less than what is known comes late, or of a server that has begun the session with what waited, and has kept nothing of
+    // later ones that another has refused.
+    const isLate = seq < known;
+    if (isLate && before.length === 0) return;
     // Who has decided some of what waited may decide the rest, which is to be sent at once.
     const knows = before.some((one) => one <= seq && !left.includes(one));
     // Of two answers that came so far, what either has decided is; what comes later is news to neither.
     const waits = [
-      ...left.filter((one) => one > known || before.includes(one)),
-      ...before.filter((one) => one > seq && !knows),
+      ...left.filter((one) => (one > known && !isLate) || before.includes(one)),
+      ...before.filter((one) => one > seq && (!knows || one <= known)),
     ];
     if (waits.length > 0) this.#waiting.set(writer, waits);
     else this.#waiting.delete(writer);
-    this.#decided.set(writer, seq);
+    this.#decided.set(writer, Math.max(seq, known));
     // Another page's row may never have reached the disk: what is written from here on is later all the same.
     this.clock = Math.max(this.clock, seq);
     const isDone = (op: Pending) => op.writer === writer && this.isDecided(op);

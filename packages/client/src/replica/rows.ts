@@ -1,4 +1,4 @@
-import { noteName, type Op, type SessionErrorCode } from "@catnap/shared";
+import { noteName, type Op } from "@catnap/shared";
 import type { Facts, Undecided } from "./delta.ts";
 import type { BaseEntry, Pending } from "./memory.ts";
 
@@ -80,6 +80,4 @@ export interface Rows {
   readonly ops: readonly OpRow[];
   /** Of sessions that have ended, and the app was not told. */
   readonly left: readonly OpRow[];
-  /** Rows of changes that can never be sent, and why. */
-  readonly unusable: readonly (OpRow & { readonly code: SessionErrorCode; readonly message: string })[];
 }

@@ -1,4 +1,4 @@
-import { type AnyDefinition, decode, type Op, SessionError, type SessionErrorCode } from "@catnap/shared";
+import { type AnyDefinition, decode } from "@catnap/shared";
 import { type CacheRow, isAmong, type OpRow, type Rows } from "../replica/rows.ts";
 import type { Epochs } from "./epochs.ts";
 import type { Journal, JournalRow } from "./journal.ts";
@@ -14,22 +14,13 @@ export class Database {
   readonly #journal: Journal;
   readonly #definition: AnyDefinition;
   readonly #now: () => number;
-  readonly #unknownMs: number;
 
-  constructor(
-    table: Table,
-    epochs: Epochs,
-    journal: Journal,
-    definition: AnyDefinition,
-    now: () => number,
-    unknownMs: number,
-  ) {
+  constructor(table: Table, epochs: Epochs, journal: Journal, definition: AnyDefinition, now: () => number) {
     this.#table = table;
     this.#epochs = epochs;
     this.#journal = journal;
     this.#definition = definition;
     this.#now = now;
-    this.#unknownMs = unknownMs;
   }
 
   get storage(): StorageState {
@@ -37,17 +28,16 @@ export class Database {
   }
 
   /**
-   * All rows at once, with the journals of pages, which are all that there is where the disk `failed`. Changes that do not fit are left behind by older versions of the app when
-   * the page reads for the `first` time; what comes later is a newer page's, which sends it itself.
+   * All rows at once, with the journals of pages, which are all that there is where the disk `failed`. Changes come as they are, of
+   * whatever version of the app: which of them fit, the server decides.
    */
-  async read(isOurs: (row: OpRow) => boolean, first: boolean): Promise<Rows> {
+  async read(isOurs: (row: OpRow) => boolean): Promise<Rows> {
     const onDisk = await this.#table.read().catch(() => undefined);
     // A Map takes no more of an array than its first two.
     const found = new Map([...(onDisk ?? []), ...this.#journal.rows(!onDisk)] as [string, unknown][]);
     let cache: CacheRow | undefined;
     const ops: OpRow[] = [];
     const left: OpRow[] = [];
-    const unusable: (OpRow & { code: SessionErrorCode; message: string })[] = [];
     let over = false;
     // By their names: all rows are the same text.
     for (const [name, row] of [...found].sort()) {
@@ -55,27 +45,18 @@ export class Database {
         // Our own rows, by the names under which `write` puts them.
         const found = row as OpRow;
         if (name === "cache") cache = this.#entriesOf(row as CacheRow);
-        if (!name.startsWith("op:")) over ||= this.#isPast(found);
-        else if (isOurs(found)) {
-          try {
-            const op = this.#fitOp(found.op);
-            if (first || (op.value === found.op.value && op.from === found.op.from)) ops.push({ ...found, op });
-          } catch (error) {
-            const { code, message } = SessionError.from(error) ?? {
-              code: "INVALID_VALUE" as const,
-              message: String(error),
-            };
-            if (first) unusable.push({ ...found, code, message });
-          }
-        } else if (this.#isOver(found)) over = true;
-        else if (this.#isPast(found)) left.push(found);
+        const isChange = name.startsWith("op:");
+        const isOver = isChange ? this.#isOver(found) : this.#isPast(found);
+        if (isChange && isOurs(found)) ops.push(found);
+        else if (isOver) over = true;
+        else if (isChange && this.#isPast(found)) left.push(found);
       } catch {
         console.warn(`catnap: deleted the damaged row ${name}`);
         over = true;
       }
     }
     if (over) this.sweep();
-    return { failed: !onDisk, cache, ops, unusable, left };
+    return { failed: !onDisk, cache, ops, left };
   }
 
   /** Whether a row is of an epoch or a session that has ended, or of what the browser was before its storage was cleared. */
@@ -86,10 +67,11 @@ export class Database {
     return [epoch, identifier].some((name) => now.past.includes(name ?? ""));
   }
 
-  /** Whether a row is of one that has ended, and nobody is to hear of it any more. */
+  /** Whether a row is of one that has ended, and nobody is to hear of it any more. Throws for one that is damaged. */
   #isOver(row: OpRow): boolean {
     const now = this.#epochs.get();
     const { epoch, identifier, writer, op } = row;
+    if (op.value !== null) decode(op.value, op.key);
     const isQuiet = [epoch, identifier].some((name) => now.quiet.includes(name ?? ""));
     return isQuiet || (this.#isPast(row) && isAmong(now.told, { ...op, writer }));
   }
@@ -101,18 +83,6 @@ export class Database {
     const isOurs = (name: string) => this.keeps(name) && this.#definition.keys.get(name)?.access === "shared";
     const entries = cache.entries.filter(([name]) => isOurs(name));
     return { ...cache, rev: 0, entries: entries.map(([name, entry]) => [name, { ...entry, rev: 0 }] as const) };
-  }
-
-  /** The op with values that today's schema accepts. Throws when it is beyond mending. */
-  #fitOp(op: Op): Op {
-    const key = this.#definition.keys.get(op.key);
-    // A page of another version has left it: it goes home as it is.
-    if (!key && this.#now() - op.seq < this.#unknownMs) return op;
-    if (key?.access !== "shared") throw new SessionError("FORBIDDEN_KEY", `"${op.key}" is not the browser's to write`);
-    const fitting = (value: string) => key.fit(decode(value, key.name));
-    const value = op.value === null ? null : fitting(op.value);
-    if (value === null && op.value !== null) throw new SessionError("INVALID_VALUE", `migrate drops "${op.key}"`);
-    return { ...op, value, ...(op.from == null ? {} : { from: fitting(op.from) }) };
   }
 
   /**

@@ -171,10 +171,10 @@ export class Persister {
     const { outbox } = this.#replica;
     const waiting = outbox.others.size;
     const isOurs = (row: OpRow) => this.#replica.isOurs(row);
-    const rows = await this.#database.read(isOurs, !this.#loaded);
+    const rows = await this.#database.read(isOurs);
     if (this.#reading !== reading) return;
     this.#reading = undefined;
-    const { failed, unusable, ops } = rows;
+    const { failed, ops } = rows;
     if (failed) {
       // Works from memory; the next write or awake tries again.
       this.#loading = undefined;
@@ -184,14 +184,8 @@ export class Persister {
       this.#replica.merge(rows, before);
       // A change of this very page may rest under what the tab was before it heard of its siblings.
       const left = rows.left.filter(({ writer }) => !this.#replica.isMine(writer));
-      if (unusable.length > 0)
-        this.#events.notes(
-          unusable.map(({ op: { key, seq, value: mine }, writer, code, message }) => {
-            return { key, seq, mine, writer, code, message, what: "rejected" };
-          }),
-        );
       if (left.length > 0) this.#events.left(left);
-      const names = [...unusable, ...left].map(({ writer, op }) => rowName({ ...op, writer }));
+      const names = left.map(({ writer, op }) => rowName({ ...op, writer }));
       // What the disk did not take before is tried again.
       this.save("changes", names);
     }

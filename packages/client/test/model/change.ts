@@ -1,8 +1,19 @@
 import type { Device } from "./device.ts";
 
-export type Key = "note" | "visits" | "tags";
+export type Key = "note" | "mood" | "visits" | "tags";
 /** `null`: not known there. */
 export type Shown = { readonly [K in Key]?: unknown };
+
+/** Keys whose changes take the place of each other. */
+export const single = ["note", "mood"] as const;
+
+/** The name of the change that a mood shows, as the one version or the other has it; as it is where there is none. */
+export const moodOf = (mood: unknown): unknown => (typeof mood === "object" && mood ? (mood as Mood).name : mood);
+
+/** A mood as the newer version has it: in the older one it was a text. */
+export interface Mood {
+  readonly name: string;
+}
 
 /** One change that a tab has made, under a name of its own; `early`: it knew of no session, so whichever its push meets has it. */
 export interface Change {

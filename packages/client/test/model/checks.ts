@@ -1,4 +1,4 @@
-import type { Shown } from "./change.ts";
+import { moodOf, type Shown } from "./change.ts";
 import { epochOf, identityOf, type Tab } from "./device.ts";
 import type { Reference } from "./reference.ts";
 import type { World } from "./world.ts";
@@ -7,6 +7,7 @@ import type { World } from "./world.ts";
 export function checkTabs(world: World, reference: Reference, final: boolean): void {
   for (const [i, tab] of world.devices.flatMap(({ tabs }) => tabs).entries()) {
     const identifier = identityOf(tab);
+    checkMood(world, i, tab);
     reference.check(`Tab ${i}`, identifier, valuesOf(tab), final);
     // A frozen one has yet to hear.
     if (!tab.frozen && identifier !== null && epochOf(tab.device)?.past.includes(identifier)) {
@@ -27,7 +28,7 @@ export async function checkAll(world: World, reference: Reference): Promise<void
     const where = `A tab of the session ${identifier}`;
     if (status.pending > 0) throw new Error(`${where} still waits: ${JSON.stringify(status)}`);
     const shown = valuesOf(tab);
-    const seen = tab.version === "older" ? { ...stored, tags: null } : (stored ?? {});
+    const seen = seenBy(tab, stored ?? {});
     if (JSON.stringify(sorted(shown)) !== JSON.stringify(sorted(seen))) {
       throw new Error(`${where} shows ${JSON.stringify(shown)}, the store holds ${JSON.stringify(stored)}`);
     }
@@ -43,9 +44,26 @@ export async function checkAll(world: World, reference: Reference): Promise<void
   }
 }
 
-/** What the tab shows. One of the older version knows nothing of tags. */
+/** What the tab shows. One of the older version knows nothing of tags, and may be unable to read a mood. */
 const valuesOf = ({ session, version }: Tab): Shown =>
-  version === "older" ? { ...session.values(), tags: null } : session.values();
+  version === "older" ? { mood: null, ...session.values(), tags: null } : session.values();
+
+/** What a tab of its version sees of what is stored. */
+function seenBy({ version }: Tab, stored: Shown): Shown {
+  const { mood } = stored;
+  if (version === "older") return { ...stored, mood: typeof mood === "string" ? mood : null, tags: null };
+  return typeof mood === "string" ? { ...stored, mood: { name: mood } } : stored;
+}
+
+/** Whatever other versions have written, a tab shows what the type of its own allows. */
+function checkMood(world: World, i: number, { session, version }: Tab): void {
+  const { mood } = session.values() as Shown;
+  if (mood === undefined) return;
+  if (typeof mood !== (version === "older" ? "string" : "object"))
+    throw new Error(`Tab ${i}, of the ${version} version, shows the mood ${JSON.stringify(mood)}`);
+  if (version === "newer" && String(moodOf(mood)).startsWith("text"))
+    world.reached.add("a value of another version's type, migrated");
+}
 
 /** The session of a row on disk. */
 const sessionOf = (row: unknown) => String((row as { identifier?: string | null }).identifier);

@@ -11,16 +11,21 @@ import type { SimulatedMarks } from "./marks.ts";
 const before = { note: z.string(), visits: { ...counter(), adopt: true } };
 
 export const definition = defineSession({
-  shared: { ...before, tags: value(z.array(z.string()).default([]), { merge: merge.union }) },
+  shared: {
+    ...before,
+    mood: z.object({ name: z.string() }),
+    tags: value(z.array(z.string()).default([]), { merge: merge.union }),
+  },
+  migrate: { mood: (stored) => ({ name: String(stored) }) },
 });
 type Definition = typeof definition;
 
-/** Of processes and pages: the older version of the app has no tags. */
+/** Of processes and pages: the older version of the app has no tags, and moods are texts. */
 export type Version = "older" | "newer";
 export const definitions: Record<Version, Definition> = {
   newer: definition,
-  // Nobody asks it for tags.
-  older: defineSession({ shared: before }) as never,
+  // Nobody asks it for tags, and whoever asks for a mood knows the version.
+  older: defineSession({ shared: { ...before, mood: z.string() } }) as never,
 };
 
 /** A request on its way, and its answer on the way back, or an event of a live stream: the schedule decides what becomes of each. */

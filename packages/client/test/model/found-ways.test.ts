@@ -73,6 +73,24 @@ const found: Record<string, Step[]> = {
     { ...at(1), do: "load", late: false },
     network(1),
   ],
+  "what waits for another version is done when that has taken it, though the older one has refused a later change": [
+    { ...at(0), do: "deploy", version: "older", rolling: true },
+    { ...at(0), do: "tag" },
+    { ...at(0), do: "mood" },
+    { ...at(0), do: "open" },
+    { ...at(0), do: "pass", seconds: 1 },
+    { ...at(0), do: "crash", calls: 0, sending: false, lost: false },
+    { ...at(0), do: "sleep" },
+  ],
+  "a page of an older version that cannot read a change of another takes it home with those that came after": [
+    { ...at(0), do: "deploy", version: "older", rolling: true },
+    { ...at(0), do: "tag" },
+    { ...at(0), do: "mood" },
+    { ...at(0), do: "open" },
+    { ...at(0), do: "load", late: true },
+    { ...at(0), do: "crash", calls: 0, sending: true, lost: false },
+    { ...at(0), do: "restart" },
+  ],
 };
 
 for (const [name, steps] of Object.entries(found)) test(name, async () => expect(await play(steps)).toBeUndefined());

@@ -1,4 +1,4 @@
-import type { Change, Key, Shown, Spell } from "./change.ts";
+import { type Change, type Key, moodOf, type Shown, type Spell, single } from "./change.ts";
 import { endsOf } from "./counters.ts";
 import { type Device, identityOf, isSafe, type Tab } from "./device.ts";
 import type { World } from "./world.ts";
@@ -21,7 +21,8 @@ export class Reference {
 
   changed(tab: Tab, key: Key, name: string, now: number): void {
     const { identifier, changes } = this.#follow(tab);
-    const waits = key !== "note" && now < tab.pausedUntil && tab.page.document.visibilityState === "visible";
+    const waits =
+      key !== "note" && key !== "mood" && now < tab.pausedUntil && tab.page.document.visibilityState === "visible";
     const dueAt = waits ? tab.pausedUntil : now;
     // What waits for nothing takes along what does.
     if (!waits) for (const one of changes) one.dueAt = Math.min(one.dueAt, now);
@@ -71,6 +72,12 @@ export class Reference {
   /** The device's app was told that a change of that key is too large for its way. */
   refused = (device: Device, key: string): void => this.#doubt((one) => one.device === device, key);
 
+  /** The server has refused these moods, and says so. */
+  refusedMoods = (names: ReadonlySet<string>): void => {
+    for (const one of this.#spells.flatMap(({ changes }) => changes))
+      if (one.key === "mood" && names.has(one.name)) one.doubtful = true;
+  };
+
   /** The session has ended. A late first push may begin one of that name anew, which has nothing of it. */
   died = (identifier: string): void => void this.#dead.add(identifier);
 
@@ -78,7 +85,9 @@ export class Reference {
   wentBack = (): void => this.#lose(() => true);
 
   /** Holds what a session shows, in a tab or in the store, against the changes that were made; at the end, all of them. */
-  check(where: string, identifier: string | null, { note, visits = 0, tags = [] }: Shown, atRest: boolean): void {
+  check(where: string, identifier: string | null, shown: Shown, atRest: boolean): void {
+    const { note, visits = 0, tags = [] } = shown;
+    const mood = moodOf(shown.mood);
     const inIt = this.#spells.filter((spell) => spell.identifier === identifier);
     const living = new Set(
       [...this.#current.values()].filter((spell) => inIt.includes(spell)).map((one) => one.device),
@@ -94,9 +103,15 @@ export class Reference {
       );
     const [elements, count] = [(tags ?? certain("tags")) as string[], Number(visits)];
     const foreign = (key: Key, names: unknown[]) => names.filter((name) => !possible(key).includes(String(name)));
-    const wrong = [...foreign("note", note === undefined ? [] : [note]), ...foreign("tags", elements)].map(
-      (name) => `shows ${name}, written to another session`,
-    );
+    const wrong = [
+      ...single.flatMap((key) =>
+        foreign(
+          key,
+          [{ note, mood }[key]].filter((name) => name != null),
+        ),
+      ),
+      ...foreign("tags", elements),
+    ].map((name) => `shows ${name}, written to another session`);
     if (new Set(elements).size < elements.length) wrong.push(`has an element twice: ${elements}`);
     // Of a session that two devices had, each may bring what it has adopted into the next one that they have.
     const most = possible("visits").length * (this.together ? 2 ** this.#expired.size : 1);
@@ -105,16 +120,19 @@ export class Reference {
     if (lost.length > 0) wrong.push(`has lost ${lost}`);
     const sure = atRest ? certain("visits").length : 0;
     if (count < sure) wrong.push(`counts ${count} of ${sure} certain visits`);
-    const written = certain("note");
-    const removed = possible("note").some((name) => name.startsWith("un"));
-    if (atRest && note === undefined && written.length > 0 && !removed) wrong.push(`has lost ${written}`);
-    // Which of two tabs or devices wins, the server decides; of one tab, the last.
-    const names = inIt.map(({ changes }) => changes.filter(({ key }) => key === "note").map(({ name }) => name));
-    const later = names
-      .map((own) => own.slice(own.indexOf(String(note)) + 1))
-      .filter((rest, i) => rest.length < (names[i]?.length ?? 0));
-    const overtaken = atRest && later.flat().filter((name) => written.includes(name));
-    if (overtaken && overtaken.length > 0) wrong.push(`shows ${note} in the place of ${overtaken}`);
+    for (const key of atRest ? single : []) {
+      const name = { note, mood }[key];
+      const written = certain(key);
+      const removed = possible(key).some((one) => one.startsWith("un"));
+      if (name === undefined && written.length > 0 && !removed) wrong.push(`has lost ${written}`);
+      // Which of two tabs or devices wins, the server decides; of one tab, the last.
+      const names = inIt.map(({ changes }) => changes.filter((one) => one.key === key).map((one) => one.name));
+      const later = names
+        .map((own) => own.slice(own.indexOf(String(name)) + 1))
+        .filter((rest, i) => rest.length < (names[i]?.length ?? 0));
+      const overtaken = later.flat().filter((one) => written.includes(one));
+      if (overtaken.length > 0) wrong.push(`shows ${name} in the place of ${overtaken}`);
+    }
     if (wrong.length > 0) throw new Error(`${where} ${wrong.join("; ")}`);
   }
 

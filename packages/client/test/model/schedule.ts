@@ -8,7 +8,7 @@ export type Step = {
   readonly device: number;
   readonly tab: number;
 } & (
-  | { readonly do: "note" | "essay" | "unnote" | "visit" | "tag" }
+  | { readonly do: "note" | "essay" | "unnote" | "mood" | "visit" | "tag" }
   | { readonly do: "open" | "kill" | "hide" | "show" | "freeze" | "thaw" | "sleep" | "awake" | "invalidate" }
   /** `essay`: the tab writes something just then that is long. */
   | { readonly do: "limit"; readonly bytes: number; readonly essay: boolean }
@@ -117,7 +117,7 @@ const drag: What = fc.record({
 });
 
 const common: { readonly weight: number; readonly arbitrary: What }[] = [
-  { weight: 10, arbitrary: oneOf("note", "visit", "visit", "tag", "unnote") },
+  { weight: 10, arbitrary: oneOf("note", "mood", "visit", "visit", "tag", "unnote") },
   { weight: 6, arbitrary: oneOf("sleep", "awake", "hide", "show") },
   { weight: 3, arbitrary: oneOf("open", "kill", "freeze", "thaw") },
   {
@@ -199,7 +199,18 @@ const rendered: Step[] = [
 const backwards: Step[] = [
   { device: 0, tab: 0, do: "deploy", version: "older", rolling: true },
   { device: 0, tab: 0, do: "tag" },
+  { device: 0, tab: 0, do: "mood" },
   { device: 0, tab: 0, do: "open" },
+];
+
+/**
+ * What every schedule begins with: a page of the older version, beside one of the newer, at a server of the newer one. `rolling`:
+ * an older process answers for a while, too.
+ */
+const mixed = (rolling: boolean): Step[] => [
+  { device: 1, tab: 0, do: "deploy", version: "older", rolling: false },
+  { device: 1, tab: 0, do: "open" },
+  { device: 1, tab: 0, do: "deploy", version: "newer", rolling },
 ];
 
 /** A browser that keeps no cookie. */
@@ -210,9 +221,8 @@ const beginnings = [
   ...[blind("full"), blind("broken"), blind("stuck")],
   backwards,
   backwards,
-  backwards,
 ];
-const longest = Math.max(...beginnings.map(({ length }) => length));
+const longest = mixed(false).length + Math.max(...beginnings.map(({ length }) => length));
 
 /** Any schedule of up to so many steps, with one kind of trouble more than the others. */
 export const schedules = (maxLength: number): fc.Arbitrary<Step[]> => {
@@ -224,5 +234,7 @@ export const schedules = (maxLength: number): fc.Arbitrary<Step[]> => {
     fc.oneof({ weight: 4, arbitrary: page }, drag),
   ];
   const lists = troubles.map((much) => listsOf(stepsWith(much), maxLength - longest));
-  return fc.tuple(fc.constantFrom(...beginnings), fc.oneof(...lists)).map(([before, after]) => [...before, ...after]);
+  return fc
+    .tuple(fc.constantFrom(false, false, true), fc.constantFrom(...beginnings), fc.oneof(...lists))
+    .map(([rolling, before, after]) => [...mixed(rolling), ...before, ...after]);
 };

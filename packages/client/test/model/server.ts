@@ -1,6 +1,7 @@
-import { createSessions, type SessionStore } from "@catnap/server";
+import { createSessions, type SessionRecord, type SessionStore, type StoreKey } from "@catnap/server";
 import type { ChangesEvent, ChangesInput } from "@catnap/shared";
 import { initTRPC } from "@trpc/server";
+import { committed } from "../../../server/src/stores/entries.ts";
 import { memoryStore } from "../../../server/src/stores/memory/memory-store.ts";
 import { definition, definitions, type Version } from "./device.ts";
 
@@ -142,6 +143,13 @@ function createProcess(store: SessionStore, clock: () => number, version: Versio
 
 /** The store as one process reaches it; it is not that process's to close. */
 function within(life: Life, store: RewindableStore | SessionStore): SessionStore {
+  /** What the process remembers of sessions, as stores do that are far away. */
+  const known = new Map<StoreKey, SessionRecord>();
+  const remember = (key: StoreKey, record: SessionRecord | null) => {
+    if (record) known.set(key, record);
+    else known.delete(key);
+    return record;
+  };
   const call = <T>(name: string, run: () => Promise<T>): Promise<T> => {
     if (life.callsLeft-- > 0) {
       if (name === "write") life.written++;
@@ -151,8 +159,16 @@ function within(life: Life, store: RewindableStore | SessionStore): SessionStore
     return new Promise(() => undefined);
   };
   return {
-    read: (key) => call("read", () => store.read(key)),
-    write: (key, commit) => call("write", () => store.write(key, commit)),
+    read: (key) => call("read", async () => remember(key, await store.read(key))),
+    recall: (key) => known.get(key),
+    write: (key, commit) =>
+      call("write", async () => {
+        const result = await store.write(key, commit);
+        const before = known.get(key);
+        const lasts = result.ok && before?.rev === result.rev - 1;
+        remember(key, lasts ? { ...committed(key, before, commit, result.rev) } : null);
+        return result;
+      }),
     touch: (touches) => call("touch", () => store.touch(touches)),
     delete: (key, at) => call("delete", () => store.delete(key, at)),
     find: (query) => call("find", () => store.find(query)),
@@ -165,6 +181,7 @@ function within(life: Life, store: RewindableStore | SessionStore): SessionStore
 /** The memory store, with a past to go back to: a restored backup is the same steps, fewer of them. */
 class RewindableStore implements SessionStore {
   #store = memoryStore();
+  #turn: Promise<unknown> = Promise.resolve();
   #steps: ((store: SessionStore) => Promise<unknown>)[] = [];
 
   get taken(): number {
@@ -180,7 +197,12 @@ class RewindableStore implements SessionStore {
   readonly read: SessionStore["read"] = (key) => this.#store.read(key);
   readonly watch: NonNullable<SessionStore["watch"]> = (key, listener) => watchOf(this.#store)(key, listener);
   readonly find: SessionStore["find"] = (query) => this.#store.find(query);
-  readonly write: SessionStore["write"] = (key, commit) => this.#do((store) => store.write(key, commit));
+  readonly write: SessionStore["write"] = (key, { on, ...commit }) =>
+    this.#do(async (store) => {
+      const record = on ? await store.read(key) : null;
+      if (on && record?.rev !== on.rev) return { ok: false, record };
+      return store.write(key, commit);
+    });
   readonly touch: SessionStore["touch"] = (touches) => this.#do((store) => store.touch(touches));
   readonly delete: SessionStore["delete"] = (key, at) => this.#do((store) => store.delete(key, at));
   readonly sweep: SessionStore["sweep"] = (now, limit) => this.#do((store) => store.sweep(now, limit));
@@ -188,7 +210,9 @@ class RewindableStore implements SessionStore {
 
   #do<T>(step: (store: SessionStore) => Promise<T>): Promise<T> {
     this.#steps.push(step);
-    return step(this.#store);
+    const mine = this.#turn.then(() => step(this.#store));
+    this.#turn = mine.catch(() => undefined);
+    return mine;
   }
 }
 

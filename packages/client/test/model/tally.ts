@@ -30,7 +30,9 @@ const least = {
   "a page rendered long before it is opened": 1,
   "a drag": 5,
   "processes of two versions at once": 10,
-  "a change that waits for another version": 3,
+  "a change that waits for another version": 2,
+  "a change that met another version's type, refused": 1,
+  "a value of another version's type, migrated": 1,
   "values that a browser has adopted": 1,
 };
 

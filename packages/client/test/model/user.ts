@@ -6,7 +6,20 @@ import type { World } from "./world.ts";
 
 /** After these a page that was left is as it was left no more. */
 const stirring: ReadonlySet<Step["do"]> = new Set([
-  ...(["note", "essay", "unnote", "visit", "tag", "sleep", "awake", "invalidate", "hide", "show", "thaw"] as const),
+  ...([
+    "note",
+    "essay",
+    "unnote",
+    "mood",
+    "visit",
+    "tag",
+    "sleep",
+    "awake",
+    "invalidate",
+    "hide",
+    "show",
+    "thaw",
+  ] as const),
 ]);
 
 const essay = "word ".repeat(200);
@@ -45,6 +58,12 @@ export class User {
         if (!session.hasValue("note")) return;
         session.delValue("note");
         return this.#reference.changed(tab, "note", name, this.#world.time.now);
+      case "mood": {
+        const text = tab.version === "older" ? `text${name}` : name;
+        // Types are those of the newer version.
+        session.setValue("mood", tab.version === "older" ? (text as never) : { name: text });
+        return this.#reference.changed(tab, "mood", text, this.#world.time.now);
+      }
       case "visit":
         session.update("visits", (visits) => visits + 1);
         return this.#reference.changed(tab, "visits", name, this.#world.time.now);

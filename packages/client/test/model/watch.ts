@@ -38,6 +38,7 @@ export class Watch {
         this.#world.reached.add("values that a browser has adopted");
     }
     this.reference.observe(this.#world);
+    this.reference.refusedMoods(this.#world.wire.refusedMoods);
     this.counters.observe(this.#world);
     this.notes.observe(this.#world);
   }

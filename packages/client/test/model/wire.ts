@@ -1,5 +1,6 @@
 import { type Answer, type ChangesInput, noteName, type Push, SessionError } from "@catnap/shared";
 import type { HttpOptions } from "../../src/index.ts";
+import { moodOf } from "./change.ts";
 import { type Device, identityOf, type Message, type Tab } from "./device.ts";
 import { SimulatedRequest } from "./request.ts";
 import type { SimulatedServer } from "./server.ts";
@@ -16,6 +17,8 @@ export class Wire {
   readonly messages: Message[] = [];
   /** How many requests there were. */
   sent = 0;
+  /** Names of moods that the server has refused, as it tells: it was not of the version that made them, or what it met was not. */
+  readonly refusedMoods: Set<string> = new Set();
   /** A gateway before the server refuses what is larger. */
   mostBytes: number = Number.POSITIVE_INFINITY;
   readonly #server: SimulatedServer;
@@ -87,7 +90,10 @@ export class Wire {
       }
       const input = JSON.parse(text);
       const { cookies, result, error } = await this.#server.call(cookie, (caller) => caller.session[path](input));
-      if (path === "sync" && result) owe(owed, input, result as Answer);
+      if (path === "sync" && result) {
+        owe(owed, input, result as Answer);
+        this.#refuse(input, result as Answer);
+      }
       const said =
         error === undefined
           ? { result: { data: result } }
@@ -97,6 +103,15 @@ export class Wire {
     this.messages.push(request);
     this.sent++;
     return request.response;
+  }
+
+  #refuse({ ops }: Push, answer: Answer): void {
+    for (const { key, seq, what, was } of answer.ok ? answer.notes : []) {
+      if (what !== "rejected" || key !== "mood") continue;
+      const value = was ?? ops.find((op) => op.seq === seq)?.value ?? "null";
+      this.refusedMoods.add(String(moodOf(JSON.parse(value))));
+      this.#reached.add("a change that met another version's type, refused");
+    }
   }
 
   #subscribe({ tab }: Seat, input: ChangesInput, listener: StreamListener): { unsubscribe(): void } {
