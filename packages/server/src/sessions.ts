@@ -162,7 +162,7 @@ export function createSessions<D extends AnyDefinition, const K extends string =
       new Guard(settings, exchange, pathOf(exchange.url)).pass();
     },
     middleware,
-    router: (given) => createRouter(options.definition, contextKey, given?.procedure),
+    router: (given) => createRouter(options.definition, contextKey, given?.procedure, middleware),
     async run(request, handler, options) {
       if (!isRequest(request))
         throw invalid("run takes a Request: for { req, res } of Node, Express or Fastify call wake({ req, res }).run");

@@ -4,7 +4,7 @@ import { assertStore, invalid } from "./checks.ts";
 
 /** A call to a store, before it happens. */
 export interface StoreCall {
-  readonly method: Exclude<keyof SessionStore, "watch">;
+  readonly method: Exclude<keyof SessionStore, "watch" | "recall">;
   readonly arguments: readonly unknown[];
   /** How many calls this store has had before, of any method. */
   readonly index: number;
@@ -22,7 +22,7 @@ export type Fault =
 
 /**
  * Wraps a store so that `decide` settles each call's fate; `undefined` lets it pass. Nothing in here is random, so a test
- * that fails can be run again. Without an `error` of its own a fault is a `STORE_UNAVAILABLE`. `watch` is passed through.
+ * that fails can be run again. Without an `error` of its own a fault is a `STORE_UNAVAILABLE`. `watch` and `recall` are passed through.
  * Throws `INVALID_OPTION` for what is no store or no function, and a call does so for a fault that is none.
  */
 export function faultStore(store: SessionStore, decide: (call: StoreCall) => Fault | undefined): SessionStore {
@@ -56,7 +56,7 @@ export function faultStore(store: SessionStore, decide: (call: StoreCall) => Fau
     }
   }
 
-  const { watch, lease, confirms } = store;
+  const { watch, lease, recall, confirms } = store;
   return {
     read: (key) => through("read", [key], () => store.read(key)),
     write: (key, commit) => through("write", [key, commit], () => store.write(key, commit)),
@@ -65,6 +65,7 @@ export function faultStore(store: SessionStore, decide: (call: StoreCall) => Fau
     find: (query) => through("find", [query], () => store.find(query)),
     sweep: (now, limit) => through("sweep", [now, limit], () => store.sweep(now, limit)),
     ...(watch === undefined ? {} : { watch: (key, listener) => watch.call(store, key, listener) }),
+    ...(recall === undefined ? {} : { recall: (key) => recall.call(store, key) }),
     ...(lease === undefined ? {} : { lease: (...args) => through("lease", args, () => lease.call(store, ...args)) }),
     ...(confirms === undefined ? {} : { confirms }),
     close: () => through("close", [], () => store.close()),

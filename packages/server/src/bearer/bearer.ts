@@ -24,6 +24,8 @@ export class Bearer {
   /** The hash of the token that the request presented, or was given. */
   hash: string | null = null;
   previous: Previous = "none";
+  /** What the store recalled of the session, where nobody was asked for it. */
+  recalled: SessionRecord | undefined;
   /** The sessions that the cookie names, whether or not a token opens them. */
   named: readonly string[] = [];
   readonly #settings: Settings;
@@ -60,13 +62,20 @@ export class Bearer {
     return this.#mintedEarly ? identifier : null;
   }
 
-  /** Reads the record that the cookie opens, or, where a cookie can be set and `redeems` says so, the URL's ticket. */
-  async load(recognisers: Recognisers, redeems: boolean): Promise<SessionRecord | null> {
+  /**
+   * Reads the record that the cookie opens, or, where a cookie can be set and `redeems` says so, the URL's ticket. With
+   * `recalls`, what the store remembers will do.
+   */
+  async load(
+    recognisers: Recognisers,
+    { redeems, recalls }: { readonly redeems: boolean; readonly recalls: boolean },
+  ): Promise<SessionRecord | null> {
+    this.recalled = undefined;
     const { came, tokens, isFormer, isRepeated, leftOver } = this.#cookie.read();
     if (came) {
       this.named = tokens.map(({ identifier }) => identifier);
       const { disconnect } = this.#exchange;
-      const found = await recognise(this.#settings, recognisers, tokens, disconnect !== undefined);
+      const found = await recognise(this.#settings, recognisers, tokens, { keeps: disconnect !== undefined, recalls });
       if (found === "rotated") {
         disconnect?.();
         throw new SessionError(
@@ -75,7 +84,7 @@ export class Bearer {
         );
       }
       if (typeof found !== "string") {
-        ({ hash: this.hash, standing: this.#standing } = found);
+        ({ hash: this.hash, standing: this.#standing, recalled: this.recalled } = found);
         this.#moves = isFormer ? "surely" : isRepeated ? "perhaps" : null;
         if (leftOver && redeems && this.canSetCookie()) this.#cookie.expireFormer();
         return found.record;

@@ -20,6 +20,8 @@ export interface Admission {
   /** The token's hash. */
   readonly hash: string;
   readonly standing: Standing;
+  /** What the store recalled, where nobody was asked. */
+  readonly recalled?: SessionRecord;
 }
 
 /** What one token of a cookie opens, or why it opens nothing. */
@@ -29,14 +31,18 @@ type Finding = Admission | { readonly reused: SessionRecord } | Exclude<Previous
  * What the tokens of a request's cookie open, or what became of the sessions that they name. Mostly there is one. Of several
  * that open the same session the newest counts; when they open different ones, somebody has planted one of them, and none
  * counts. A connection `keeps` the cookie that it was opened with, so that a rotated token is no sign of theft there: `rotated`.
+ * `recalls`: what the store remembers will do, where it opens the session.
  */
 export async function recognise(
   settings: Settings,
   recognisers: Recognisers,
   candidates: readonly Token[],
-  keeps: boolean,
+  { keeps, recalls }: { readonly keeps: boolean; readonly recalls: boolean },
 ): Promise<Admission | "rotated" | Exclude<Previous, "none">> {
   const findings: Finding[] = [];
+  const [token] = candidates;
+  const known = recalls && candidates.length === 1 && token ? recall(settings, recognisers, token) : undefined;
+  if (known) return known;
   for (const token of candidates) findings.push(await find(settings, recognisers, token));
   const [opened, ...others] = findings.filter(isAdmission).sort((a, b) => rank(a) - rank(b));
   for (const finding of findings) {
@@ -55,11 +61,23 @@ const isAdmission = (finding: Finding): finding is Admission => typeof finding !
 /** The newest token first. */
 const rank = ({ standing: { kind } }: Admission) => ["current", "superseded", "grace"].indexOf(kind);
 
-async function find(settings: Settings, { accessTimes }: Recognisers, { identifier, secret }: Token): Promise<Finding> {
-  const { store, tokens, clock } = settings;
-  if (!tokens.owns(identifier)) return "unknown";
-  const stored = await store.read(identifier);
-  if (!stored) return "unknown";
+async function find(settings: Settings, recognisers: Recognisers, token: Token): Promise<Finding> {
+  const { store, tokens } = settings;
+  if (!tokens.owns(token.identifier)) return "unknown";
+  const stored = await store.read(token.identifier);
+  return stored ? admit(settings, recognisers, token, stored) : "unknown";
+}
+
+/** By what the store remembers; `undefined` where that is nothing, or not plainly good. */
+function recall(settings: Settings, recognisers: Recognisers, token: Token): Admission | undefined {
+  const { store, tokens } = settings;
+  const recalled = tokens.owns(token.identifier) ? store.recall?.(token.identifier) : undefined;
+  const finding = recalled && admit(settings, recognisers, token, recalled);
+  return finding && isAdmission(finding) && finding.standing.kind === "current" ? { ...finding, recalled } : undefined;
+}
+
+function admit(settings: Settings, { accessTimes }: Recognisers, { secret }: Token, stored: SessionRecord): Finding {
+  const { tokens, clock } = settings;
   const record = accessTimes.ahead(stored);
   const hash = tokens.hash(secret);
   const standing = judge(readCredentials(record), hash, clock());

@@ -219,31 +219,3 @@ function sizeOf(
     if (keys.has(name)) bytes += byteLength(value ?? "");
   return bytes;
 }
-
-/** The record as the commit leaves it, for what the same request reads next. */
-export function committed(
-  identifier: string,
-  record: SessionRecord | null,
-  commit: Commit,
-  rev: number,
-): SessionRecord {
-  let entries = record?.entries ?? nothing;
-  let changes: Commit["changes"] | undefined = commit.changes;
-  return {
-    identifier,
-    rev,
-    createdAt: record?.createdAt ?? commit.create?.createdAt ?? commit.accessedAt,
-    endsAt: record?.endsAt ?? commit.create?.endsAt ?? commit.accessedAt,
-    accessedAt: Math.max(record?.accessedAt ?? 0, commit.accessedAt),
-    timeoutMs: commit.timeoutMs ?? record?.timeoutMs ?? 0,
-    transactions: (record?.transactions ?? 0) + commit.transactions,
-    subject: commit.subject ?? record?.subject ?? null,
-    authenticatedAt: commit.authenticatedAt ?? record?.authenticatedAt ?? null,
-    // Few requests read on after their commit: a copy of all entries would be for nothing.
-    get entries() {
-      if (changes) entries = withChanges(entries, changes, rev);
-      changes = undefined;
-      return entries;
-    },
-  };
-}

@@ -4,12 +4,13 @@ import type { Exchange } from "../exchange/exchange.ts";
 import { describeDevice } from "../identity/device.ts";
 import { isPersistent } from "../identity/persistence.ts";
 import type { Settings } from "../settings.ts";
+import { committed } from "../stores/entries.ts";
 import type { Commit, SessionRecord } from "../stores/store.ts";
 import { refusal } from "../sync/answer.ts";
 import { wasEnded } from "../upkeep/ending.ts";
 import type { Logins } from "../upkeep/logins.ts";
 import { contended, type Turn, type Turns } from "../upkeep/turns.ts";
-import { type Circumstances, committed, planCommit } from "./commit-plan.ts";
+import { type Circumstances, planCommit } from "./commit-plan.ts";
 import type { Draft, Replacement } from "./draft.ts";
 import { replaceSession } from "./replace-session.ts";
 import type { SessionHold } from "./session-hold.ts";
@@ -60,6 +61,30 @@ export class DraftWriter {
     if (wishes.subject === undefined || wishes.subject === record?.subject)
       return write(performance.now() + patienceMs);
     return this.#queues.logins.admit(wishes.subject, () => this.#hold.record?.identifier ?? null, write);
+  }
+
+  /**
+   * Writes a push on what the store remembers of the session, in one round trip. `false`: the session is not as it was, or there
+   * is more to do, or nothing to write, and the record has to be read first.
+   */
+  async writeRecalled(draft: Draft): Promise<boolean> {
+    const hold = this.#hold;
+    const { record } = hold;
+    const { recalled } = hold.bearer;
+    const { push, ...others } = draft.wishes;
+    if (!record || !recalled || !push || Object.keys(others).length > 0 || draft.changes.size > 0) return false;
+    if (hold.due() || hold.refuse(push.push) || this.#queues.turns.isTaken(record.identifier)) return false;
+    const { commit, pushed } = planCommit(this.#settings, draft, this.#circumstances());
+    if (!commit) return false;
+    const result = await this.#settings.store.write(record.identifier, { ...commit, on: recalled });
+    if (!result.ok) return false;
+    const after = committed(record.identifier, record, commit, result.rev);
+    const { transactions = recalled.transactions + commit.transactions } = result;
+    // What the process has counted and not written yet comes on top.
+    hold.record = { ...after, transactions: transactions + record.transactions - recalled.transactions };
+    hold.counted = true;
+    await hold.answer(draft, pushed, false);
+    return true;
   }
 
   /**

@@ -2,12 +2,13 @@ import { type Key, SessionError } from "@catnap/shared";
 import { credentialsKey } from "../identity/credentials-text.ts";
 import { mayLogIn, tokenRotated } from "../identity/standing.ts";
 import type { Settings } from "../settings.ts";
+import { committed } from "../stores/entries.ts";
 import type { Commit, EntryChange, SessionRecord, WriteResult } from "../stores/store.ts";
 import { refusal } from "../sync/answer.ts";
 import { replacedKey } from "../upkeep/ending.ts";
 import { contended } from "../upkeep/turns.ts";
 import { lensOf } from "../versions/lens.ts";
-import { type Circumstances, committed, planCommit, pushOn } from "./commit-plan.ts";
+import { type Circumstances, planCommit, pushOn } from "./commit-plan.ts";
 import { type Draft, type Kept, movedTo, type Replacement } from "./draft.ts";
 import type { SessionHold } from "./session-hold.ts";
 

@@ -71,8 +71,9 @@ export class SessionHold {
     return this.identifier;
   }
 
-  async load(redeems = true): Promise<void> {
-    this.record = await this.bearer.load(this.#recognisers, redeems);
+  /** Reads the record; with `recalls`, what the store remembers will do, until something depends on it. */
+  async load({ redeems = true, recalls = false }: { redeems?: boolean; recalls?: boolean } = {}): Promise<void> {
+    this.record = await this.bearer.load(this.#recognisers, { redeems, recalls });
     if (this.record && this.bearer.isOutlived(this.record)) this.idle = this.counted = true;
   }
 

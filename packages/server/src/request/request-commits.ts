@@ -101,6 +101,10 @@ export class RequestCommits {
     await this.#fallAsleep();
     const draft = view.take();
     if (draft.wishes.invalidate) return hold.end(draft);
+    if (hold.bearer.recalled) {
+      if (await writer.writeRecalled(draft)) return;
+      await hold.load();
+    }
     hold.screen(draft);
     if (draft.isEmpty && !hold.due()) await hold.touch();
     else await writer.commit(draft);

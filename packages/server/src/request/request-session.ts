@@ -17,6 +17,7 @@ import { noExchange } from "../exchange/no-exchange.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionRecord } from "../stores/store.ts";
 import { followChanges } from "../sync/live.ts";
+import { isBarePush } from "../sync/router.ts";
 import type { Streams } from "../sync/streams.ts";
 import { Barrier } from "./barrier.ts";
 import { Call } from "./call.ts";
@@ -57,6 +58,8 @@ export class RequestSession implements ForkOrigin {
   readonly #tells: boolean;
   readonly #underWay: UnderWay;
   readonly #calls: number;
+  /** All that it does is a push, between whose reading and writing nothing of the app's runs. */
+  readonly #isPush: boolean;
   readonly #trans: Transaction;
   /** Of the calls that are not over. */
   readonly #forks = new Set<Fork>();
@@ -76,6 +79,7 @@ export class RequestSession implements ForkOrigin {
     this.#exchange = exchange;
     this.#streams = info?.accept === "application/jsonl" || info?.type === "subscription";
     this.#calls = info?.calls.length ?? 1;
+    this.#isPush = this.#calls === 1 && !settings.hasLife && isBarePush(info?.calls[0]?.procedure);
     this.#tells = info !== undefined && !this.#streams;
     // Before the barrier, which counts a call that waits for the push as one that runs.
     const pushFirst = new PushFirst(info);
@@ -152,7 +156,8 @@ export class RequestSession implements ForkOrigin {
   async #awake(): Promise<void> {
     await this.#peeking;
     // A peek has redeemed no ticket.
-    if (!this.#peeking || (this.#settings.tickets && !this.#hold.record)) await this.#hold.load();
+    if (!this.#peeking || (this.#settings.tickets && !this.#hold.record))
+      await this.#hold.load({ recalls: this.#isPush });
     if (!this.#settings.hasLife) return;
     const fork = new Fork(this.#view, this, async (life) => this.#commits.collect(life.take()));
     const life = new Life(this.#settings, fork, this.#trans);
@@ -165,7 +170,7 @@ export class RequestSession implements ForkOrigin {
   async #peek(): Promise<void> {
     if (!this.#opening) {
       this.#exchange.keepPrivate();
-      this.#peeking ??= this.#hold.load(false);
+      this.#peeking ??= this.#hold.load({ redeems: false });
     }
     await (this.#opening ?? this.#peeking);
     await this.#hold.touch();

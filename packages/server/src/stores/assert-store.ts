@@ -1,7 +1,7 @@
 import { invalid, shown } from "../option-checks.ts";
 
 const needed = ["read", "write", "touch", "delete", "find", "sweep", "close"] as const;
-const optional = ["watch", "lease"] as const;
+const optional = ["watch", "lease", "recall"] as const;
 const remedy = "pass memoryStore(), sqliteStore(path) or another SessionStore";
 
 /** Throws `INVALID_OPTION` for what is no `SessionStore`, with the method that it lacks: some are called only after hours. */

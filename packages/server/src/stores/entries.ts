@@ -1,4 +1,4 @@
-import type { Entry, EntryChange } from "./store.ts";
+import type { Commit, Entry, EntryChange, SessionRecord, StoreKey } from "./store.ts";
 
 type Entries = ReadonlyMap<string, Entry>;
 type Changes = ReadonlyMap<string, EntryChange>;
@@ -108,6 +108,34 @@ export function withChanges(before: Entries, changes: Changes, rev: number): Ent
 
 function entryOf({ value, writer, seq }: EntryChange, rev: number): Entry | null {
   return value === undefined ? null : { value, rev, writer, seq };
+}
+
+/** The record as a commit leaves it, as far as whoever commits can know: others may have used the session meanwhile. */
+export function committed(
+  identifier: StoreKey,
+  record: SessionRecord | null,
+  commit: Commit,
+  rev: number,
+): SessionRecord {
+  let entries: Entries = record?.entries ?? new Map<string, Entry>();
+  let changes: Changes | undefined = commit.changes;
+  return {
+    identifier,
+    rev,
+    createdAt: record?.createdAt ?? commit.create?.createdAt ?? commit.accessedAt,
+    endsAt: record?.endsAt ?? commit.create?.endsAt ?? commit.accessedAt,
+    accessedAt: Math.max(record?.accessedAt ?? 0, commit.accessedAt),
+    timeoutMs: commit.timeoutMs ?? record?.timeoutMs ?? 0,
+    transactions: (record?.transactions ?? 0) + commit.transactions,
+    subject: commit.subject ?? record?.subject ?? null,
+    authenticatedAt: commit.authenticatedAt ?? record?.authenticatedAt ?? null,
+    // Few requests read on after their commit: a copy of all entries would be for nothing.
+    get entries() {
+      if (changes) entries = withChanges(entries, changes, rev);
+      changes = undefined;
+      return entries;
+    },
+  };
 }
 
 /** The names that count; those of Catnap's own entries, which begin with `~`, are never among them. */

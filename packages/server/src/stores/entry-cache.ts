@@ -1,12 +1,13 @@
 import { randomInt } from "node:crypto";
-import { withChanges } from "./entries.ts";
-import type { Entry, EntryChange, StoreKey } from "./store.ts";
+import { committed } from "./entries.ts";
+import type { Commit, SessionRecord, StoreKey } from "./store.ts";
 
-/** The entries of a session as one commit left them. */
+/** A session as one commit left it. */
 interface Cached {
   /** The commit's own mark in the store. */
   readonly stamp: number;
-  readonly entries: ReadonlyMap<string, Entry>;
+  /** Its access time and count may be behind: other processes' uses of the session leave no mark. */
+  readonly record: SessionRecord;
   readonly bytes: number;
 }
 
@@ -19,8 +20,8 @@ export function freshStamp(): number {
 const overhead = 120;
 
 /**
- * Entries that were read or written lately, so that a read whose stamp shows that nothing has changed need not build and
- * parse them again. A stamp is random and new with every commit: another process's write, or a database restored from a backup,
+ * Sessions that were read or written lately, so that a read whose stamp shows that nothing has changed need not build and
+ * parse their entries again, and a commit may be planned on what is known. A stamp is random and new with every commit: another process's write, or a database restored from a backup,
  * is never taken for what is cached, even where the revisions are the same.
  */
 export class EntryCache {
@@ -42,29 +43,36 @@ export class EntryCache {
     return cached;
   }
 
-  set(key: StoreKey, stamp: number, entries: ReadonlyMap<string, Entry>): void {
+  set(key: StoreKey, stamp: number, record: SessionRecord): void {
+    const known = this.#cached.get(key);
     let bytes = overhead;
-    for (const [name, { value }] of entries) bytes += sizeOf(name, value);
-    this.#keep(key, { stamp, entries, bytes });
+    // A session that others have used only has the same ones.
+    if (known?.record.entries === record.entries) ({ bytes } = known);
+    else for (const [name, { value }] of record.entries) bytes += sizeOf(name, value);
+    this.#keep(key, { stamp, record, bytes });
+  }
+
+  /** What is known of a session, for a commit that may be refused; see `commit.on` of the contract. */
+  recall(key: StoreKey): SessionRecord | undefined {
+    const cached = this.#cached.get(key);
+    if (cached) stamps.set(cached.record, cached.stamp);
+    return cached?.record;
   }
 
   /** Goes along with a commit of this store, unless another came between it and what is cached. */
-  advance(
-    key: StoreKey,
-    { stamp, prior, rev }: { stamp: number; prior: number; rev: number },
-    changes: ReadonlyMap<string, EntryChange>,
-  ): void {
+  advance(key: StoreKey, { stamp, prior, rev }: { stamp: number; prior: number; rev: number }, commit: Commit): void {
     const cached = this.#cached.get(key);
     if (!cached) return;
     if (cached.stamp !== prior) return this.drop(key);
     let { bytes } = cached;
-    for (const [name, { value }] of changes) {
-      const before = cached.entries.get(name);
+    for (const [name, { value }] of commit.changes) {
+      const before = cached.record.entries.get(name);
       if (before) bytes -= sizeOf(name, before.value);
       if (value !== undefined) bytes += sizeOf(name, value);
     }
-    const entries = withChanges(cached.entries, changes, rev);
-    this.#keep(key, { stamp, entries, bytes });
+    // Copied with its entries: else each would hold the one before for ever.
+    const record = { ...committed(key, cached.record, commit, rev) };
+    this.#keep(key, { stamp, record, bytes });
   }
 
   drop(key: StoreKey): void {
@@ -83,6 +91,12 @@ export class EntryCache {
     }
   }
 }
+
+/** Of records that were recalled. */
+const stamps = new WeakMap<SessionRecord, number>();
+
+/** The stamp of a record that a cache has recalled; absent for any other. */
+export const stampOf = (record: SessionRecord | undefined): number | undefined => record && stamps.get(record);
 
 function sizeOf(name: string, value: string | null): number {
   return overhead + 2 * (name.length + (value?.length ?? 0));

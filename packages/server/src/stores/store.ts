@@ -69,17 +69,20 @@ export interface Commit {
   readonly timeoutMs?: number;
   readonly subject?: string;
   readonly authenticatedAt?: number;
+  /** A record that `recall` gave: refuses when anybody has committed since. */
+  readonly on?: SessionRecord;
   /** Entry revisions that must still hold, by key; 0: the entry must be absent (a tombstone has its own revision). */
   readonly expect: ReadonlyMap<string, number>;
   readonly changes: ReadonlyMap<string, EntryChange>;
 }
 
 /**
- * `ok`: the whole commit is in, at `rev`, and every later read by anyone sees it. Not `ok`: nothing was written, and
+ * `ok`: the whole commit is in, at `rev`, and every later read by anyone sees it; after a commit `on` a record it tells how
+ * many `transactions` the session has by then. Not `ok`: nothing was written, and
  * `record` is the session as it stands, so that the writer can try again without another read; `null` when it is dead.
  */
 export type WriteResult =
-  | { readonly ok: true; readonly rev: number }
+  | { readonly ok: true; readonly rev: number; readonly transactions?: number }
   | { readonly ok: false; readonly record: SessionRecord | null };
 
 /** A session was used without being changed. */
@@ -136,8 +139,14 @@ export interface SessionStore {
   /** The record as the last commit left it, expired or not; `null` when there is none. */
   read(key: StoreKey): Promise<SessionRecord | null>;
   /**
+   * What is known here of a session, without asking anybody, for a commit `on` it, in one round trip instead of two:
+   * `undefined` where nothing is. Others may have committed since, and its access time and count may be behind. A store that
+   * asks nobody far away has none.
+   */
+  recall?(key: StoreKey): SessionRecord | undefined;
+  /**
    * One atomic step: writes `changes`, sets the other fields and raises the revision, if and only if the session lives
-   * at `commit.now` (or is created) and every expectation holds. Writers of unrelated keys never refuse each other, and
+   * at `commit.now` (or is created), is as it was in `commit.on`, and every expectation holds. Writers of unrelated keys never refuse each other, and
    * the bytes moved are those of the changes, not of the session.
    */
   write(key: StoreKey, commit: Commit): Promise<WriteResult>;

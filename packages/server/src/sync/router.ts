@@ -114,11 +114,17 @@ export type SessionProcedure<P, D extends AnyDefinition, K extends string> =
     ? P
     : { error: "use sessions.middleware on this procedure first"; got: ContextOf<P> };
 
-const pushes = new WeakSet<WeakKey>();
+/** By `sync` procedure, whether nothing of the app's runs between the session's middleware and it. */
+const pushes = new WeakMap<WeakKey, boolean>();
 
 /** Whether a procedure is the `sync` of a session router. */
 export function isPush(procedure: unknown): boolean {
   return typeof procedure === "function" && pushes.has(procedure);
+}
+
+/** Whether a procedure is the `sync` of a session router, and no middleware of the app's sees the session before it. */
+export function isBarePush(procedure: unknown): boolean {
+  return typeof procedure === "function" && pushes.get(procedure) === true;
 }
 
 /** Builds the record on the app's own procedure, so that transformer, error shape and middleware are the app's. */
@@ -126,6 +132,7 @@ export function createRouter<D extends AnyDefinition>(
   definition: D,
   contextKey: string,
   procedure: unknown,
+  middleware: unknown,
 ): SessionRouterRecord<D> {
   assertBuilder(procedure);
   const builder = procedure as Builder;
@@ -210,7 +217,9 @@ export function createRouter<D extends AnyDefinition>(
         return { ok: true };
       }),
   };
-  pushes.add(record.sync as WeakKey); // a procedure is a function
+  // A procedure is a function; of another tRPC's builder nothing is known.
+  const { middlewares } = (procedure as { _def?: { middlewares?: readonly unknown[] } })._def ?? {};
+  pushes.set(record.sync as WeakKey, middlewares?.at(-1) === middleware);
   // Built through the app's builder, whose types are not ours to name; the tests call every procedure through a typed client.
   return record as unknown as SessionRouterRecord<D>;
 }

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { push } from "../../test/pushes.ts";
-import { committed } from "../commit/commit-plan.ts";
+import { committed } from "../stores/entries.ts";
 import type { SessionRecord } from "../stores/store.ts";
 import { answerPush } from "./answer.ts";
 import { applyPush } from "./push.ts";

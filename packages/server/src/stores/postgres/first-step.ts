@@ -89,13 +89,14 @@ export const firstStep = (schema: string): string => `
   CREATE FUNCTION ${schema}.write(
     _key text, _now float8, _created float8, _ends float8, _accessed float8, _transactions bigint, _timeout float8,
     _subject text, _authenticated float8, _expect_keys text[], _expect_revs bigint[],
-    _keys text[], _values text[], _writers text[], _seqs bigint[], _gone text[], _stamp float8, _until float8, _notify boolean
+    _keys text[], _values text[], _writers text[], _seqs bigint[], _gone text[], _on float8, _stamp float8, _until float8, _notify boolean
   ) RETURNS text LANGUAGE plpgsql AS $body$
   #variable_conflict use_column
   DECLARE
     _id bigint;
     _rev bigint;
     _prior float8 := 0;
+    _count bigint;
     _taken text;${waitInTime}
   BEGIN
     IF _created IS NOT NULL THEN
@@ -144,11 +145,11 @@ export const firstStep = (schema: string): string => `
         authenticated_at = coalesce(_authenticated, authenticated_at),
         due_at = ${schema}.next_due(due_at,
           least(ends_at, greatest(accessed_at, _accessed) + coalesce(_timeout, timeout_ms)))
-      WHERE identifier = _key AND ${expiry} > _now
-      RETURNING id, rev, prior_stamp INTO _id, _rev, _prior;
-      -- Not what lives by now: that may have come since, and has refused nothing.
+      WHERE identifier = _key AND ${expiry} > _now AND (_on IS NULL OR stamp = _on)
+      RETURNING id, rev, prior_stamp, transactions INTO _id, _rev, _prior, _count;
       IF _id IS NULL THEN
-        RETURN NULL;
+        -- Where nothing was expected of it, not what lives by now: that may have come since, and has refused nothing.
+        RETURN CASE WHEN _on IS NOT NULL THEN ${schema}.living(_key, _now) END;
       END IF;
     END IF;
     IF _gone IS NOT NULL THEN
@@ -164,7 +165,7 @@ export const firstStep = (schema: string): string => `
     IF _notify THEN
       PERFORM pg_notify('${channelOf(schema)}', _key || ' ' || _rev);
     END IF;
-    RETURN _rev || ' ' || _prior;
+    RETURN _rev || ' ' || _prior || ' ' || coalesce(_count, _transactions);
   END $body$;
 
   CREATE FUNCTION ${schema}.touch(_keys text[], _accessed float8[], _transactions bigint[], _until float8) RETURNS void

@@ -66,10 +66,13 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
         cache.drop(key);
         return null;
       }
-      const { stamp, record } = toRecord(key, row.record, cached);
-      if (stamp !== cached?.stamp) cache.set(key, stamp, record.entries);
+      const known = cached && { stamp: cached.stamp, entries: cached.record.entries };
+      const { stamp, record } = toRecord(key, row.record, known);
+      cache.set(key, stamp, record);
       return record;
     },
+
+    recall: (key) => cache.recall(key),
 
     async write(key, commit) {
       if (commit.subject !== undefined) assertSubjectText(commit.subject);
@@ -77,9 +80,9 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
       const rows = await database.ask("write", [...commitParameters(key, commit), stamp], [notify]);
       const outcome = toOutcome(key, rows);
       if (outcome.kind === "refused") return { ok: false, record: outcome.record };
-      const { rev, prior } = outcome;
-      cache.advance(key, { rev, stamp, prior }, commit.changes);
-      return { ok: true, rev };
+      const { rev, prior, transactions } = outcome;
+      cache.advance(key, { rev, stamp, prior }, commit);
+      return commit.on ? { ok: true, rev, transactions } : { ok: true, rev };
     },
 
     async touch(touches) {

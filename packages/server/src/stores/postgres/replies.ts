@@ -125,7 +125,7 @@ function toEntries(of: StoreKey, rows: unknown): ReadonlyMap<string, Entry> {
 
 /** What `write` answers: how the commit went in, or the record that stands in its way. */
 export type Outcome =
-  | { readonly kind: "committed"; readonly rev: number; readonly prior: number }
+  | { readonly kind: "committed"; readonly rev: number; readonly prior: number; readonly transactions: number }
   | { readonly kind: "refused"; readonly record: SessionRecord | null };
 
 export function toOutcome(key: StoreKey, rows: readonly Row[]): Outcome {
@@ -133,9 +133,9 @@ export function toOutcome(key: StoreKey, rows: readonly Row[]): Outcome {
   if (result === null) return { kind: "refused", record: null };
   if (!isText(result)) throw garbled("the outcome of a commit");
   if (result.startsWith("[")) return { kind: "refused", record: toRecord(key, result).record };
-  const [rev, prior] = result.split(" ").map(Number);
-  if (!isWhole(rev) || !isNumber(prior)) throw garbled("the outcome of a commit");
-  return { kind: "committed", rev, prior };
+  const [rev, prior, transactions] = result.split(" ").map(Number);
+  if (!isWhole(rev) || !isNumber(prior) || !isWhole(transactions)) throw garbled("the outcome of a commit");
+  return { kind: "committed", rev, prior, transactions };
 }
 
 /** A page of at most `limit` sessions. */

@@ -29,7 +29,7 @@ export type StatementName =
 export function statements(schema: string): Readonly<Record<StatementName, string>> {
   return {
     read: `SELECT ${recordOf(schema, "$2")} AS record FROM ${schema}.session WHERE identifier = $1`,
-    write: `SELECT ${schema}.write($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19) AS result`,
+    write: `SELECT ${schema}.write($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20) AS result`,
     touch: `SELECT ${schema}.touch($1, $2, $3, $4)`,
     erase: `SELECT ${schema}.erase($1, $2, $3, $4)::text AS erased`,
     sweep: `SELECT ${schema}.sweep($1, $2, $3)::text AS swept`,

@@ -105,6 +105,16 @@ export function toValues(
   return values;
 }
 
+/** A session whose entries are known, of its fields `m` and `u`, and its stamp. */
+export function toKnown(
+  identifier: StoreKey,
+  [m, u]: readonly [m: unknown, u: unknown],
+  entries: ReadonlyMap<string, Entry>,
+): { record: SessionRecord; stamp: number } {
+  const { meta, stamp } = parseMeta(identifier, m, u);
+  return { record: { identifier, ...meta, entries }, stamp };
+}
+
 /** A session's hash as a record, and its stamp; `null` where there is none. */
 export function toRecord(identifier: StoreKey, reply: unknown): { record: SessionRecord; stamp: number } | null {
   let m: unknown;

@@ -8,7 +8,7 @@ import { RedisCalls } from "./calls.ts";
 import { driverOf } from "./clients.ts";
 import { brief, commitArguments } from "./commit.ts";
 import type { RedisClient } from "./driver.ts";
-import { fromBrief, parseMeta, toRecord } from "./hash.ts";
+import { fromBrief, parseMeta, toKnown, toRecord } from "./hash.ts";
 import { leaseScript } from "./index-scripts.ts";
 import { RedisKeys, shardOf } from "./keys.ts";
 import { RedisNotices } from "./notices.ts";
@@ -79,14 +79,13 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       const reply = cached
         ? await calls.evaluate(readScript, [session], [brief(cached.stamp)])
         : await calls.command(session, "HGETALL");
-      if (cached && isCurrent(reply)) {
-        return { identifier: key, ...parseMeta(key, ...reply).meta, entries: cached.entries };
-      }
-      const found = toRecord(key, reply);
-      if (found) cache.set(key, found.stamp, found.record.entries);
+      const found = cached && isCurrent(reply) ? toKnown(key, reply, cached.record.entries) : toRecord(key, reply);
+      if (found) cache.set(key, found.stamp, found.record);
       else cache.drop(key);
       return found?.record ?? null;
     },
+
+    recall: (key) => cache.recall(key),
 
     async write(key, commit) {
       const names: [string, ...string[]] = keys.of(key);
@@ -102,9 +101,10 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       if (reply === null) return { ok: false, record: null };
       if (!isDone(reply)) return { ok: false, record: toRecord(key, reply)?.record ?? null };
       const rev = numberOf(reply[0], key);
-      const prior = fromBrief(textOf(reply[1], key));
-      cache.advance(key, { rev, stamp, prior }, commit.changes);
-      return { ok: true, rev };
+      // One that was sent again tells no count.
+      const [prior = "", count] = textOf(reply[1], key).split(" ");
+      cache.advance(key, { rev, stamp, prior: fromBrief(prior) }, commit);
+      return commit.on && count !== undefined ? { ok: true, rev, transactions: Number(count) } : { ok: true, rev };
     },
 
     async touch(touches) {

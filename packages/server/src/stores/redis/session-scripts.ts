@@ -1,7 +1,7 @@
 import { clock, type Script, script, scriptOfSession } from "./scripts.ts";
 
-/** What a change answers that was done: a number, the stamp before it or nothing, and the server's time. */
-type Done = [number: unknown, stamp: unknown, time: unknown];
+/** What a change answers that was done: a number, what was before it or nothing, and the server's time. */
+type Done = [number: unknown, before: unknown, time: unknown];
 
 /** Whether a change's reply says that it was done; it is not the hash, of names and values, of a session that refuses. */
 export function isDone(reply: unknown): reply is Done {
@@ -11,10 +11,10 @@ export function isDone(reply: unknown): reply is Done {
 /**
  * KEYS: session, list of cells, cell, then, with a nonce, the shard's nonces, then, with a subject, that subject's index.
  * ARGV: publishing command, nonce, the server's time after which it is too late, now, access, transactions, linger,
- * timeout, authenticated, subject, created, lifetime (the last five may be empty), stamp, count of expectations and these
+ * timeout, authenticated, subject, created, lifetime (the last five may be empty), stamp, the stamp that it must have or nothing, count of expectations and these
  * as key and revision, count of removals and these, then key and rest of each entry.
  *
- * Answers the revision, the stamp before and the time, or all of a living session's hash when it refuses, or nothing for a
+ * Answers the revision, the stamp before with the count of transactions, and the time, or all of a living session's hash when it refuses, or nothing for a
  * dead one. A client that loses its connection may send a commit again that was done already: it is known by its nonce
  * as long as it would not be too late, and five seconds longer should the clock be set, and answered what it was answered
  * then. It is written even so: `WAIT` answers for what its own connection has written, and that is a new one.
@@ -54,8 +54,9 @@ if created == '' then
 elseif s then
   return refuse()
 end
-local at = 15
-for _ = 1, tonumber(ARGV[14]) do
+if ARGV[14] ~= '' and s.stamp ~= ARGV[14] then return refuse() end
+local at = 16
+for _ = 1, tonumber(ARGV[15]) do
   local entry = redis.call('HGET', key, ARGV[at])
   if (entry and tonumber(string.match(entry, '^%d+')) or 0) ~= tonumber(ARGV[at + 1]) then return refuse() end
   at = at + 2
@@ -110,7 +111,7 @@ if name then
   if redis.call('PTTL', KEYS[4]) < wanted then keep(KEYS[4], wanted + 60000) end
 end
 redis.call(ARGV[1], key, rev)
-return { s.rev, prior, here }
+return { s.rev, prior .. ' ' .. number(s.count), here }
 `);
 
 /** KEYS: session. ARGV: a stamp. Answers `m` and `u` when the stamp is this one, else all of the session. */

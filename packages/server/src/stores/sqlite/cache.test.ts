@@ -5,8 +5,7 @@ import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
 import { openFile } from "../../../test/sqlite-file.ts";
 import { EntryCache } from "../entry-cache.ts";
-import type { Commit, SessionStore } from "../store.ts";
-import { migrations } from "./schema.ts";
+import type { Commit, SessionRecord, SessionStore } from "../store.ts";
 import { sqliteStore } from "./sqlite-store.ts";
 
 const cleanups: (() => unknown)[] = [];
@@ -122,16 +121,19 @@ test("two stores with a cache on one file never show anything else than one with
 
 test("the cache keeps to its bytes, and drops what was not used for longest", () => {
   const cache = new EntryCache(4_800);
-  const entries = (length: number) => new Map([["k", { value: "x".repeat(length), rev: 1, writer: "w", seq: 0 }]]);
-  for (const key of ["a", "b", "c", "d"]) cache.set(key, 1, entries(500));
+  const times = { createdAt: 0, endsAt: 9, accessedAt: 0, timeoutMs: 9, transactions: 1 };
+  const recordOf = (length: number): SessionRecord => ({
+    ...{ identifier: alice, rev: 1, ...times, subject: null, authenticatedAt: null },
+    entries: new Map([["k", { value: "x".repeat(length), rev: 1, writer: "w", seq: 0 }]]),
+  });
+  for (const key of ["a", "b", "c", "d"]) cache.set(key, 1, recordOf(500));
   expect([..."abcd"].map((key) => cache.get(key) !== undefined)).toEqual([false, true, true, true]);
   cache.get("b");
-  cache.set("e", 1, entries(500));
+  cache.set("e", 1, recordOf(500));
   expect([..."bcde"].map((key) => cache.get(key) !== undefined)).toEqual([true, false, true, true]);
-  cache.set("huge", 1, entries(5_000));
+  cache.set("huge", 1, recordOf(5_000));
   expect(cache.get("huge")).toBeUndefined();
   // A session that grows counts with what it has grown to.
-  const change = { value: "x".repeat(1_500), writer: "w", seq: 0 };
-  cache.advance("b", { stamp: 2, prior: 1, rev: 2 }, new Map([["more", change]]));
+  cache.advance("b", { stamp: 2, prior: 1, rev: 2 }, commit({ more: "x".repeat(1_500) }));
   expect([..."de"].filter((key) => cache.get(key) !== undefined).length).toBeLessThan(2);
 });

@@ -62,10 +62,9 @@ export function sessionTables(database: SqliteDatabase, name: string, cache: Ent
         return null;
       }
       const { stamp, fields, entries } = rows.session(key, row);
-      if (entries === null && cached) return { ...fields, entries: cached.entries };
-      const found = entries ?? new Map();
-      cache.set(key, stamp, found);
-      return { ...fields, entries: found };
+      const record = { ...fields, entries: entries ?? cached?.record.entries ?? new Map() };
+      if (entries !== null || !cached) cache.set(key, stamp, record);
+      return record;
     },
 
     write(key, commit) {
@@ -77,7 +76,7 @@ export function sessionTables(database: SqliteDatabase, name: string, cache: Ent
       );
       if ("ok" in written) return written;
       // Only now, since a transaction may fail at its very end.
-      cache.advance(key, written, commit.changes);
+      cache.advance(key, written, commit);
       return { ok: true, rev: written.rev };
     },
 

@@ -1,0 +1,190 @@
+import { type AnyDefinition, counter, defineSession, type Op } from "@catnap/shared";
+import { initTRPC } from "@trpc/server";
+import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { createSessions, type SessionStore, type Sessions, type WakeSource } from "../src/index.ts";
+import { postgresStore } from "../src/stores/postgres/postgres-store.ts";
+import { redisStore } from "../src/stores/redis/redis-store.ts";
+import { push } from "./pushes.ts";
+import { startPostgres } from "./servers/postgres.ts";
+import { startRedis } from "./servers/redis.ts";
+
+// A push of a session that its process knows is one round trip to the store; whatever others have done meanwhile, it is as if
+// the process had asked.
+
+const postgres = await startPostgres();
+const redis = await startRedis();
+afterAll(() => Promise.all([postgres?.stop(), redis?.stop()]));
+
+const shop = defineSession({ shared: { note: z.string(), visits: counter() }, readonly: { user: z.string() } });
+type Shop = typeof shop;
+
+const closing: Pick<Sessions<AnyDefinition>, "close">[] = [];
+afterEach(async () => {
+  for (const sessions of closing.splice(0)) await sessions.close();
+});
+
+/** What a process asks of its store, by name. */
+function counting(store: SessionStore, asked: string[]): SessionStore {
+  const names = ["read", "write", "touch", "delete"] as const;
+  const told = names.map((name) => [
+    name,
+    (...args: unknown[]) => {
+      asked.push(name);
+      return (store[name] as (...args: unknown[]) => unknown)(...args);
+    },
+  ]);
+  return { ...store, ...Object.fromEntries(told) };
+}
+
+/** A process with its own handle on the data; `watched`: with a middleware of the app's before the session's procedures. */
+function start(store: SessionStore, watched = false) {
+  const asked: string[] = [];
+  const sessions = createSessions({ definition: shop, store: counting(store, asked), sweepInterval: 0, grace: 30 });
+  closing.push(sessions);
+  const createContext = (options: WakeSource) => ({ session: sessions.wake(options) });
+  const t = initTRPC.context<typeof createContext>().create();
+  const seen: unknown[] = [];
+  const own = t.procedure.use(sessions.middleware);
+  const procedure = watched
+    ? own.use(({ ctx, next }) => {
+        seen.push(ctx.session.value("user", null));
+        return next();
+      })
+    : own;
+  const router = t.router({ session: sessions.router({ procedure }) });
+  async function sync(cookie: string, identifier: string, ...ops: Partial<Op>[]) {
+    const all = ops.map((op, i) => ({ seq: i + 1, key: "note", value: null, base: 0, ...op }));
+    const body = JSON.stringify(push({ identifier, ops: all, upTo: all.at(-1)?.seq ?? 0 }));
+    const headers = { cookie, "content-type": "application/json", "sec-fetch-site": "same-origin" };
+    const req = new Request("https://shop.test/trpc/session.sync", { method: "POST", headers, body });
+    const response = await fetchRequestHandler({ endpoint: "/trpc", req, router, createContext });
+    return (await response.json()).result.data;
+  }
+  const run = (cookie: string, work: Parameters<Sessions<Shop>["run"]>[1]) =>
+    sessions.run(
+      new Request("https://shop.test/", { method: "POST", headers: { cookie, "sec-fetch-site": "same-origin" } }),
+      work,
+    );
+  return { sessions, asked, seen, sync, run };
+}
+
+const places: [string, boolean, () => Promise<() => Promise<SessionStore>>][] = [
+  [
+    "PostgreSQL",
+    postgres !== undefined,
+    async () => {
+      const pool = postgres?.pool();
+      if (!pool) throw new Error("skipped");
+      await postgresStore(pool).migrate();
+      return async () => postgresStore(pool);
+    },
+  ],
+  [
+    "Redis",
+    redis !== undefined,
+    async () => async () => {
+      if (!redis) throw new Error("skipped");
+      return redisStore(await redis.nodeRedis());
+    },
+  ],
+];
+
+describe.each(places)("over %s", (_, installed, place) => {
+  /** Two processes, and a session that the first one knows. */
+  async function known(watched = false) {
+    const open = await place();
+    const [one, two] = [start(await open(), watched), start(await open())];
+    let identifier = "";
+    const response = await one.run("", (session) => {
+      session.setValue("note", "a");
+      identifier = session.identifier();
+      return new Response();
+    });
+    const cookie = response.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+    await one.run(cookie, (session) => new Response(session.value("note")));
+    one.asked.length = 0;
+    return { one, two, cookie, identifier };
+  }
+
+  test.skipIf(!installed)("a push of a session that the process knows is one write, one after another", async () => {
+    const { one, two, cookie, identifier } = await known();
+    expect(await one.sync(cookie, identifier, { value: '"b"' })).toMatchObject({ ok: true, acked: 1, rev: 2 });
+    const next = { seq: 2, key: "visits", value: "1", from: null };
+    expect(await one.sync(cookie, identifier, next)).toMatchObject({ ok: true, acked: 2, rev: 3 });
+    expect(one.asked).toEqual(["write", "write"]);
+    await two.run(cookie, (session) => {
+      expect({ ...session.values() }).toEqual({ note: "b", visits: 1 });
+      return new Response();
+    });
+  });
+
+  test.skipIf(!installed)("a push without changes, or one that was done, asks for the session", async () => {
+    const { one, two, cookie, identifier } = await known();
+    await two.run(cookie, (session) => {
+      session.setValue("note", "theirs");
+      return new Response();
+    });
+    const pulled = await one.sync(cookie, identifier);
+    expect(pulled.entries.note).toMatchObject({ value: '"theirs"' });
+    await two.sync(cookie, identifier, { value: '"b"', base: 2 });
+    expect(await one.sync(cookie, identifier, { value: '"b"', base: 2 })).toMatchObject({ ok: true, acked: 1, rev: 3 });
+    expect(one.asked.filter((name) => name === "write").length).toBeLessThanOrEqual(1);
+  });
+
+  test.skipIf(!installed)("what another process has committed meanwhile is met and kept, and told", async () => {
+    const { one, two, cookie, identifier } = await known();
+    for (let i = 0; i < 3; i++) {
+      await two.run(cookie, (session) => {
+        session.update("visits", (visits) => visits + 1);
+        return new Response();
+      });
+      const answer = await one.sync(cookie, identifier, { seq: i + 1, key: "visits", value: "1", from: null });
+      expect(answer.entries.visits).toMatchObject({ value: String(2 * i + 2) });
+    }
+  });
+
+  test.skipIf(!installed)("a session that another process has ended takes nothing more", async () => {
+    const { one, two, cookie, identifier } = await known();
+    await two.sessions.revoke(identifier);
+    expect(await one.sync(cookie, identifier, { value: '"b"' })).toMatchObject({ ok: false, code: "SESSION_GONE" });
+  });
+
+  test.skipIf(!installed)("a token that another process has retired opens nothing any more", async () => {
+    const { one, two, cookie, identifier } = await known();
+    const response = await two.run(cookie, (session) => {
+      session.login("ann");
+      return new Response();
+    });
+    const token = response.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+    // Its first use ends what the old one may do, and the grace.
+    for (const use of [1, 2])
+      expect(await two.sync(token, identifier, { seq: use, value: '"x"' })).toMatchObject({ ok: true });
+    const found = await one.sync(token, identifier, { seq: 3, value: '"y"' });
+    expect(found).toMatchObject({ ok: true, acked: 3 });
+    expect(one.asked.slice(0, 1)).toEqual(["read"]);
+  });
+
+  test.skipIf(!installed)("uses that others have noted are in the count that it answers", async () => {
+    const { one, two, cookie, identifier } = await known();
+    for (let i = 0; i < 3; i++) await two.run(cookie, (session) => new Response(session.value("note")));
+    await two.sessions.close(); // writes what waits
+    const { facts } = await one.sync(cookie, identifier, { value: '"b"' });
+    expect(facts.transactions).toBe(6);
+  });
+
+  test.skipIf(!installed)(
+    "a middleware of the app's sees the session as it is, never as the process remembers it",
+    async () => {
+      const { one, two, cookie, identifier } = await known(true);
+      await two.run(cookie, (session) => {
+        session.setValue("user", "banned");
+        return new Response();
+      });
+      await one.sync(cookie, identifier, { value: '"b"' });
+      expect(one.seen).toEqual(["banned"]);
+      expect(one.asked).toEqual(["read", "write"]);
+    },
+  );
+});
