@@ -4,6 +4,7 @@ import { bytes, invalid, known, oneOf, seconds, shown } from "../../option-check
 import { EntryCache } from "../entry-cache.ts";
 import type { SessionStore } from "../store.ts";
 import { assertSubjectText } from "../subject-text.ts";
+import { type Change, CommitGroups } from "./commit-groups.ts";
 import { SqliteConnection } from "./connection.ts";
 import { all, type SqliteDatabase } from "./driver.ts";
 import { type DurableObjectSql, isDurableObjectSql, ofDurableObject } from "./durable-object.ts";
@@ -19,7 +20,7 @@ export type { DurableObjectSql } from "./durable-object.ts";
 export interface SqliteStoreOptions {
   /**
    * What an acknowledged commit survives. `"process"`, the default: the death of the process, not a power cut, which
-   * may take the last commits (never half of one). `"power"`: both, for a flush of the disk with every commit.
+   * may take the last commits (never half of one). `"power"`: both, for a flush of the disk with every transaction, to which the commits of one moment are joined.
    */
   durability?: "process" | "power";
   /** How long to wait for another connection's lock before `STORE_UNAVAILABLE`, in seconds; 5 by default. */
@@ -60,6 +61,16 @@ export function sqliteStore(
     prepare,
     replaced: () => watch.restart(),
   });
+  const groups = new CommitGroups((changes) =>
+    connection.use((tables) => {
+      const results = tables.write(changes);
+      results.forEach((result, i) => {
+        // As many as there are changes.
+        if (result.ok) watch.tell((changes[i] as Change)[0], result.rev);
+      });
+      return results;
+    }),
+  );
   let swept = 0;
   const watch = new SqliteWatch((look) => connection.use(look));
 
@@ -93,13 +104,7 @@ export function sqliteStore(
 
   return {
     read: (key) => connection.use((tables) => tables.read(key)),
-    write: (key, commit) =>
-      connection.use((tables) => {
-        if (commit.subject !== undefined) assertSubjectText(commit.subject);
-        const result = tables.write(key, commit);
-        if (result.ok) watch.tell(key, result.rev);
-        return result;
-      }),
+    write: (key, commit) => groups.write(key, commit),
     touch: (touches) => connection.use((tables) => tables.touch(touches)),
     async delete(key, ifExpiredAt) {
       const deleted = await connection.use((tables) => {
@@ -132,6 +137,7 @@ export function sqliteStore(
     },
     async close() {
       watch.stop();
+      await groups.flush();
       await connection.close();
     },
   };

@@ -11,6 +11,7 @@ import {
   type Touch,
   type WriteResult,
 } from "../store.ts";
+import type { Change } from "./commit-groups.ts";
 import { all, encodingOf, prepare, type Row, type SqliteDatabase, transaction } from "./driver.ts";
 import { mayComeOfContent } from "./errors.ts";
 import { type Committed, rowReader, toRevision, unreadable } from "./rows.ts";
@@ -19,7 +20,8 @@ import { findStatement, sql } from "./statements.ts";
 /** The contract over an open database of today's tables, as plain synchronous calls that throw what the driver throws. */
 export interface SessionTables {
   read(key: StoreKey): SessionRecord | null;
-  write(key: StoreKey, commit: Commit): WriteResult;
+  /** Writes all of these, or throws and writes none. */
+  write(changes: readonly Change[]): WriteResult[];
   touch(touches: readonly Touch[]): void;
   delete(key: StoreKey, ifExpiredAt?: number): boolean;
   find(query: Query): Page<SessionInfo>;
@@ -67,17 +69,19 @@ export function sessionTables(database: SqliteDatabase, name: string, cache: Ent
       return record;
     },
 
-    write(key, commit) {
-      const first = firstChange(commit);
-      const written = about(key, () =>
-        isOneStatement(commit, first)
-          ? (applyFirst(key, commit, first) ?? { ok: false as const, record: null })
-          : transaction(database, () => applyAll(key, commit, first)),
-      );
-      if ("ok" in written) return written;
+    write(changes) {
+      const [change] = changes;
+      const isOne = changes.length === 1 && change !== undefined && isOneStatement(change[1]);
+      const apply = () => changes.map(([key, commit]) => about(key, () => applyAll(key, commit)));
+      const written = isOne ? apply() : transaction(database, apply);
       // Only now, since a transaction may fail at its very end.
-      cache.advance(key, written, commit);
-      return { ok: true, rev: written.rev };
+      return changes.map(([key, commit], i) => {
+        // As many as there are changes.
+        const outcome = written[i] as Committed | WriteResult;
+        if ("ok" in outcome) return outcome;
+        cache.advance(key, outcome, commit);
+        return { ok: true, rev: outcome.rev };
+      });
     },
 
     touch(touches) {
@@ -157,10 +161,11 @@ export function sessionTables(database: SqliteDatabase, name: string, cache: Ent
     }
   }
 
-  function applyAll(key: StoreKey, commit: Commit, first: string | undefined): Committed | WriteResult {
+  function applyAll(key: StoreKey, commit: Commit): Committed | WriteResult {
+    const first = firstChange(commit);
     if (!holds(key, commit)) return refusal(key, commit);
     const written = commit.create === undefined ? applyFirst(key, commit, first) : createSession(key, commit);
-    if (written === undefined) return refusal(key, commit);
+    if (written === undefined) return commit.create ? refusal(key, commit) : { ok: false, record: null };
     if (commit.create === undefined && (commit.subject !== undefined || commit.authenticatedAt !== undefined)) {
       prepare(database, sql.bind).run(commit.subject ?? null, commit.authenticatedAt ?? null, key);
     }
@@ -227,7 +232,8 @@ function firstChange(commit: Commit): string | undefined {
 }
 
 /** Whether a commit needs no more than `applyFirst`, which is then a transaction of its own. */
-function isOneStatement(commit: Commit, first: string | undefined): boolean {
+function isOneStatement(commit: Commit): boolean {
+  const first = firstChange(commit);
   return (
     commit.create === undefined &&
     commit.subject === undefined &&
