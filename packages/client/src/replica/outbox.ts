@@ -218,9 +218,11 @@ export class Outbox {
     this.#forget(op);
   }
 
-  #forget(op: Pending): void {
-    if (this.own.get(op.seq) !== op) return;
-    this.own.delete(op.seq);
+  #forget({ seq, writer }: Pending): void {
+    // What two tabs have taken along from one session has one name: a sibling may have told of it in the place of this one.
+    const op = this.own.get(seq);
+    if (op?.writer !== writer) return;
+    this.own.delete(seq);
     // A frozen op may have a row, whether or not its transaction is known to be complete.
     if (!this.#fresh.delete(op)) this.#stale.push(rowName(op));
     this.#unsaved.delete(op);

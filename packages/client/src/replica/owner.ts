@@ -16,8 +16,8 @@ export class Owner {
   from: readonly string[];
   profile: string;
   writer = "";
-  /** The name of what this tab has adopted from the session before. */
-  heir = "";
+  /** The names of what this tab has adopted from the session before. */
+  heirs: readonly string[] = [];
   protected readonly id: (bytes: number) => string;
 
   constructor(epoch: Epoch, id: (bytes: number) => string) {
@@ -48,7 +48,7 @@ export class Owner {
 
   /** The names under which it does, oldest first. */
   get writers(): readonly string[] {
-    return [this.heir, this.diskless, this.writer];
+    return [...this.heirs, this.diskless, this.writer];
   }
 
   get isGuest(): boolean {

@@ -240,7 +240,7 @@ export class Replica extends Owner {
     this.heard = [];
     this.memory.clearBase();
     this.outbox.clear();
-    this.heir = heirlooms[0]?.writer ?? "";
+    this.heirs = heirlooms.map(({ writer }) => writer);
     for (const op of heirlooms) this.outbox.add(op);
     this.memory.settle();
   }

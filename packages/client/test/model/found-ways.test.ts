@@ -91,6 +91,17 @@ const found: Record<string, Step[]> = {
     { ...at(0), do: "crash", calls: 0, sending: true, lost: false },
     { ...at(0), do: "restart" },
   ],
+  "what two tabs have adopted of one session, each with a count of its own, is settled by one answer": [
+    { ...at(0), do: "rush" },
+    { ...at(0), do: "close", lost: false },
+    network(1),
+    { ...at(0), do: "freeze" },
+    { ...at(0), do: "pass", seconds: 3601 },
+    network(1),
+    { ...at(0), do: "clear site data" },
+    { ...at(1), do: "gateway", message: 0, handled: false, status: 401 },
+    { ...at(0), do: "sleep" },
+  ],
 };
 
 for (const [name, steps] of Object.entries(found)) test(name, async () => expect(await play(steps)).toBeUndefined());
