@@ -47,10 +47,13 @@ export class Sync {
   /** One round trip per writer with ops: pushes and pulls. Whoever asks while one is under way shares it. */
   round(): Promise<void> {
     this.pace.begin();
-    this.#flight ??= this.#run().finally(() => {
-      this.#flight = undefined;
-      this.#events.pulse();
-    });
+    if (!this.#flight) {
+      const flight = this.#run().finally(() => {
+        if (this.#flight === flight) this.#flight = undefined;
+        this.#events.pulse();
+      });
+      this.#flight = flight;
+    }
     this.#events.pulse();
     return this.#flight;
   }
@@ -163,6 +166,9 @@ export class Sync {
       // What was taken along: whoever has asked meanwhile has shared this round, and put off the next.
       else if (replica.outbox.own.size > 0) this.pace.later(0);
       throw error;
+    } finally {
+      // Whoever asks from here on begins another, in the place of the one that has just been put off.
+      this.#flight = undefined;
     }
   }
 

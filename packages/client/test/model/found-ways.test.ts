@@ -102,6 +102,15 @@ const found: Record<string, Step[]> = {
     { ...at(1), do: "gateway", message: 0, handled: false, status: 401 },
     { ...at(0), do: "sleep" },
   ],
+  "a page that comes back as its request fails asks again": [
+    { ...at(0), do: "disk", health: "broken", writing: false },
+    { ...at(0), do: "open" },
+    { ...at(0), do: "visit" },
+    { ...at(0, 1), do: "tag" },
+    { ...at(0), do: "invalidate" },
+    { ...at(0), do: "freeze" },
+    { ...at(0), do: "gateway", message: 1, handled: false, status: 401 },
+  ],
 };
 
 for (const [name, steps] of Object.entries(found)) test(name, async () => expect(await play(steps)).toBeUndefined());
