@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import type { Figure } from "./figure.ts";
+import { byRoom } from "./rooms.ts";
 
 const browser = `
 export { counter, defineSession, isSessionError, merge, SessionError, value } from "catnap";
@@ -28,9 +29,10 @@ export async function besideBudget(): Promise<Figure[]> {
     const size = await bytes(entry);
     return { what, ours: `${size} bytes`, rival: `budget: ${budget} bytes`, ratio: size / budget, target: { most: 1 } };
   };
+  console.log(`${await byRoom()}\n`);
   const without = "without tRPC, zod, superjson";
   return [
-    await figure(`catnap + catnap/client + idb-keyval, min+gzip, ${without}`, browser, 6_000),
-    await figure(`the same with catnap/react, ${without}, react`, browser + hooks, 7_000),
+    await figure(`catnap + catnap/client + idb-keyval, min+gzip, ${without}`, browser, 10_000),
+    await figure(`the same with catnap/react, ${without}, react`, browser + hooks, 10_400),
   ];
 }

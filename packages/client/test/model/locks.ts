@@ -36,21 +36,20 @@ export class SimulatedLocks {
       new Promise((resolve, reject) => {
         const [{ signal }, hold] = typeof first === "function" ? [{} as LockOptions, first] : [first, second as Hold];
         if (!tabAtHand()?.alive) return;
-        let begun = false;
+        const end = () => {
+          this.#leave(turn);
+          reject(signal?.reason);
+        };
         const turn: Turn = {
           name,
           tab: tabAtHand(),
           begin: () => {
-            begun = true;
+            signal?.removeEventListener("abort", end);
             const held = () => hold().finally(() => this.#leave(turn));
             whenThere(() => void held().then(resolve, reject));
           },
         };
-        signal?.addEventListener("abort", () => {
-          if (begun) return;
-          this.#leave(turn);
-          reject(signal.reason);
-        });
+        signal?.addEventListener("abort", end);
         this.#turns.push(turn);
         if (this.#first(name) === turn) this.#give(name);
       });

@@ -72,10 +72,13 @@ export class Reference {
   /** The device's app was told that a change of that key is too large for its way. */
   refused = (device: Device, key: string): void => this.#doubt((one) => one.device === device, key);
 
-  /** The server has refused these moods, and says so. */
+  /** The server has refused these moods, and says so. Each may have taken the place of earlier ones that were not sent yet. */
   refusedMoods = (names: ReadonlySet<string>): void => {
-    for (const one of this.#spells.flatMap(({ changes }) => changes))
-      if (one.key === "mood" && names.has(one.name)) one.doubtful = true;
+    for (const { changes } of this.#spells) {
+      const moods = changes.filter(({ key }) => key === "mood");
+      const last = moods.findLastIndex(({ name }) => names.has(name));
+      for (const one of moods.slice(0, last + 1)) one.doubtful = true;
+    }
   };
 
   /** The session has ended. A late first push may begin one of that name anew, which has nothing of it. */
