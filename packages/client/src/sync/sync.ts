@@ -7,10 +7,8 @@ import type { SyncEvents, SyncParts } from "./sync-parts.ts";
 import { failure, statusOf } from "./transport.ts";
 import { Troubles } from "./troubles.ts";
 
-/** For how long a server recognises the first requests of one browser. */
-const claimMs = 60_000;
-/** How long a tab waits to hear what became of a sibling's changes; their page may have ended as it sent them. */
-const wonderMs = 5_000;
+/** For how long a server recognises a browser's first requests, and a tab waits to hear of a sibling's changes, whose page may be gone. */
+const [claimMs, wonderMs] = [60_000, 5_000];
 
 /** The way to the server: one push in flight, its answer taken in, and when to try again. */
 export class Sync {
@@ -47,13 +45,7 @@ export class Sync {
   /** One round trip per writer with ops: pushes and pulls. Whoever asks while one is under way shares it. */
   round(): Promise<void> {
     this.pace.begin();
-    if (!this.#flight) {
-      const flight = this.#run().finally(() => {
-        if (this.#flight === flight) this.#flight = undefined;
-        this.#events.pulse();
-      });
-      this.#flight = flight;
-    }
+    this.#flight ??= this.#run().finally(() => this.#events.pulse());
     this.#events.pulse();
     return this.#flight;
   }
@@ -137,13 +129,9 @@ export class Sync {
   }
 
   async #run(): Promise<void> {
-    const { transport, epochs, replica, persister } = this.#parts;
-    this.#events.before();
-    await persister.load();
-    const doubted = new Set(replica.outbox.doubted);
-    this.troubles.begin();
-    this.#renew();
+    const { transport, epochs, replica } = this.#parts;
     try {
+      const doubted = await this.#begin();
       // First of all: the cookie still names a session that is to die, and a pull would bring its values back.
       for (const due of epochs.get().ends) {
         const age = (this.#parts.now() - Number(due.slice(1))) / 1000;
@@ -170,6 +158,15 @@ export class Sync {
       // Whoever asks from here on begins another, in the place of the one that has just been put off.
       this.#flight = undefined;
     }
+  }
+
+  /** Looks at the browser's epoch and at the disk. Gives the ops that are doubted by then. */
+  async #begin(): Promise<Set<Pending>> {
+    this.#events.before();
+    await this.#parts.persister.load();
+    this.troubles.begin();
+    this.#renew();
+    return new Set(this.#parts.replica.outbox.doubted);
   }
 
   /** The server knows first requests by their nonce for a minute. Later they could only revive what has ended since. */
@@ -243,12 +240,11 @@ export class Sync {
   #shrink(push: Push, error: unknown): undefined {
     const { replica } = this.#parts;
     const { ops, writer } = push;
-    const [op] = ops;
-    if (statusOf(error) !== 413 || !op) throw error;
+    if (statusOf(error) !== 413 || !ops[0]) throw error;
     replica.pushBytes = JSON.stringify(ops).length / 2;
     if (ops.length > 1 || !replica.isOwn(push)) return;
     const problem = { code: "LIMIT_EXCEEDED", message: "This size is refused (413): raise the body limit" } as const;
     this.troubles.warn(problem);
-    this.intake.reject({ ...op, writer }, problem);
+    this.intake.reject({ ...ops[0], writer }, problem);
   }
 }

@@ -71,6 +71,7 @@ export class DraftWriter {
     const hold = this.#hold;
     const { record } = hold;
     const { recalled } = hold.bearer;
+    hold.bearer.recalled = undefined;
     const { push, ...others } = draft.wishes;
     if (!record || !recalled || !push || Object.keys(others).length > 0 || draft.changes.size > 0) return false;
     if (hold.due() || hold.refuse(push.push) || this.#queues.turns.isTaken(record.identifier)) return false;

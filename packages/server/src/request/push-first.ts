@@ -1,6 +1,6 @@
 import { type Push, SessionError, type SyncFailure } from "@catnap/shared";
 import type { RequestInfo } from "../exchange/exchange.ts";
-import { isPush } from "../sync/router.ts";
+import { isPush } from "../sync/push-procedures.ts";
 import { toTRPCError } from "../trpc-error.ts";
 import { wrapCall } from "./barrier.ts";
 

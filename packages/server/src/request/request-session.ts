@@ -17,7 +17,7 @@ import { noExchange } from "../exchange/no-exchange.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionRecord } from "../stores/store.ts";
 import { followChanges } from "../sync/live.ts";
-import { isBarePush } from "../sync/router.ts";
+import { isBarePush } from "../sync/push-procedures.ts";
 import type { Streams } from "../sync/streams.ts";
 import { Barrier } from "./barrier.ts";
 import { Call } from "./call.ts";

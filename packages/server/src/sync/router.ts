@@ -27,6 +27,7 @@ import type {
   TrackedEnvelope,
 } from "@trpc/server";
 import { invalid, shown } from "../option-checks.ts";
+import { markPush } from "./push-procedures.ts";
 
 /** A session's home on the server, which takes what a browser sends and follows what it wants to hear. */
 export interface SyncHome extends SessionHome {
@@ -113,19 +114,6 @@ export type SessionProcedure<P, D extends AnyDefinition, K extends string> =
   ContextOf<P> extends { [N in K]: Session<D> }
     ? P
     : { error: "use sessions.middleware on this procedure first"; got: ContextOf<P> };
-
-/** By `sync` procedure, whether nothing of the app's runs between the session's middleware and it. */
-const pushes = new WeakMap<WeakKey, boolean>();
-
-/** Whether a procedure is the `sync` of a session router. */
-export function isPush(procedure: unknown): boolean {
-  return typeof procedure === "function" && pushes.has(procedure);
-}
-
-/** Whether a procedure is the `sync` of a session router, and no middleware of the app's sees the session before it. */
-export function isBarePush(procedure: unknown): boolean {
-  return typeof procedure === "function" && pushes.get(procedure) === true;
-}
 
 /** Builds the record on the app's own procedure, so that transformer, error shape and middleware are the app's. */
 export function createRouter<D extends AnyDefinition>(
@@ -217,9 +205,7 @@ export function createRouter<D extends AnyDefinition>(
         return { ok: true };
       }),
   };
-  // A procedure is a function; of another tRPC's builder nothing is known.
-  const { middlewares } = (procedure as { _def?: { middlewares?: readonly unknown[] } })._def ?? {};
-  pushes.set(record.sync as WeakKey, middlewares?.at(-1) === middleware);
+  markPush(record.sync, procedure, middleware);
   // Built through the app's builder, whose types are not ours to name; the tests call every procedure through a typed client.
   return record as unknown as SessionRouterRecord<D>;
 }
