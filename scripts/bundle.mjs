@@ -1,6 +1,7 @@
 // Reads what a browser gets from `catnap`, `catnap/client` and `catnap/react`: the modules of the built package and those few
 // that are named here, none of a server, none of a schema library.
 import { join, relative } from "node:path";
+import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { root } from "./install.mjs";
 
@@ -34,3 +35,22 @@ if (modules.length === 0 || foreign.length + unexpected.length > 0) {
 console.log(
   `The browser's bundle has ${modules.length} modules, all of ${relative(root, home)} or named in scripts/bundle.mjs.`,
 );
+
+/** What the demo's page pays for its session in all: definition, client, tRPC's client, schemas and superjson; a KB is 1,000 bytes. */
+const most = 56_000;
+const { outputFiles } = await build({
+  entryPoints: [join(root, "apps", "demo", "src", "client.ts")],
+  bundle: true,
+  minify: true,
+  format: "esm",
+  platform: "browser",
+  define: { "process.env.NODE_ENV": '"production"' },
+  write: false,
+  logLevel: "silent",
+});
+const bytes = gzipSync(outputFiles[0].contents, { level: 9 }).length;
+if (bytes > most) {
+  console.error(`The session's part of the demo's page is ${bytes} bytes, gzipped, more than ${most}`);
+  process.exit(1);
+}
+console.log(`The session's part of the demo's page is ${bytes} bytes, gzipped.`);
