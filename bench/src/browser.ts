@@ -1,29 +1,13 @@
-import { chromium, type Page } from "@playwright/test";
-import { findChromium } from "../../e2e/src/browsers.ts";
+import { heapOf, inChromium } from "./chromium.ts";
 import { type Figure, median } from "./figure.ts";
 import type { PageBench } from "./page.ts";
-import { startPageServer } from "./page-server.ts";
 
 declare const bench: PageBench;
 
 /** What the client costs in a real browser: reads, the first sight of what the disk holds, and a thousand writes. */
 export async function besideBrowser(): Promise<Figure[]> {
-  const { origin, server } = await startPageServer();
-  const executablePath = await findChromium();
-  const browser = await chromium.launch({
-    executablePath,
-    args: ["--disable-quic", "--disable-background-networking"],
-  });
-  try {
-    const context = await browser.newContext();
-    /** Runs in a page of its own. */
-    const fresh = async <T>(run: (page: Page) => Promise<T>): Promise<T> => {
-      const page = await context.newPage();
-      await page.goto(origin);
-      const result = await run(page);
-      await page.close();
-      return result;
-    };
+  return inChromium("page.ts", async (openProfile) => {
+    const fresh = await openProfile();
     const { requests, transactions } = await fresh(async (page) => {
       const bodies: string[] = [];
       page.on("request", (request) => bodies.push(request.postData() ?? ""));
@@ -97,24 +81,9 @@ export async function besideBrowser(): Promise<Figure[]> {
         target: { most: 2 },
       },
     ];
-  } finally {
-    await browser.close();
-    server.close();
-  }
+  });
 }
 
 function medians(pairs: readonly [number, number][]): [number, number] {
   return [median(pairs.map(([own]) => own)), median(pairs.map(([, other]) => other))];
-}
-
-/** By how many bytes the page's heap has grown when `hold` is done, of what is still held. */
-async function heapOf(page: Page, hold: () => Promise<unknown>): Promise<number> {
-  const devtools = await page.context().newCDPSession(page);
-  const used = async () => {
-    await devtools.send("HeapProfiler.collectGarbage");
-    return (await devtools.send("Runtime.getHeapUsage")).usedSize;
-  };
-  const before = await used();
-  await hold();
-  return (await used()) - before;
 }

@@ -2,7 +2,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { quantile } from "./figure.ts";
 import { fire, type Shot } from "./load.ts";
-import { sized } from "./sizes.ts";
+import { serverNode, sized } from "./sizes.ts";
 
 /** A server in a process of its own, with the cookies of sessions that it has begun. */
 export interface Contestant {
@@ -21,8 +21,23 @@ export async function start(
 ): Promise<Contestant> {
   const child = fork(new URL("./servers.ts", import.meta.url), [name, String(database?.port ?? "")], {
     env: { ...process.env, NODE_ENV: "production" },
+    execPath: serverNode,
   });
   const [port] = (await once(child, "message")) as [number];
+  return {
+    port,
+    cookies: await visitors(port, seed),
+    async cpu() {
+      child.send("cpu");
+      const [used] = (await once(child, "message")) as [number];
+      return used + (database?.cpu() ?? 0);
+    },
+    stop: () => child.disconnect(),
+  };
+}
+
+/** The cookies of sixteen sessions that begin now, each by a request of its own. */
+export async function visitors(port: number, seed: (n: number) => { path: string; body: unknown }): Promise<string[]> {
   const cookies: string[] = [];
   for (let n = 0; n < 16; n++) {
     const { path, body } = seed(n);
@@ -31,19 +46,10 @@ export async function start(
       headers: { "content-type": "application/json" },
       body: JSON.stringify(body),
     });
-    if (!response.ok) throw new Error(`${name}: ${await response.text()}`);
+    if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
     cookies.push(response.headers.getSetCookie()[0]?.split(";")[0] ?? "none=none");
   }
-  return {
-    port,
-    cookies,
-    async cpu() {
-      child.send("cpu");
-      const [used] = (await once(child, "message")) as [number];
-      return used + (database?.cpu() ?? 0);
-    },
-    stop: () => child.disconnect(),
-  };
+  return cookies;
 }
 
 const requestsPerRound = 400;
@@ -59,24 +65,31 @@ async function cpuPerRequest({ port, cookies, cpu }: Contestant, shot: Shot, rou
 }
 
 /**
- * Server CPU per request of two contestants, in microseconds, and the ratio of requests per CPU second of the first to
- * the second. They take turns in many short rounds, and the lower quartile of each counts: what else the machine does
- * can only add to a round.
+ * Server CPU per request of each contestant, in microseconds. They take turns in many short rounds, and the lower quartile of
+ * each counts: what else the machine does can only add to a round.
  */
+export async function cpuEach(
+  entries: readonly (readonly [Contestant, Shot])[],
+  rounds = sized("ROUNDS", 60),
+): Promise<number[]> {
+  const samples = entries.map((): number[] => []);
+  // The first rounds warm up; in each another one goes first.
+  for (let round = 0; round < warmUp + rounds; round++) {
+    for (let turn = 0; turn < entries.length; turn++) {
+      const at = (round + turn) % entries.length;
+      const used = await cpuPerRequest(...entries[at]!, round);
+      if (round >= warmUp) samples[at]!.push(used);
+    }
+  }
+  return samples.map((used) => quantile(used, 0.25));
+}
+
+/** `cpuEach` of two contestants, and the ratio of requests per CPU second of the first to the second. */
 export async function race(
   ours: readonly [Contestant, Shot],
   rival: readonly [Contestant, Shot],
   rounds = sized("ROUNDS", 60),
 ) {
-  const samples: { ours: number[]; rival: number[] } = { ours: [], rival: [] };
-  for (let round = -warmUp; round < rounds; round++) {
-    // The first rounds warm up; then each goes first every other time.
-    const turns = round % 2 === 0 ? (["ours", "rival"] as const) : (["rival", "ours"] as const);
-    for (const turn of turns) {
-      const used = await cpuPerRequest(...(turn === "ours" ? ours : rival), round + warmUp);
-      if (round >= 0) samples[turn].push(used);
-    }
-  }
-  const quiet = { ours: quantile(samples.ours, 0.25), rival: quantile(samples.rival, 0.25) };
-  return { ...quiet, ratio: quiet.rival / quiet.ours };
+  const [first, second] = (await cpuEach([ours, rival], rounds)) as [number, number];
+  return { ours: first, rival: second, ratio: second / first };
 }

@@ -5,7 +5,9 @@ import { type Figure, table } from "./figure.ts";
 import { besideFew } from "./growth.ts";
 import { besideExpress, besideTrpc } from "./http.ts";
 import { besideFewKeys } from "./keys.ts";
+import { besideLibraries } from "./libraries.ts";
 import { besideUnlinked } from "./link.ts";
+import { besidePeers } from "./peers.ts";
 import { besideBudget } from "./size.ts";
 import { besideSqlite } from "./sqlite.ts";
 import { besideServers } from "./stores.ts";
@@ -15,6 +17,7 @@ const subjects = {
   trpc: besideTrpc,
   sqlite: besideSqlite,
   express: besideExpress,
+  peers: besidePeers,
   attack: besideAttackers,
   stores: besideServers,
   growth: besideFew,
@@ -24,6 +27,7 @@ const subjects = {
   link: besideUnlinked,
   size: besideBudget,
   browser: besideBrowser,
+  libraries: besideLibraries,
 };
 
 /** `npm run bench` runs all subjects; names on the command line choose among them. */

@@ -18,10 +18,10 @@ const t = initTRPC.context<typeof createContext>().create();
 const procedure = t.procedure.use(sessions.middleware).use(manySessions.middleware);
 const router = t.router({ session: sessions.router({ procedure }), many: manySessions.router({ procedure }) });
 
-/** Serves the page of the browser's figures and its session. */
-export async function startPageServer(): Promise<{ origin: string; server: Server }> {
+/** Serves a page of the browser's figures, bundled from `entry`, and the page's sessions. */
+export async function startPageServer(entry: string): Promise<{ origin: string; server: Server }> {
   const { outputFiles } = await build({
-    entryPoints: [new URL("page.ts", import.meta.url).pathname],
+    entryPoints: [new URL(entry, import.meta.url).pathname],
     bundle: true,
     minify: true,
     write: false,

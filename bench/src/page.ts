@@ -1,57 +1,46 @@
 /** The page of the browser's figures. `page-server.ts` bundles and serves it, `browser.ts` calls `bench` from outside. */
 import { createSessionClient } from "catnap/client";
+import { getRows, openBare, putRows } from "./bare.ts";
+import { transactionsBegun } from "./disk.ts";
 import { median } from "./figure.ts";
+import { fillSession, firstValue, value } from "./page-session.ts";
 import { many, manyNames, thousand, thousandNames } from "./sessions.ts";
 
 const http = { url: "/trpc" };
-const value = (n: number) => `${n}`.padStart(98, "x");
 const never = () => new Promise<never>(() => {});
 /** What is measured lives until its page closes. */
 const held: unknown[] = [];
-
-let transactions = 0;
-const begin = IDBDatabase.prototype.transaction;
-IDBDatabase.prototype.transaction = function (...args) {
-  transactions++;
-  return begin.apply(this, args);
-};
 
 const bench = {
   /** Fills the session and the bare database, and waits until both are on disk; counts what a task of 1,000 writes takes. */
   async fill(): Promise<{ transactions: number }> {
     const session = createSessionClient({ definition: thousand, http });
     await session.awake();
-    transactions = 0;
-    for (const [n, name] of thousandNames.entries()) session.setValue(name, value(n));
-    await session.sleep();
-    await new Promise((resolve) => setTimeout(resolve, 2_500));
-    const counted = transactions;
-    session.close();
-    await putBare("rows", thousandNames);
-    return { transactions: counted };
+    const before = transactionsBegun();
+    await fillSession(session, thousandNames);
+    const transactions = transactionsBegun() - before;
+    await putRows(await openBare("rows"), valuesOf(thousandNames));
+    return { transactions };
   },
 
   /** Fills the session of 10,000 keys, a bare database of as many rows, and one of all of them in one text. */
   async fillMany(): Promise<void> {
     const session = createSessionClient({ definition: many, http, path: "many" });
     await session.awake();
-    for (const [n, name] of manyNames.entries()) session.setValue(name, value(n));
-    await session.sleep();
-    await new Promise((resolve) => setTimeout(resolve, 2_500));
-    session.close();
-    await putBare("many", manyNames);
-    const text = JSON.stringify({ state: Object.fromEntries(manyNames.map((name, n) => [name, value(n)])) });
-    await putBare("blob", ["blob"], () => text);
+    await fillSession(session, manyNames);
+    const values = valuesOf(manyNames);
+    await putRows(await openBare("many"), values);
+    await putRows(await openBare("blob"), [["blob", JSON.stringify({ state: Object.fromEntries(values) })]]);
   },
 
   /** From nothing to the last of 10,000 values, without the server; and what it takes to read one text of all of them. */
   async awakeMany(): Promise<number> {
-    return firstValue(many, manyNames);
+    return timeToLast(many, manyNames);
   },
 
   async blob(): Promise<number> {
     const before = performance.now();
-    const [text] = await getBare("blob");
+    const [text] = await getRows(await openBare("blob"));
     const { state } = JSON.parse(String(text)) as { state: Record<string, string> };
     held.push(state);
     const time = performance.now() - before;
@@ -61,7 +50,7 @@ const bench = {
 
   /** Holds 10,000 values as rows, by name, as an app that reads them from IndexedDB itself would. */
   async holdRows(): Promise<void> {
-    const rows = await getBare("many");
+    const rows = await getRows(await openBare("many"));
     held.push(new Map(manyNames.map((name, n) => [name, rows[n]])));
   },
 
@@ -88,13 +77,13 @@ const bench = {
 
   /** From nothing to the thousandth value, without the server. */
   async awake(): Promise<number> {
-    return firstValue(thousand, thousandNames);
+    return timeToLast(thousand, thousandNames);
   },
 
   /** The same values as rows of a bare database, by `getAll`. */
   async getAll(): Promise<number> {
     const before = performance.now();
-    const rows = await getBare("rows");
+    const rows = await getRows(await openBare("rows"));
     const time = performance.now() - before;
     if (rows.length !== 1_000) throw new Error("the rows are not what was written");
     return time;
@@ -122,43 +111,16 @@ const bench = {
   },
 };
 
-async function firstValue(definition: typeof thousand, names: readonly string[]): Promise<number> {
+const valuesOf = (names: readonly string[]) => names.map((name, n) => [name, value(n)] as const);
+
+async function timeToLast(definition: typeof thousand, names: readonly string[]): Promise<number> {
   const last = names.at(-1)!;
   const before = performance.now();
-  const session = createSessionClient({ definition, http: { ...http, fetch: never } });
-  held.push(session);
-  const shown = new Promise<void>((resolve) => void session.subscribe(last, resolve));
-  void session.awake();
-  await shown;
+  const session = await firstValue(definition, last);
   const time = performance.now() - before;
+  held.push(session);
   if (session.value(last) !== value(names.length - 1)) throw new Error("the cache is not what was written");
   return time;
-}
-
-/** A database without Catnap, of one table. */
-function openBare(name: string): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open(`bare ${name}`);
-    request.onupgradeneeded = () => void request.result.createObjectStore("rows");
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-}
-
-async function putBare(name: string, names: readonly string[], of: (n: number) => string = value): Promise<void> {
-  const writing = (await openBare(name)).transaction("rows", "readwrite");
-  for (const [n, one] of names.entries()) writing.objectStore("rows").put(of(n), one);
-  await new Promise((resolve) => {
-    writing.oncomplete = resolve;
-  });
-}
-
-async function getBare(name: string): Promise<unknown[]> {
-  const request = (await openBare(name)).transaction("rows").objectStore("rows").getAll();
-  await new Promise((resolve) => {
-    request.onsuccess = resolve;
-  });
-  return request.result;
 }
 
 export type PageBench = typeof bench;

@@ -18,6 +18,7 @@ import { sqliteStore } from "catnap/sqlite";
 import type { RedisClientType } from "redis";
 import { z } from "zod";
 import { poolAt, type Redis, redisAt } from "./databases.ts";
+import { doorServers } from "./door-servers.ts";
 import { createRival, memorySessions, postgresSessions, redisSessions, sqliteSessions } from "./express-rival.ts";
 import { big } from "./sessions.ts";
 
@@ -171,6 +172,7 @@ const servers: Readonly<Record<string, () => Server | Promise<Server>>> = {
   "fetch/postgres/forgetting": () => overPostgres({ cacheBytes: 0 }),
   "fetch/postgres/quiet": () => overPostgres({ notify: false }),
   "express/postgres": () => createRival(postgresSessions(poolAt(port))),
+  ...doorServers(port),
 };
 
 const server = await (servers[process.argv[2] ?? ""]?.() ?? never());

@@ -4,3 +4,6 @@
  */
 export const sized = (name: "SESSIONS" | "ROUNDS" | "SECONDS", usual: number): number =>
   Number(process.env[name] ?? usual);
+
+/** The Node that runs the measured servers: the bench's own, or the program that `BENCH_NODE` names. */
+export const serverNode = process.env.BENCH_NODE ?? process.execPath;
