@@ -6,7 +6,7 @@ export interface Library {
   readonly fill?: (values: Values) => Promise<void>;
 }
 
-export type Values = readonly (readonly [name: string, value: string])[];
+type Values = readonly (readonly [name: string, value: string])[];
 
 /** Values that were opened. */
 export interface Kept {

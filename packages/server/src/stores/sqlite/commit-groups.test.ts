@@ -37,7 +37,7 @@ afterEach(async () => {
   database.close();
 });
 
-const valueOf = async (key: string) => (await store.read(key))?.entries.get("k")?.value;
+const valueIn = async (key: string) => (await store.read(key))?.entries.get("k")?.value;
 
 test("commits that come in one turn of the event loop are one transaction, and one alone needs none of its own", async () => {
   const results = await Promise.all(["a", "b", "c"].map((key, i) => store.write(key, commit(String(i)))));
@@ -45,7 +45,7 @@ test("commits that come in one turn of the event loop are one transaction, and o
   expect(said).toEqual(["BEGIN IMMEDIATE", "COMMIT"]);
   await store.write("a", commit("alone"));
   expect(said).toHaveLength(2);
-  expect([await valueOf("a"), await valueOf("b"), await valueOf("c")]).toEqual(["alone", "1", "2"]);
+  expect([await valueIn("a"), await valueIn("b"), await valueIn("c")]).toEqual(["alone", "1", "2"]);
 });
 
 test("commits of one turn to one session meet each other, in their order", async () => {
@@ -60,7 +60,7 @@ test("commits of one turn to one session meet each other, in their order", async
     { ok: true, rev: 3 },
   ]);
   expect(two).toMatchObject({ ok: false, record: { rev: 2 } });
-  expect(await valueOf("a")).toBe("3");
+  expect(await valueIn("a")).toBe("3");
 });
 
 test("a commit that fails over what its session holds takes none of its turn along", async () => {
@@ -71,11 +71,11 @@ test("a commit that fails over what its session holds takes none of its turn alo
     { status: "rejected", reason: { code: "STORE_UNUSABLE" } },
     { status: "fulfilled", value: { ok: true, rev: 2 } },
   ]);
-  expect([await valueOf("a"), await valueOf("c")]).toEqual(["1", "1"]);
+  expect([await valueIn("a"), await valueIn("c")]).toEqual(["1", "1"]);
 });
 
 test("a transaction that fails at its end has written nothing, and nothing of it is remembered", async () => {
-  for (const key of ["a", "b"]) await valueOf(key);
+  for (const key of ["a", "b"]) await valueIn(key);
   const { exec } = database;
   database.exec = (sql) => {
     if (sql === "COMMIT") throw Object.assign(new Error("database or disk is full"), { code: "SQLITE_FULL" });
@@ -84,7 +84,7 @@ test("a transaction that fails at its end has written nothing, and nothing of it
   const writes = ["a", "b"].map((key) => store.write(key, commit("1")));
   for (const write of writes) await expect(write).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
   database.exec = exec;
-  expect([await valueOf("a"), await valueOf("b")]).toEqual(["0", "0"]);
+  expect([await valueIn("a"), await valueIn("b")]).toEqual(["0", "0"]);
   expect(await store.write("a", commit("2"))).toEqual({ ok: true, rev: 2 });
 });
 

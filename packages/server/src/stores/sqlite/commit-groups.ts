@@ -40,7 +40,7 @@ export class CommitGroups {
     try {
       const results = await this.#apply(group.map(({ change }) => change));
       // As many as there are changes.
-      group.forEach(({ resolve }, i) => resolve(results[i] as WriteResult));
+      for (const [i, { resolve }] of group.entries()) resolve(results[i] as WriteResult);
     } catch (error) {
       // Where the store is what fails, it fails all of them. One commit may be at fault, too, and then that one alone fails.
       const isCommon = group.length === 1 || SessionError.from(error)?.code === "STORE_UNAVAILABLE";
