@@ -1,5 +1,5 @@
 export { assertPlain, byteLength, decode, encode, mark } from "./codec.ts";
-export { checksum, differ, fnv } from "./definition/checksum.ts";
+export { checksum, differ, fnv, valueSum } from "./definition/checksum.ts";
 export {
   type AnyDefinition,
   type Counter,

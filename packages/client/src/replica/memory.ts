@@ -7,6 +7,7 @@ import {
   type Key,
   type Note,
   type Op,
+  valueSum,
 } from "@catnap/shared";
 import { call, type Listeners, listen, report } from "./listeners.ts";
 
@@ -34,6 +35,8 @@ export class Memory {
   readonly decoded: Map<string, unknown> = new Map();
   /** How many ops are unacknowledged. */
   pending = 0;
+  /** The sum, once it is worked out, or was read with the values. */
+  knownSum: number | undefined;
   readonly #definition: AnyDefinition;
   readonly #visible = new Map<string, string>();
   readonly #ops = new Map<string, readonly Pending[]>();
@@ -160,18 +163,25 @@ export class Memory {
 
   /** Takes the server's entry unless the one at hand is newer. */
   setBase(name: string, entry: BaseEntry): void {
-    if (!this.key(name) || entry.rev < (this.base.get(name)?.rev ?? 0)) return;
+    const old = this.base.get(name);
+    if (!this.key(name) || entry.rev < (old?.rev ?? 0)) return;
+    if (this.knownSum !== undefined) this.knownSum += valueSum(name, entry.value) - valueSum(name, old?.value);
     this.base.set(name, entry);
     this.#touched.add(name);
   }
 
-  /** The server's values as this tab knows them. */
-  *values(): Iterable<readonly [string, string]> {
-    for (const [name, { value }] of this.base) if (value !== null) yield [name, value];
+  /** The sum of the server's values as this tab knows them, for their checksum: worked out once, and kept up from then on. */
+  get sum(): number {
+    if (this.knownSum === undefined) {
+      this.knownSum = 0;
+      for (const [name, { value }] of this.base) this.knownSum += valueSum(name, value);
+    }
+    return this.knownSum;
   }
 
   /** Forgets the server's entries, or those for which `test` holds. */
   clearBase(test: (name: string) => boolean = () => true): void {
+    this.knownSum = undefined;
     for (const name of [...this.base.keys()].filter(test)) {
       this.#touched.add(name);
       this.base.delete(name);

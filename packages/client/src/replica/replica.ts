@@ -103,6 +103,7 @@ export class Replica extends Owner {
     // Known before, and not on disk: on their way there, or decided while this tab did not listen.
     for (const op of memory.all()) if (!this.isMine(op.writer) && before.has(op)) outbox.doubted.add(op);
     if (newer) this.#take({ ...nothing, ...own, reset: true }, true);
+    if (newer) memory.knownSum = own.sum;
     this.hideExpired();
     memory.settle(true);
   }
@@ -124,6 +125,7 @@ export class Replica extends Owner {
       decided: this.#decided,
       undecided: this.#undecided,
       entries: [...memory.base],
+      sum: memory.knownSum,
     };
   }
 
@@ -144,7 +146,7 @@ export class Replica extends Owner {
       upTo: ops.at(-1)?.seq ?? 0,
       since: this.since,
       acked: writer === this.writer ? this.#acked : 0,
-      ...(ops.length === 0 && this.since > 0 && { checksum: checksum(this.definition, this.memory.values()) }),
+      ...(ops.length === 0 && this.since > 0 && { checksum: checksum(this.definition, this.memory.sum) }),
       ...(this.heard.length > 0 && { heard: this.heard }),
       ...(this.identifier === null && { nonce: this.epoch }),
     };

@@ -69,6 +69,8 @@ export interface CacheRow {
   /** The browser has kept the session's cookie. */
   readonly kept?: boolean;
   readonly entries: readonly (readonly [string, BaseEntry])[];
+  /** Of all entries, where it is known: to work it out would take longer than to read them. */
+  readonly sum?: number | undefined;
 }
 
 /** What the disk holds, sorted. */

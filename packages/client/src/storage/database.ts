@@ -82,7 +82,12 @@ export class Database {
     // What the server alone writes a browser may have written then: it is told anew.
     const isOurs = (name: string) => this.keeps(name) && this.#definition.keys.get(name)?.access === "shared";
     const entries = cache.entries.filter(([name]) => isOurs(name));
-    return { ...cache, rev: 0, entries: entries.map(([name, entry]) => [name, { ...entry, rev: 0 }] as const) };
+    return {
+      ...cache,
+      rev: 0,
+      sum: undefined,
+      entries: entries.map(([name, entry]) => [name, { ...entry, rev: 0 }] as const),
+    };
   }
 
   /**
@@ -94,7 +99,8 @@ export class Database {
     const { identifier, rev } = row;
     const entries = row.entries.filter(([name]) => this.keeps(name));
     // A page that starts without some of the values asks for all of them.
-    const cache: CacheRow = { ...row, rev: entries.length < row.entries.length ? 0 : rev, entries, fingerprint };
+    const whole = entries.length === row.entries.length;
+    const cache: CacheRow = { ...row, entries, fingerprint, ...(!whole && { rev: 0, sum: undefined }) };
     const head: Head = { identifier, rev, fingerprint };
     const isNewer = (found: Head | undefined) =>
       found?.identifier === identifier && found.fingerprint === fingerprint && found.rev > rev;

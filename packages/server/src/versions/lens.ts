@@ -6,6 +6,7 @@ import {
   type Key,
   refusal,
   type SessionError,
+  valueSum,
 } from "@catnap/shared";
 import type { Entry, EntryChange, SessionRecord } from "../stores/store.ts";
 
@@ -62,10 +63,9 @@ export class Lens {
   checksum(entries: Entries): string {
     let known = this.#checksums.get(entries);
     if (known === undefined) {
-      const values: [string, string][] = [];
-      for (const [name, entry] of entries)
-        if (entry.value !== null && this.shows(name, entry)) values.push([name, entry.value]);
-      known = checksum(this.#definition, values);
+      let sum = 0;
+      for (const [name, entry] of entries) if (this.shows(name, entry)) sum += valueSum(name, entry.value);
+      known = checksum(this.#definition, sum);
       this.#checksums.set(entries, known);
     }
     return known;

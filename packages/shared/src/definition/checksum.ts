@@ -1,15 +1,14 @@
 /**
- * A checksum of a session's values, in whatever order they come: 32 bits of FNV-1a of each name and encoded value, added
- * up. Browser and server compare what they hold by it, where both have the same definition, whose fingerprint it begins
- * with. It tells an accident, not a forgery.
+ * A checksum of a session's values, in whatever order they come: what each adds to the `sum`. Browser and server compare what
+ * they hold by it, where both have the same definition, whose fingerprint it begins with. It tells an accident, not a forgery.
  */
-export function checksum(
-  { fingerprint }: { readonly fingerprint: string },
-  values: Iterable<readonly [name: string, value: string]>,
-): string {
-  let sum = 0;
-  for (const [name, value] of values) sum = (sum + fnv(value, fnv("=", fnv(name)))) >>> 0;
-  return `${fingerprint}.${sum.toString(36)}`;
+export function checksum({ fingerprint }: { readonly fingerprint: string }, sum: number): string {
+  return `${fingerprint}.${(sum >>> 0).toString(36)}`;
+}
+
+/** What an encoded value adds to the sum: FNV-1a of its name and it; nothing where there is none. */
+export function valueSum(name: string, value: string | null | undefined): number {
+  return value == null ? 0 : fnv(value, fnv("=", fnv(name)));
 }
 
 /** Whether two checksums are of different values of one definition. */
