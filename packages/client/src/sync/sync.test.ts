@@ -15,6 +15,8 @@ test("a first write makes a session, and the next page shows it before the serve
   await first.session.awake();
   first.session.setValue("theme", "dark");
   await first.session.sleep();
+  // A slow disk is still on its way to be opened.
+  await until(() => first.session.status().storage === "disk");
   expect(first.session.status()).toEqual({ state: "synced", pending: 0, storage: "disk" });
   expect((await browser.server()).entries).toEqual({ theme: { value: '"dark"', rev: expect.any(Number) } });
   first.kill();
