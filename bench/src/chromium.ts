@@ -8,37 +8,36 @@ import { startPageServer } from "./page-server.ts";
 /** Runs in a page of its own, which is closed afterwards. The pages of one profile share its disk and its cookies. */
 export type InPage = <T>(run: (page: Page) => Promise<T>) => Promise<T>;
 
-/** Serves the page that `entry` makes, and gives `run` what starts a Chromium there with nothing on its disk. */
-export async function inChromium<T>(
-  entry: string,
-  run: (openProfile: () => Promise<InPage>) => Promise<T>,
-): Promise<T> {
+/** Starts a Chromium with nothing on its disk, and ends it when `use` is done. */
+export type InProfile = <T>(use: (inPage: InPage) => Promise<T>) => Promise<T>;
+
+/** Serves the page that `entry` makes, for as long as `run` takes. */
+export async function inChromium<T>(entry: string, run: (inProfile: InProfile) => Promise<T>): Promise<T> {
   const { origin, server } = await startPageServer(entry);
   const executablePath = await findChromium();
-  const ends: (() => Promise<void>)[] = [];
-  const openProfile = async (): Promise<InPage> => {
-    // A context of a browser that is launched without a directory would keep its databases in memory.
+  const inProfile: InProfile = async (use) => {
+    // A browser that is launched without a directory would keep its databases in memory.
     const directory = await mkdtemp(join(tmpdir(), "catnap-bench-"));
     const context = await chromium.launchPersistentContext(directory, {
       executablePath,
       args: ["--disable-quic", "--disable-background-networking"],
     });
-    ends.push(async () => {
+    try {
+      return await use(async (run) => {
+        const page = await context.newPage();
+        await page.goto(origin);
+        const result = await run(page);
+        await page.close();
+        return result;
+      });
+    } finally {
       await context.close();
       await rm(directory, { recursive: true, force: true });
-    });
-    return async (run) => {
-      const page = await context.newPage();
-      await page.goto(origin);
-      const result = await run(page);
-      await page.close();
-      return result;
-    };
+    }
   };
   try {
-    return await run(openProfile);
+    return await run(inProfile);
   } finally {
-    for (const end of ends) await end();
     server.close();
   }
 }

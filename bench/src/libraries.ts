@@ -1,4 +1,4 @@
-import { heapOf, type InPage, inChromium } from "./chromium.ts";
+import { heapOf, type InPage, type InProfile, inChromium } from "./chromium.ts";
 import { type Figure, median } from "./figure.ts";
 import type { LibrariesBench, Name } from "./libraries/page.ts";
 
@@ -10,36 +10,18 @@ const all = [...telling, "IndexedDB"] as const;
 
 /** The session beside the libraries with which people would keep values in a browser, each with its persistence on. */
 export async function besideLibraries(): Promise<Figure[]> {
-  return inChromium("libraries/page.ts", async (openProfile) => {
+  return inChromium("libraries/page.ts", async (inProfile) => {
     const readers = [...synchronous, "IndexedDB"] as const;
-    const { IndexedDB: map, ...reads } = await inTurn(5, readers, openProfile, (inPage, name) =>
+    const { IndexedDB: map, ...reads } = await inTurn(5, readers, inProfile, (inPage, name) =>
       inPage((page) => page.evaluate((name) => bench.reads(name), name)),
     );
     const told = (keys: number, writes: number) =>
-      inTurn(1, telling, openProfile, (inPage, name) =>
+      inTurn(1, telling, inProfile, (inPage, name) =>
         inPage((page) => page.evaluate((of) => bench.told(...of), [name, keys, writes] as const)),
       );
     const [ofFew, ofMany] = [await told(10, 1_000), await told(1_000, 100)];
-    const filled = await openProfile();
-    for (const name of ["catnap", ...all] as const) {
-      await filled((page) => page.evaluate((name) => bench.fill(name), name));
-    }
-    const first = await inTurn(
-      9,
-      all,
-      () => filled,
-      (inPage, name) => inPage((page) => page.evaluate((name) => bench.firstValue(name), name)),
-    );
-    const heap = (names: readonly (typeof all)[number][], readsAll: boolean) =>
-      inTurn(
-        3,
-        names,
-        () => filled,
-        (inPage, name) =>
-          inPage((page) => heapOf(page, () => page.evaluate((of) => bench.hold(...of), [name, readsAll] as const))),
-      );
-    const [held, { catnap: heldOnceRead }] = [await heap(all, false), await heap([], true)];
-    const durable = await inTurn(3, all, openProfile, async (inPage, name) => {
+    const { first, held, heldOnceRead } = await inProfile(fromDisk);
+    const durable = await inTurn(3, all, inProfile, async (inPage, name) => {
       const time = await inPage((page) => page.evaluate((name) => bench.durable(name), name));
       await inPage((page) => page.evaluate((name) => bench.holds(name), name));
       return time;
@@ -56,17 +38,36 @@ export async function besideLibraries(): Promise<Figure[]> {
   });
 }
 
-/** The median of each, and of Catnap, in rounds of one after the other, each round in the profile that it is given. */
+/** Fills a disk with 10,000 values for each library, and measures how pages that come later read and hold them. */
+async function fromDisk(inPage: InPage) {
+  for (const name of ["catnap", ...all] as const) {
+    await inPage((page) => page.evaluate((name) => bench.fill(name), name));
+  }
+  const same: InProfile = (use) => use(inPage);
+  const first = await inTurn(9, all, same, (inPage, name) =>
+    inPage((page) => page.evaluate((name) => bench.firstValue(name), name)),
+  );
+  const heap = (names: readonly (typeof all)[number][], readsAll: boolean) =>
+    inTurn(3, names, same, (inPage, name) =>
+      inPage((page) => heapOf(page, () => page.evaluate((of) => bench.hold(...of), [name, readsAll] as const))),
+    );
+  const held = await heap(all, false);
+  const { catnap: heldOnceRead } = await heap([], true);
+  return { first, held, heldOnceRead };
+}
+
+/** The median of each, and of Catnap, in rounds of one after the other, each round in a profile. */
 async function inTurn<N extends Name>(
   rounds: number,
   names: readonly N[],
-  profile: () => InPage | Promise<InPage>,
+  inProfile: InProfile,
   measure: (inPage: InPage, name: N | "catnap") => Promise<number>,
 ): Promise<Record<N | "catnap", number>> {
   const samples = new Map((["catnap", ...names] as const).map((name) => [name, [] as number[]]));
   for (let n = 0; n < rounds; n++) {
-    const inPage = await profile();
-    for (const [name, taken] of samples) taken.push(await measure(inPage, name));
+    await inProfile(async (inPage) => {
+      for (const [name, taken] of samples) taken.push(await measure(inPage, name));
+    });
   }
   const medians = [...samples].map(([name, taken]) => [name, median(taken)]);
   // Of the names that were given.

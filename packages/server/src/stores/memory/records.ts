@@ -77,10 +77,13 @@ class InOrderOfUse {
   // A Map keeps the order of insertion.
   readonly #records = new Map<StoreKey, SessionRecord>();
   /**
-   * Goes through the records as they are used up. An iterator that began anew each time would step over all that were
-   * deleted before: tens of microseconds with 100,000 sessions.
+   * Goes through the records as they are used up, while they are asked for. An iterator that began anew each time would step
+   * over all that were deleted before: tens of microseconds with 100,000 sessions. One that is kept and never asked holds
+   * every table that the Map has outgrown, a new one with each few uses.
    */
-  #walk: Iterator<SessionRecord> = this.#records.values();
+  #walk: Iterator<SessionRecord> | undefined;
+  /** How many records were put in since the walk was asked. */
+  #uses = 0;
   /** Where the walk stands, unless that record has gone from there. */
   #oldest: SessionRecord | undefined;
 
@@ -99,6 +102,7 @@ class InOrderOfUse {
   /** For a record that is not there, or was deleted before. */
   add(record: SessionRecord): void {
     this.#records.set(record.identifier, record);
+    if (++this.#uses > this.#records.size) this.#walk = undefined;
   }
 
   delete(key: StoreKey): boolean {
@@ -108,6 +112,8 @@ class InOrderOfUse {
 
   oldest(): SessionRecord | undefined {
     if (this.#oldest) return this.#oldest;
+    this.#uses = 0;
+    this.#walk ??= this.#records.values();
     let step = this.#walk.next();
     if (step.done) {
       // One that has come to its end stays there, whatever is added.
