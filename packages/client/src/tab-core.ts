@@ -49,7 +49,7 @@ export class TabCore {
       behind: () => this.sync.catchUp(),
       changed: () => {
         this.persister.save();
-        if (this.isAwake && replica.memory.pending > 0) this.sync.wonder();
+        if (this.isAwake && replica.memory.pending > 0) this.sync.pace.wonder();
         this.pulse();
       },
     });

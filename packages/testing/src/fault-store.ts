@@ -22,8 +22,8 @@ export type Fault =
 
 /**
  * Wraps a store so that `decide` settles each call's fate; `undefined` lets it pass. Nothing in here is random, so a test
- * that fails can be run again. Without an `error` of its own a fault is a `STORE_UNAVAILABLE`. `watch` and `recall` are passed through.
- * Throws `INVALID_OPTION` for what is no store or no function, and a call does so for a fault that is none.
+ * that fails can be run again. Without an `error` of its own a fault is a `STORE_UNAVAILABLE`. `watch` and `recall` are
+ * passed through. Throws `INVALID_OPTION` for what is no store or no function, and a call does so for a fault that is none.
  */
 export function faultStore(store: SessionStore, decide: (call: StoreCall) => Fault | undefined): SessionStore {
   assertStore("faultStore: the first argument", store);

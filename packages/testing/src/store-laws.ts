@@ -10,7 +10,8 @@ import { recallLaws } from "./laws/recall-laws.ts";
 /**
  * The store contract, sentence by sentence, for any test runner: call `check` of each with a function that makes an
  * empty store. It rejects when the store breaks the law, and answers `skipped` with a reason where a store offers no
- * `watch`, no `lease`, no `recall` or no second handle. What it costs to keep a law is not tested here: a law cannot see the bytes that move.
+ * `watch`, no `lease`, no `recall` or no second handle. What it costs to keep a law is not tested here: a law cannot see
+ * the bytes that move.
  */
 export const storeLaws: readonly StoreLaw[] = [
   ...commitLaws,

@@ -2,8 +2,9 @@ import { type AnyDefinition, fnv } from "@catnap/shared";
 import type { Memory, Pending } from "./memory.ts";
 
 /**
- * What a browser takes along from its session, as changes whose names come of the session's and the key's. Tabs that do so in one
- * moment make the same ones, under the same names, whichever of the keys each of them knows: then each counts once.
+ * What a browser takes along from a session that has expired: one change for each key, with a writer and a seq that are made of
+ * the session's identifier and the key's name alone. So tabs that do this in one moment make the same changes, and each counts
+ * once, also where a tab is of another version of the app, whose keys are others.
  */
 export function heirloomsOf(definition: AnyDefinition, memory: Memory, identifier: string): Pending[] {
   return [...definition.keys.values()].flatMap((key) => {

@@ -35,7 +35,7 @@ export class Memory {
   readonly decoded: Map<string, unknown> = new Map();
   /** How many ops are unacknowledged. */
   pending = 0;
-  /** The sum, once it is worked out, or was read with the values. */
+  /** The `sum`, where it was worked out already, or came from disk with the values. */
   knownSum: number | undefined;
   readonly #definition: AnyDefinition;
   readonly #visible = new Map<string, string>();
@@ -170,7 +170,7 @@ export class Memory {
     this.#touched.add(name);
   }
 
-  /** The sum of the server's values as this tab knows them, for their checksum: worked out once, and kept up from then on. */
+  /** What the checksum of the server's values is made of. Worked out once; from then on each change adds its difference. */
   get sum(): number {
     if (this.knownSum === undefined) {
       this.knownSum = 0;

@@ -125,8 +125,8 @@ export class Outbox {
   acknowledge(writer: string, seq: number, left: readonly number[] = []): void {
     const known = this.#decided.get(writer) ?? 0;
     const before = this.#waiting.get(writer) ?? [];
-    // Less than what is known comes late, or of a server that has begun the session with what waited, and has kept nothing of
-    // later ones that another has refused.
+    // An answer that is behind may be news of what waits: a server that refused a later change, and begins no session for that,
+    // remembers nothing of it, and the next one takes what waited.
     const isLate = seq < known;
     if (isLate && before.length === 0) return;
     // Who has decided some of what waited may decide the rest, which is to be sent at once.

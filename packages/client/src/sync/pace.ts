@@ -4,19 +4,22 @@ import type { SyncParts } from "./sync-parts.ts";
 
 /** Within how long a tab tries again after the first failure, and how far that doubles. */
 const [firstMs, longestMs] = [1_000, 60_000];
+/** How long a tab waits to hear what became of a sibling's changes; their page may have ended as it sent them. */
+const wonderMs = 5_000;
 
 /** When the next round is due. */
 export class Pace {
   /** Failures since the last success. */
   failures = 0;
-  readonly #parts: Pick<SyncParts, "now" | "random" | "maxWaitMs">;
+  readonly #parts: Pick<SyncParts, "now" | "random" | "maxWaitMs" | "replica">;
   readonly #round: () => void;
   #timer: Cancel | undefined;
+  #wondering: Cancel | undefined;
   /** When writes postpone the next round no longer. */
   #dueAt: number = never;
   #closed = false;
 
-  constructor(parts: Pick<SyncParts, "now" | "random" | "maxWaitMs">, round: () => void) {
+  constructor(parts: Pick<SyncParts, "now" | "random" | "maxWaitMs" | "replica">, round: () => void) {
     this.#parts = parts;
     this.#round = round;
   }
@@ -35,6 +38,7 @@ export class Pace {
   close(): void {
     this.#closed = true;
     this.#cancel();
+    this.#wondering?.();
   }
 
   /** A round begins: no other is due. */
@@ -55,6 +59,14 @@ export class Pace {
     const now = this.#parts.now();
     this.#dueAt = Math.min(this.#dueAt, now + this.#parts.maxWaitMs);
     this.later(Math.min(ms, this.#dueAt - now));
+  }
+
+  /** Makes a round in a while, unless nothing is pending any more by then. */
+  wonder(): void {
+    this.#wondering ??= after(wonderMs, () => {
+      this.#wondering = undefined;
+      if (this.#parts.replica.memory.pending > 0) this.#round();
+    });
   }
 
   /** A round has failed. The next is due after `retryMs` at least; `null`: not by itself. */

@@ -1,4 +1,4 @@
-import { after, type Cancel, type ChangesEvent, type Push, SessionError } from "@catnap/shared";
+import { type ChangesEvent, type Push, SessionError } from "@catnap/shared";
 import type { Pending } from "../replica/memory.ts";
 import { inTurn } from "./in-turn.ts";
 import { Intake } from "./intake.ts";
@@ -7,8 +7,8 @@ import type { SyncEvents, SyncParts } from "./sync-parts.ts";
 import { failure, statusOf } from "./transport.ts";
 import { Troubles } from "./troubles.ts";
 
-/** For how long a server recognises a browser's first requests, and a tab waits to hear of a sibling's changes, whose page may be gone. */
-const [claimMs, wonderMs] = [60_000, 5_000];
+/** For how long a server recognises the first requests of one browser. */
+const claimMs = 60_000;
 
 /** The way to the server: one push in flight, its answer taken in, and when to try again. */
 export class Sync {
@@ -20,7 +20,6 @@ export class Sync {
   readonly #parts: SyncParts;
   readonly #events: SyncEvents;
   #flight: Promise<void> | undefined;
-  #wondering: Cancel | undefined;
   /** The last seq of a closing push: the second event of one departure sends nothing. */
   #lastSent = 0;
 
@@ -83,14 +82,6 @@ export class Sync {
     return owed;
   }
 
-  /** Asks in a while, unless nothing is pending any more by then. */
-  wonder(): void {
-    this.#wondering ??= after(wonderMs, () => {
-      this.#wondering = undefined;
-      if (this.#parts.replica.memory.pending > 0) this.attempt();
-    });
-  }
-
   /** Sends what the server has not acknowledged, once: synchronously, since the page may be gone in a moment. */
   sendLast(): void {
     const { replica, transport, epochs } = this.#parts;
@@ -124,7 +115,6 @@ export class Sync {
 
   close(): void {
     this.intake.closed = true;
-    this.#wondering?.();
     this.pace.close();
   }
 
@@ -155,7 +145,7 @@ export class Sync {
       else if (replica.outbox.own.size > 0) this.pace.later(0);
       throw error;
     } finally {
-      // Whoever asks from here on begins another, in the place of the one that has just been put off.
+      // In this very moment: a call of `round` before the promise has settled would join a round that is over, and cancel the next.
       this.#flight = undefined;
     }
   }
@@ -240,11 +230,12 @@ export class Sync {
   #shrink(push: Push, error: unknown): undefined {
     const { replica } = this.#parts;
     const { ops, writer } = push;
-    if (statusOf(error) !== 413 || !ops[0]) throw error;
+    const [op] = ops;
+    if (statusOf(error) !== 413 || !op) throw error;
     replica.pushBytes = JSON.stringify(ops).length / 2;
     if (ops.length > 1 || !replica.isOwn(push)) return;
     const problem = { code: "LIMIT_EXCEEDED", message: "This size is refused (413): raise the body limit" } as const;
     this.troubles.warn(problem);
-    this.intake.reject({ ...ops[0], writer }, problem);
+    this.intake.reject({ ...op, writer }, problem);
   }
 }

@@ -69,8 +69,8 @@ export function ofFastify({ req, res }: FastifySource): Exchange {
   };
 }
 
-// An exchange is one literal: with functions in it, behind a spread, Node 20 makes a shape of its own for each, for a fifth of
-// what a request costs.
+// An exchange is one object literal, without a spread of what the two have in common: behind a spread with functions Node 20 makes a
+// new hidden class for each object, which was a fifth of a request and more.
 
 const methodOf = ({ method }: NodeRequest) => method?.toUpperCase() ?? null;
 const hostOf = ({ headers }: NodeRequest) => headerIn(headers, "host") ?? headerIn(headers, ":authority");

@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import { invalid } from "../option-checks.ts";
 import { committed } from "./entries.ts";
 import type { Commit, SessionRecord, StoreKey } from "./store.ts";
 
@@ -21,8 +22,9 @@ const overhead = 120;
 
 /**
  * Sessions that were read or written lately, so that a read whose stamp shows that nothing has changed need not build and
- * parse their entries again, and a commit may be planned on what is known. A stamp is random and new with every commit: another process's write, or a database restored from a backup,
- * is never taken for what is cached, even where the revisions are the same.
+ * parse their entries again, and a commit may be planned on what is known. A stamp is random and new with every commit:
+ * another process's write, or a database restored from a backup, is never taken for what is cached, even where the revisions
+ * are the same.
  */
 export class EntryCache {
   readonly #limit: number;
@@ -46,13 +48,13 @@ export class EntryCache {
   set(key: StoreKey, stamp: number, record: SessionRecord): void {
     const known = this.#cached.get(key);
     let bytes = overhead;
-    // A session that others have used only has the same ones.
+    // Entries that are known were counted when they came.
     if (known?.record.entries === record.entries) ({ bytes } = known);
     else for (const [name, { value }] of record.entries) bytes += sizeOf(name, value);
     this.#keep(key, { stamp, record, bytes });
   }
 
-  /** What is known of a session, for a commit that may be refused; see `commit.on` of the contract. */
+  /** What is known of a session, for a commit `on` it. */
   recall(key: StoreKey): SessionRecord | undefined {
     const cached = this.#cached.get(key);
     if (cached) stamps.set(cached.record, cached.stamp);
@@ -95,8 +97,16 @@ export class EntryCache {
 /** Of records that were recalled. */
 const stamps = new WeakMap<SessionRecord, number>();
 
-/** The stamp of a record that a cache has recalled; absent for any other. */
-export const stampOf = (record: SessionRecord | undefined): number | undefined => record && stamps.get(record);
+/**
+ * The stamp of the record that a commit is `on`; absent where it is on none. Throws `INVALID_OPTION` for a record that no cache
+ * has recalled: of that nobody could say whether it still holds.
+ */
+export function stampOn({ on }: Commit): number | undefined {
+  const stamp = on && stamps.get(on);
+  if (on && stamp === undefined)
+    throw invalid("commit.on is no record that this store's recall gave: pass that one itself");
+  return stamp;
+}
 
 function sizeOf(name: string, value: string | null): number {
   return overhead + 2 * (name.length + (value?.length ?? 0));

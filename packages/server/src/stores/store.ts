@@ -69,7 +69,7 @@ export interface Commit {
   readonly timeoutMs?: number;
   readonly subject?: string;
   readonly authenticatedAt?: number;
-  /** A record that `recall` gave: refuses when anybody has committed since. */
+  /** A record that `recall` gave, itself: refuses when anybody has committed since. Rejects with `INVALID_OPTION` for another. */
   readonly on?: SessionRecord;
   /** Entry revisions that must still hold, by key; 0: the entry must be absent (a tombstone has its own revision). */
   readonly expect: ReadonlyMap<string, number>;
@@ -77,9 +77,9 @@ export interface Commit {
 }
 
 /**
- * `ok`: the whole commit is in, at `rev`, and every later read by anyone sees it; after a commit `on` a record it tells how
- * many `transactions` the session has by then. Not `ok`: nothing was written, and
- * `record` is the session as it stands, so that the writer can try again without another read; `null` when it is dead.
+ * `ok`: the whole commit is in, at `rev`, and every later read by anyone sees it; after a commit `on` a record it may tell how
+ * many `transactions` the session has by then, since others may have used it. Not `ok`: nothing was written, and `record` is
+ * the session as it stands, so that the writer can try again without another read; `null` when it is dead.
  */
 export type WriteResult =
   | { readonly ok: true; readonly rev: number; readonly transactions?: number }
@@ -139,15 +139,15 @@ export interface SessionStore {
   /** The record as the last commit left it, expired or not; `null` when there is none. */
   read(key: StoreKey): Promise<SessionRecord | null>;
   /**
-   * What is known here of a session, without asking anybody, for a commit `on` it, in one round trip instead of two:
-   * `undefined` where nothing is. Others may have committed since, and its access time and count may be behind. A store that
-   * asks nobody far away has none.
+   * The session as this process has read or written it last, without asking the database; `undefined`: it remembers nothing.
+   * Others may have changed it since. A commit `on` it finds out, in one round trip where a read before it makes two. For
+   * stores whose data is elsewhere.
    */
   recall?(key: StoreKey): SessionRecord | undefined;
   /**
    * One atomic step: writes `changes`, sets the other fields and raises the revision, if and only if the session lives
-   * at `commit.now` (or is created), is as it was in `commit.on`, and every expectation holds. Writers of unrelated keys never refuse each other, and
-   * the bytes moved are those of the changes, not of the session.
+   * at `commit.now` (or is created), nobody has committed since `commit.on`, and every expectation holds. Writers of
+   * unrelated keys never refuse each other, and the bytes moved are those of the changes, not of the session.
    */
   write(key: StoreKey, commit: Commit): Promise<WriteResult>;
   /** Raises access times (never lowers one) and adds to the counts; skips sessions that are gone or expired at that access. Changes no revision. */

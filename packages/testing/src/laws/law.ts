@@ -49,17 +49,26 @@ export function law(name: string, check: (store: SessionStore) => Promise<void>)
   };
 }
 
-/** A law of stores that two processes can share. */
-export function lawOfTwo(name: string, check: (one: SessionStore, two: SessionStore) => Promise<void>): StoreLaw {
+/** A store that offers more than it must. */
+type Offering<M extends keyof SessionStore> = SessionStore & Required<Pick<SessionStore, M>>;
+
+/** A law of stores that two processes can share, and, where it `needs` a method that is optional, of those that have it. */
+export function lawOfTwo<M extends "lease" | "recall" = never>(
+  name: string,
+  check: (one: Offering<M>, two: Offering<M>) => Promise<void>,
+  needs?: M,
+): StoreLaw {
   return {
     name: `over two handles, ${name}`,
     async check(makeStore) {
       const { store, reopen, cleanup } = await made(makeStore);
       try {
+        if (needs && store[needs] === undefined) return { kind: "skipped", reason: `the store has no ${needs}` };
         if (reopen === undefined) return { kind: "skipped", reason: "the store offers no second handle on its data" };
         const other = await reopen();
         try {
-          await check(store, other);
+          // Both are made by one function, and the first has what is needed.
+          await check(store as Offering<M>, other as Offering<M>);
         } finally {
           await other.close();
         }

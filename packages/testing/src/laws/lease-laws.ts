@@ -1,32 +1,9 @@
 import { strict as assert } from "node:assert";
-import type { SessionStore } from "@catnap/server";
-import { made, type StoreLaw } from "./law.ts";
-
-type Leasing = SessionStore & Required<Pick<SessionStore, "lease">>;
+import { lawOfTwo, type StoreLaw } from "./law.ts";
 
 /** A law of stores that several processes share and that say whose turn a task is. */
-function lawOfLease(name: string, check: (one: Leasing, two: Leasing) => Promise<void>): StoreLaw {
-  return {
-    name: `over two handles, ${name}`,
-    async check(makeStore) {
-      const { store, reopen, cleanup } = await made(makeStore);
-      try {
-        if (store.lease === undefined) return { kind: "skipped", reason: "the store has no lease" };
-        if (reopen === undefined) return { kind: "skipped", reason: "the store offers no second handle on its data" };
-        const other = await reopen();
-        try {
-          // Both are made by one function, and the line above saw that the first has a lease.
-          await check(store as Leasing, other as Leasing);
-        } finally {
-          await other.close();
-        }
-        return { kind: "kept" };
-      } finally {
-        await cleanup?.();
-      }
-    },
-  };
-}
+const lawOfLease = (name: string, check: Parameters<typeof lawOfTwo<"lease">>[1]): StoreLaw =>
+  lawOfTwo(name, check, "lease");
 
 const hour = 3_600_000;
 

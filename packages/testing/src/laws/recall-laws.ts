@@ -1,32 +1,24 @@
 import { strict as assert } from "node:assert";
 import type { SessionStore } from "@catnap/server";
-import { accepted, alice, bob, born, commit, dawn, made, present, refused, type StoreLaw, valuesOf } from "./law.ts";
+import {
+  accepted,
+  alice,
+  bob,
+  born,
+  commit,
+  dawn,
+  lawOfTwo,
+  present,
+  refused,
+  type StoreLaw,
+  valuesOf,
+} from "./law.ts";
 
 type Recalling = SessionStore & Required<Pick<SessionStore, "recall">>;
 
 /** A law of stores that remember what they have read and written. */
-function lawOfRecall(name: string, check: (one: Recalling, two: SessionStore) => Promise<void>): StoreLaw {
-  return {
-    name: `over two handles, ${name}`,
-    async check(makeStore) {
-      const { store, reopen, cleanup } = await made(makeStore);
-      try {
-        if (store.recall === undefined) return { kind: "skipped", reason: "the store recalls nothing" };
-        if (reopen === undefined) return { kind: "skipped", reason: "the store offers no second handle on its data" };
-        const other = await reopen();
-        try {
-          // The line above saw that it has it.
-          await check(store as Recalling, other);
-        } finally {
-          await other.close();
-        }
-        return { kind: "kept" };
-      } finally {
-        await cleanup?.();
-      }
-    },
-  };
-}
+const lawOfRecall = (name: string, check: Parameters<typeof lawOfTwo<"recall">>[1]): StoreLaw =>
+  lawOfTwo(name, check, "recall");
 
 /** What the store recalls of a session that it has read. */
 async function recalled(store: Recalling) {
@@ -77,6 +69,12 @@ export const recallLaws: readonly StoreLaw[] = [
     assert.equal(refused(await one.write(alice, commit({ on, set: { a: "2" } }))), null);
     assert.equal(await one.read(alice), null);
     assert.equal(one.recall(alice), undefined, "what is gone is not recalled");
+  }),
+  lawOfRecall("a commit on a record that was not recalled is rejected, and nothing is written", async (one) => {
+    await born(one, alice, { set: { a: "1" } });
+    const copy = { ...(await recalled(one)) };
+    await assert.rejects(one.write(alice, commit({ on: copy, set: { a: "2" } })), { code: "INVALID_OPTION" });
+    assert.deepEqual(valuesOf(await one.read(alice)), { a: "1" });
   }),
   lawOfRecall("an expectation holds beside what was recalled", async (one) => {
     await born(one, alice, { set: { a: "1" } });

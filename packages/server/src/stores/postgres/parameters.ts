@@ -1,4 +1,4 @@
-import { stampOf } from "../entry-cache.ts";
+import { stampOn } from "../entry-cache.ts";
 import type { Commit, Query, StoreKey, Touch } from "../store.ts";
 import type { Find } from "./statements.ts";
 import { armour } from "./text.ts";
@@ -62,7 +62,7 @@ export function commitParameters(key: StoreKey, commit: Commit): unknown[] {
     some ? writers : null,
     some ? seqs : null,
     gone.length > 0 ? gone : null,
-    stampOf(commit.on) ?? null,
+    stampOn(commit) ?? null,
   ];
 }
 

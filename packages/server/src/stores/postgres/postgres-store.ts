@@ -36,9 +36,9 @@ const touchesAtOnce = 200;
  * call is one round trip, a commit too: only the rows of what has changed are written. `migrate` makes the tables.
  *
  * What an acknowledged commit survives is the database's `synchronous_commit`. Methods reject with `STORE_UNUSABLE` when
- * the tables are missing or of a version that this Catnap cannot work with, or the role may not use them; with `STORE_UNAVAILABLE` when the database
- * cannot be reached, takes no writes or takes too long. After the latter a commit may have taken effect all the same, but
- * takes none later.
+ * the tables are missing or of a version that this Catnap cannot work with, or the role may not use them; with
+ * `STORE_UNAVAILABLE` when the database cannot be reached, takes no writes or takes too long. After the latter a commit may
+ * have taken effect all the same, but takes none later.
  * Throws `INVALID_OPTION` for what is no pool, and for an option that does not exist or has a value that it cannot have.
  */
 export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions = {}): PostgresStore {

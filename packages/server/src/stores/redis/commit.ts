@@ -1,4 +1,4 @@
-import { stampOf } from "../entry-cache.ts";
+import { stampOn } from "../entry-cache.ts";
 import type { Commit, EntryChange } from "../store.ts";
 
 // What a commit sends, in the form in which a session lies in its hash, as `scripts.ts` describes it.
@@ -30,7 +30,7 @@ export function commitArguments(commit: Commit, lingerMs: string, stamp: number)
     optional(create?.createdAt),
     optional(create && create.endsAt - create.createdAt),
     brief(stamp),
-    optional(stampOf(commit.on)),
+    optional(stampOn(commit)),
     String(expect.size),
   );
   for (const [name, rev] of expect) args.push(fieldOf(name), String(rev));

@@ -11,11 +11,12 @@ export function isDone(reply: unknown): reply is Done {
 /**
  * KEYS: session, list of cells, cell, then, with a nonce, the shard's nonces, then, with a subject, that subject's index.
  * ARGV: publishing command, nonce, the server's time after which it is too late, now, access, transactions, linger,
- * timeout, authenticated, subject, created, lifetime (the last five may be empty), stamp, the stamp that it must have or nothing, count of expectations and these
- * as key and revision, count of removals and these, then key and rest of each entry.
+ * timeout, authenticated, subject, created, lifetime (the last five may be empty), stamp, the stamp that the session must
+ * have or nothing, count of expectations and these as key and revision, count of removals and these, then key and rest of
+ * each entry.
  *
- * Answers the revision, the stamp before with the count of transactions, and the time, or all of a living session's hash when it refuses, or nothing for a
- * dead one. A client that loses its connection may send a commit again that was done already: it is known by its nonce
+ * Answers the revision, the stamp before with the count of transactions, and the time, or all of a living session's hash
+ * when it refuses, or nothing for a dead one. A client that loses its connection may send a commit again that was done already: it is known by its nonce
  * as long as it would not be too late, and five seconds longer should the clock be set, and answered what it was answered
  * then. It is written even so: `WAIT` answers for what its own connection has written, and that is a new one.
  *

@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openFile } from "../../../test/sqlite-file.ts";
 import type { Commit, SessionStore } from "../store.ts";
@@ -92,4 +95,12 @@ test("a store that closes writes what waits first", async () => {
   const writing = store.write("a", commit("last"));
   await store.close();
   expect(await writing).toEqual({ ok: true, rev: 2 });
+});
+
+test("a store that was never used opens nothing when it closes", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "catnap-groups-"));
+  const unused = sqliteStore(join(folder, "sessions.db"));
+  await unused.close();
+  expect(readdirSync(folder)).toEqual([]);
+  rmSync(folder, { recursive: true });
 });

@@ -36,6 +36,7 @@ export class CommitGroups {
   /** Writes what waits, at once. */
   async flush(): Promise<void> {
     const group = this.#waiting;
+    if (group.length === 0) return;
     this.#waiting = [];
     try {
       const results = await this.#apply(group.map(({ change }) => change));

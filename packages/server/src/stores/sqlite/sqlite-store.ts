@@ -20,7 +20,8 @@ export type { DurableObjectSql } from "./durable-object.ts";
 export interface SqliteStoreOptions {
   /**
    * What an acknowledged commit survives. `"process"`, the default: the death of the process, not a power cut, which
-   * may take the last commits (never half of one). `"power"`: both, for a flush of the disk with every transaction, to which the commits of one moment are joined.
+   * may take the last commits (never half of one). `"power"`: both, for a flush of the disk with every transaction; commits
+   * of one moment share one.
    */
   durability?: "process" | "power";
   /** How long to wait for another connection's lock before `STORE_UNAVAILABLE`, in seconds; 5 by default. */
