@@ -6,6 +6,12 @@ const examples: Record<string, string> = JSON.parse(process.env.EXAMPLES ?? "{}"
 const inFirefox = ["express"];
 const { CHROMIUM: chromium, FIREFOX: firefox } = process.env;
 
+const inChromium = (baseURL: string) => ({
+  baseURL,
+  browserName: "chromium" as const,
+  launchOptions: chromium ? { executablePath: chromium, args: ["--disable-quic", "--no-first-run"] } : {},
+});
+
 export default defineConfig({
   fullyParallel: true,
   workers: 2,
@@ -13,15 +19,9 @@ export default defineConfig({
   expect: { timeout: 10_000 },
   reporter: [["list"]],
   projects: Object.entries(examples).flatMap(([name, baseURL]) => [
-    {
-      name,
-      testMatch: ["visit.spec.ts", `${name}.spec.ts`],
-      use: {
-        baseURL,
-        browserName: "chromium" as const,
-        launchOptions: chromium ? { executablePath: chromium, args: ["--disable-quic", "--no-first-run"] } : {},
-      },
-    },
+    { name, testMatch: "visit.spec.ts", use: inChromium(baseURL) },
+    // After its visit: signing other devices out signs the visitor out, too, who is the same person.
+    { name: `${name} alone`, testMatch: `${name}.spec.ts`, dependencies: [name], use: inChromium(baseURL) },
     ...(firefox && inFirefox.includes(name)
       ? [
           {

@@ -38,21 +38,28 @@ function counting(store: SessionStore, asked: string[]): SessionStore {
   return { ...store, ...Object.fromEntries(told) };
 }
 
-/** A process with its own handle on the data; `watched`: with a middleware of the app's before the session's procedures. */
-function start(store: SessionStore, watched = false) {
+/** Where the app sees the session before a push. */
+type Watched = "nowhere" | "middleware" | "hook";
+
+/** A process with its own handle on the data. */
+function start(store: SessionStore, watched: Watched = "nowhere") {
   const asked: string[] = [];
-  const sessions = createSessions({ definition: shop, store: counting(store, asked), sweepInterval: 0, grace: 30 });
+  const seen: unknown[] = [];
+  const sessions = createSessions({
+    ...{ definition: shop, store: counting(store, asked), sweepInterval: 0, grace: 30 },
+    ...(watched === "hook" && { hooks: { awake: (session) => void seen.push(session.value("user", null)) } }),
+  });
   closing.push(sessions);
   const createContext = (options: WakeSource) => ({ session: sessions.wake(options) });
   const t = initTRPC.context<typeof createContext>().create();
-  const seen: unknown[] = [];
   const own = t.procedure.use(sessions.middleware);
-  const procedure = watched
-    ? own.use(({ ctx, next }) => {
-        seen.push(ctx.session.value("user", null));
-        return next();
-      })
-    : own;
+  const procedure =
+    watched === "middleware"
+      ? own.use(({ ctx, next }) => {
+          seen.push(ctx.session.value("user", null));
+          return next();
+        })
+      : own;
   const router = t.router({ session: sessions.router({ procedure }) });
   async function sync(cookie: string, identifier: string, ...ops: Partial<Op>[]) {
     const all = ops.map((op, i) => ({ seq: i + 1, key: "note", value: null, base: 0, ...op }));
@@ -93,7 +100,7 @@ const places: [string, boolean, () => Promise<() => Promise<SessionStore>>][] = 
 
 describe.each(places)("over %s", (_, installed, place) => {
   /** Two processes, and a session that the first one knows. */
-  async function known(watched = false) {
+  async function known(watched?: Watched) {
     const open = await place();
     const [one, two] = [start(await open(), watched), start(await open())];
     let identifier = "";
@@ -174,10 +181,11 @@ describe.each(places)("over %s", (_, installed, place) => {
     expect(facts.transactions).toBe(6);
   });
 
-  test.skipIf(!installed)(
-    "a middleware of the app's sees the session as it is, never as the process remembers it",
-    async () => {
-      const { one, two, cookie, identifier } = await known(true);
+  test.skipIf(!installed).each(["middleware", "hook"] as const)(
+    "a %s of the app's sees the session as it is, not as remembered",
+    async (where) => {
+      const { one, two, cookie, identifier } = await known(where);
+      one.seen.length = 0;
       await two.run(cookie, (session) => {
         session.setValue("user", "banned");
         return new Response();

@@ -46,6 +46,11 @@ function nextShop(note?: (stored: unknown) => { text: string } | undefined) {
   return { ...shop, keys: new Map([...shop.keys, ...keys]), fingerprint: "next" };
 }
 
+/** Writes a note as the later version has it: a tab's types are those of today's shop. */
+function writeAsNext({ session }: { session: object }, note: { text: string }): void {
+  (session as { setValue(name: string, value: unknown): void }).setValue("note", note);
+}
+
 const asObject = (text: unknown) => ({ text: String(text) });
 
 /** What a page of the last version has left behind: one value that the server has, one change that it has not. */
@@ -98,7 +103,7 @@ test("a page of an older version that finds a change which it cannot read takes 
   await newer.session.awake();
   await newer.session.sleep();
   world.fate = () => "lost";
-  (newer.session as unknown as { setValue(name: string, value: unknown): void }).setValue("note", { text: "mine" });
+  writeAsNext(newer, { text: "mine" });
   newer.session.update("visits", (visits) => visits + 1);
   await until(async () => (await opRows(browser)).length === 2);
   newer.kill();
@@ -151,7 +156,7 @@ test("a tab of an older version neither drops nor rewrites the changes of a newe
   world.fate = () => "lost";
   const newer = browser.tab({ definition: nextShop() });
   await newer.session.awake();
-  (newer.session as unknown as { setValue(name: string, value: unknown): void }).setValue("note", { text: "mine" });
+  writeAsNext(newer, { text: "mine" });
   await until(async () => (await opRows(browser)).length === 1);
   const before = JSON.stringify(await opRows(browser));
   older.page.hide();
