@@ -26,7 +26,7 @@ export interface StoreLaw {
 }
 
 /** A store for one law. Throws `INVALID_OPTION` where `makeStore` gives none. */
-export async function made(makeStore: MakeStore): Promise<StoreUnderTest> {
+async function made(makeStore: MakeStore): Promise<StoreUnderTest> {
   if (typeof makeStore !== "function") throw invalid("check takes a function: check(async () => ({ store }))");
   const under = await makeStore();
   assertStore("The store of check's function", under?.store);
