@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import type { Push } from "@catnap/shared";
 import superjson from "superjson";
 import { afterEach, expect, test, vi } from "vitest";
@@ -233,6 +234,27 @@ test("the session is put to sleep before the app's own handlers of a page's end,
   calls.length = 0;
   window.dispatchEvent(new Event("pagehide"));
   expect(calls).toEqual(["asleep", "the app's", "asleep"]);
+});
+
+test("a page that comes and goes all day listens no more than at first, and no more at all once nobody watches it", () => {
+  const window = new EventTarget();
+  const document = Object.assign(new EventTarget(), { visibilityState: "hidden" });
+  const asleep = vi.fn();
+  const stop = watchPage(
+    { document, window },
+    () => undefined,
+    asleep,
+    () => undefined,
+  );
+  const hide = () => void document.dispatchEvent(new Event("visibilitychange"));
+  hide();
+  const before = getEventListeners(stop.signal, "abort").length;
+  for (let i = 0; i < 20; i++) hide();
+  expect(getEventListeners(stop.signal, "abort")).toHaveLength(before);
+  stop.abort();
+  asleep.mockClear();
+  window.dispatchEvent(new Event("pagehide"));
+  expect(asleep).not.toHaveBeenCalled();
 });
 
 test("what is written within a second after the page was hidden leaves at once", async () => {

@@ -26,13 +26,16 @@ export function watchPage(
     for (const name of names.split(" ")) target.addEventListener(name, listener, { signal: stop.signal });
   };
   const leaveAtLast = () => asleep(true);
+  const forget = () => window.removeEventListener("pagehide", leaveAtLast);
   on(document, "visibilitychange", () => {
     if (document.visibilityState !== "hidden") return awake();
     asleep(false);
     // Once more after the app's own handlers: a moment after a closing page's `pagehide` Firefox ends whichever script is running.
-    window.removeEventListener("pagehide", leaveAtLast);
-    on(window, "pagehide", leaveAtLast);
+    forget();
+    window.addEventListener("pagehide", leaveAtLast);
   });
+  // By a signal of its own, each of these would leave something behind with it.
+  stop.signal.addEventListener("abort", forget);
   on(document, "freeze", () => asleep(false));
   on(document, "resume", awake);
   on(window, "pagehide", () => asleep(true));

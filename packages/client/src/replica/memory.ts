@@ -192,15 +192,17 @@ export class Memory {
   /** Works out what changed and tells each subscriber once, and whether it is `news`: what a page may show when it has the time. */
   settle(news = false): void {
     const notify = new Set<(news: boolean) => void>();
+    const tell = (name: string | null) => {
+      for (const listener of this.#subscribers.get(name) ?? []) notify.add(listener);
+    };
     for (const name of this.#touched) {
       const encoded = this.#work(name);
       if (encoded === this.get(name)) continue;
       if (encoded === null) this.#visible.delete(name);
       else this.#visible.set(name, encoded);
       this.decoded.delete(name);
-      for (const listeners of [this.#subscribers.get(name), this.#subscribers.get(null)]) {
-        for (const listener of listeners ?? []) notify.add(listener);
-      }
+      tell(name);
+      tell(null);
     }
     this.#touched.clear();
     for (const listener of notify) call(() => listener(news));
@@ -231,14 +233,16 @@ export class Memory {
 
   #work(name: string): string | null {
     let value = this.base.get(name)?.value ?? null;
-    const key = this.key(name);
-    const ops = key ? this.ops(name) : [];
+    const ops = this.ops(name);
+    // Most of ten thousand keys have none, and this is what the first value of a page waits for.
+    const key = ops.length > 0 ? this.key(name) : undefined;
+    if (!key) return value;
     // No merge should be shown what is no value of today's; the server does the same.
-    if (key?.merge && ops.length > 0 && value !== null) value = this.shown(key, value);
+    if (key.merge && value !== null) value = this.shown(key, value);
     for (const op of ops) {
       try {
-        const fitting = key?.merge ? this.#fitted(key, op) : op;
-        if (fitting) value = applyOp(key as Key, fitting, value);
+        const fitting = key.merge ? this.#fitted(key, op) : op;
+        if (fitting) value = applyOp(key, fitting, value);
       } catch (error) {
         // The schema rejects what the merge made of it: so will the server, which then tells in a note.
         void error;

@@ -29,8 +29,8 @@ test.skipIf(!cluster)("live news go on when a cluster's master has died and its 
   };
   for (const key of keys) expect(await write(key, birth)).toEqual([key, 1]);
   for (const { heard } of all) await expect.poll(() => heard.size).toBe(keys.length);
-  // Each knows the replica, and believes it.
-  for (const node of cluster.nodes) {
+  // Each knows the replica, and believes it; and the replica each, or it would be alone once its master has died.
+  for (const node of [...cluster.nodes, replica]) {
     const info = () => node.ioredis().call("cluster", "info");
     await expect.poll(info, { timeout: 20_000 }).toContain("cluster_known_nodes:4");
   }
