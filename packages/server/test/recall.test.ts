@@ -20,18 +20,25 @@ afterAll(() => Promise.all([postgres?.stop(), redis?.stop()]));
 const shop = defineSession({ shared: { note: z.string(), visits: counter() }, readonly: { user: z.string() } });
 type Shop = typeof shop;
 
+/** How far the processes' clocks have gone on. */
+const passed = { ms: 0 };
+afterEach(() => {
+  passed.ms = 0;
+});
+
 const closing: Pick<Sessions<AnyDefinition>, "close">[] = [];
 afterEach(async () => {
   for (const sessions of closing.splice(0)) await sessions.close();
 });
 
-/** What a process asks of its store, by name. */
-function counting(store: SessionStore, asked: string[]): SessionStore {
+/** What a process asks of its store, by name; a write waits for `ready`. */
+function counting(store: SessionStore, asked: string[], ready: { write: () => unknown }): SessionStore {
   const names = ["read", "write", "touch", "delete"] as const;
   const told = names.map((name) => [
     name,
-    (...args: unknown[]) => {
+    async (...args: unknown[]) => {
       asked.push(name);
+      if (name === "write") await ready.write();
       return (store[name] as (...args: unknown[]) => unknown)(...args);
     },
   ]);
@@ -45,8 +52,11 @@ type Watched = "nowhere" | "middleware" | "hook";
 function start(store: SessionStore, watched: Watched = "nowhere") {
   const asked: string[] = [];
   const seen: unknown[] = [];
+  const cookies: string[] = [];
+  const ready = { write: (): unknown => undefined };
   const sessions = createSessions({
-    ...{ definition: shop, store: counting(store, asked), sweepInterval: 0, grace: 30 },
+    ...{ definition: shop, store: counting(store, asked, ready), sweepInterval: 0, grace: 30, renewal: 60 },
+    clock: () => Date.now() + passed.ms,
     ...(watched === "hook" && { hooks: { awake: (session) => void seen.push(session.value("user", null)) } }),
   });
   closing.push(sessions);
@@ -61,12 +71,15 @@ function start(store: SessionStore, watched: Watched = "nowhere") {
         })
       : own;
   const router = t.router({ session: sessions.router({ procedure }) });
-  async function sync(cookie: string, identifier: string, ...ops: Partial<Op>[]) {
+  const sync = (cookie: string, identifier: string, ...ops: Partial<Op>[]) =>
+    syncAs("writer-1", cookie, identifier, ...ops);
+  async function syncAs(writer: string, cookie: string, identifier: string, ...ops: Partial<Op>[]) {
     const all = ops.map((op, i) => ({ seq: i + 1, key: "note", value: null, base: 0, ...op }));
-    const body = JSON.stringify(push({ identifier, ops: all, upTo: all.at(-1)?.seq ?? 0 }));
+    const body = JSON.stringify(push({ writer, identifier, ops: all, upTo: all.at(-1)?.seq ?? 0 }));
     const headers = { cookie, "content-type": "application/json", "sec-fetch-site": "same-origin" };
     const req = new Request("https://shop.test/trpc/session.sync", { method: "POST", headers, body });
     const response = await fetchRequestHandler({ endpoint: "/trpc", req, router, createContext });
+    cookies.push(...response.headers.getSetCookie());
     return (await response.json()).result.data;
   }
   const run = (cookie: string, work: Parameters<Sessions<Shop>["run"]>[1]) =>
@@ -74,7 +87,7 @@ function start(store: SessionStore, watched: Watched = "nowhere") {
       new Request("https://shop.test/", { method: "POST", headers: { cookie, "sec-fetch-site": "same-origin" } }),
       work,
     );
-  return { sessions, asked, seen, sync, run };
+  return { sessions, asked, ready, seen, cookies, sync, syncAs, run };
 }
 
 const places: [string, boolean, () => Promise<() => Promise<SessionStore>>][] = [
@@ -140,6 +153,36 @@ describe.each(places)("over %s", (_, installed, place) => {
     expect(one.asked.filter((name) => name === "write").length).toBeLessThanOrEqual(1);
   });
 
+  test.skipIf(!installed)("pushes that come at once take turns, and each is in with its turn", async () => {
+    const { one, cookie, identifier } = await known();
+    const visit = { key: "visits", value: "1", from: null };
+    const tabs = Array.from({ length: 20 }, (_, i) => `writer-1${i}`);
+    const answers = await Promise.all(tabs.map((tab) => one.syncAs(tab, cookie, identifier, visit)));
+    for (const answer of answers) expect(answer).toMatchObject({ ok: true, acked: 1 });
+    // Each is refused once at most, and goes on from what the refusal has told.
+    expect(new Set(one.asked)).toEqual(new Set(["write"]));
+    expect(one.asked.length).toBeLessThanOrEqual(40);
+    const shown = await one.run(cookie, (session) => new Response(String(session.value("visits"))));
+    expect(await shown.text()).toBe("20");
+  });
+
+  test.skipIf(!installed)("a push that comes while others take turns is none the sooner for what is remembered", async () => {
+    const { one, cookie, identifier } = await known();
+    let goOn: () => void = () => undefined;
+    let writes = 0;
+    // The third: of two that came at once one was refused, and it is its turn.
+    one.ready.write = () => ++writes === 3 && new Promise<void>((resolve) => (goOn = resolve));
+    const visit = (tab: string) => one.syncAs(tab, cookie, identifier, { key: "visits", value: "1", from: null });
+    const two = [visit("writer-1"), visit("writer-2")];
+    await expect.poll(() => writes).toBe(3);
+    const last = visit("writer-3");
+    await expect.poll(() => one.asked).toContain("read");
+    expect(writes).toBe(3);
+    goOn();
+    for (const answer of await Promise.all([...two, last])) expect(answer).toMatchObject({ ok: true, acked: 1 });
+    expect(writes).toBe(4);
+  });
+
   test.skipIf(!installed)("what another process has committed meanwhile is met and kept, and told", async () => {
     const { one, two, cookie, identifier } = await known();
     for (let i = 0; i < 3; i++) {
@@ -171,6 +214,13 @@ describe.each(places)("over %s", (_, installed, place) => {
     const found = await one.sync(token, identifier, { seq: 3, value: '"y"' });
     expect(found).toMatchObject({ ok: true, acked: 3 });
     expect(one.asked.slice(0, 1)).toEqual(["read"]);
+  });
+
+  test.skipIf(!installed)("a browser that does nothing but push has its token renewed when it is due", async () => {
+    const { one, cookie, identifier } = await known();
+    passed.ms = 61_000;
+    expect(await one.sync(cookie, identifier, { value: '"b"' })).toMatchObject({ ok: true, acked: 1 });
+    expect(one.cookies).toHaveLength(1);
   });
 
   test.skipIf(!installed)("uses that others have noted are in the count that it answers", async () => {

@@ -9,7 +9,7 @@ import { mintSecret } from "../identity/tokens.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionRecord } from "../stores/store.ts";
 import { expiryOf } from "../upkeep/clocks.ts";
-import { type Recognisers, recognise } from "./recognise.ts";
+import { type Recognisers, recognise, type Sources } from "./recognise.ts";
 import { redeemTicket } from "./redeem-ticket.ts";
 import { RequestCookie } from "./request-cookie.ts";
 
@@ -64,18 +64,19 @@ export class Bearer {
 
   /**
    * Reads the record that the cookie opens, or, where a cookie can be set and `redeems` says so, the URL's ticket. With
-   * `recalls`, what the store remembers will do.
+   * `recalls`, what the store remembers will do, and `met` is what it has just given.
    */
   async load(
     recognisers: Recognisers,
-    { redeems, recalls }: { readonly redeems: boolean; readonly recalls: boolean },
+    { redeems, recalls, met }: { readonly redeems: boolean } & Pick<Sources, "recalls" | "met">,
   ): Promise<SessionRecord | null> {
     this.recalled = undefined;
     const { came, tokens, isFormer, isRepeated, leftOver } = this.#cookie.read();
     if (came) {
       this.named = tokens.map(({ identifier }) => identifier);
       const { disconnect } = this.#exchange;
-      const found = await recognise(this.#settings, recognisers, tokens, { keeps: disconnect !== undefined, recalls });
+      const keeps = disconnect !== undefined;
+      const found = await recognise(this.#settings, recognisers, tokens, { keeps, recalls, met });
       if (found === "rotated") {
         disconnect?.();
         throw new SessionError(

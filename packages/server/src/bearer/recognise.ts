@@ -24,26 +24,35 @@ export interface Admission {
   readonly recalled?: SessionRecord;
 }
 
+/** Where a request's session comes from. */
+export interface Sources {
+  /** A connection keeps the cookie that it was opened with, so that a rotated token is no sign of theft there: `rotated`. */
+  readonly keeps: boolean;
+  /** What the store remembers will do, where it opens the session. */
+  readonly recalls: boolean;
+  /** What the store has just given. */
+  readonly met: SessionRecord | null;
+}
+
 /** What one token of a cookie opens, or why it opens nothing. */
 type Finding = Admission | { readonly reused: SessionRecord } | Exclude<Previous, "none">;
 
 /**
  * What the tokens of a request's cookie open, or what became of the sessions that they name. Mostly there is one. Of several
  * that open the same session the newest counts; when they open different ones, somebody has planted one of them, and none
- * counts. A connection `keeps` the cookie that it was opened with, so that a rotated token is no sign of theft there: `rotated`.
- * `recalls`: what the store remembers will do, where it opens the session.
+ * counts.
  */
 export async function recognise(
   settings: Settings,
   recognisers: Recognisers,
   candidates: readonly Token[],
-  { keeps, recalls }: { readonly keeps: boolean; readonly recalls: boolean },
+  { keeps, recalls, met }: Sources,
 ): Promise<Admission | "rotated" | Exclude<Previous, "none">> {
   const findings: Finding[] = [];
   const [token] = candidates;
   const known = recalls && candidates.length === 1 && token ? recall(settings, recognisers, token) : undefined;
   if (known) return known;
-  for (const token of candidates) findings.push(await find(settings, recognisers, token));
+  for (const token of candidates) findings.push(await find(settings, recognisers, token, met));
   const [opened, ...others] = findings.filter(isAdmission).sort((a, b) => rank(a) - rank(b));
   for (const finding of findings) {
     if (typeof finding === "string" || !("reused" in finding)) continue;
@@ -61,19 +70,24 @@ const isAdmission = (finding: Finding): finding is Admission => typeof finding !
 /** The newest token first. */
 const rank = ({ standing: { kind } }: Admission) => ["current", "superseded", "grace"].indexOf(kind);
 
-async function find(settings: Settings, recognisers: Recognisers, token: Token): Promise<Finding> {
+async function find(
+  settings: Settings,
+  recognisers: Recognisers,
+  token: Token,
+  met: SessionRecord | null,
+): Promise<Finding> {
   const { store, tokens } = settings;
   if (!tokens.owns(token.identifier)) return "unknown";
-  const stored = await store.read(token.identifier);
+  const stored = met?.identifier === token.identifier ? met : await store.read(token.identifier);
   return stored ? admit(settings, recognisers, token, stored) : "unknown";
 }
 
-/** By what the store remembers; `undefined` where that is nothing, or not plainly good. */
+/** By what the store remembers; `undefined` where that is nothing, or does not open the session. */
 function recall(settings: Settings, recognisers: Recognisers, token: Token): Admission | undefined {
   const { store, tokens } = settings;
   const recalled = tokens.owns(token.identifier) ? store.recall?.(token.identifier) : undefined;
   const finding = recalled && admit(settings, recognisers, token, recalled);
-  return finding && isAdmission(finding) && finding.standing.kind === "current" ? { ...finding, recalled } : undefined;
+  return finding && isAdmission(finding) ? { ...finding, recalled } : undefined;
 }
 
 function admit(settings: Settings, { accessTimes }: Recognisers, { secret }: Token, stored: SessionRecord): Finding {

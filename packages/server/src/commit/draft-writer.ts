@@ -34,6 +34,8 @@ export class DraftWriter {
   readonly #exchange: Exchange;
   readonly #hold: SessionHold;
   #admitted = false;
+  /** The session was not as the store remembered it. */
+  #overtaken = false;
 
   constructor(settings: Settings, queues: Queues, exchange: Exchange, hold: SessionHold) {
     this.#settings = settings;
@@ -64,28 +66,32 @@ export class DraftWriter {
   }
 
   /**
-   * Writes a push on what the store remembers of the session, in one round trip. `false`: the session is not as it was, or there
-   * is more to do, or nothing to write, and the record has to be read first.
+   * Writes a push on what the store remembers of the session, in one round trip. Where the session is not as it was, gives what the
+   * store has of it, by which the request has to be judged anew; `null`: there is more to do, or nothing to write, and the record
+   * has to be read first.
    */
-  async writeRecalled(draft: Draft): Promise<boolean> {
+  async writeRecalled(draft: Draft): Promise<"in" | SessionRecord | null> {
     const hold = this.#hold;
     const { record } = hold;
     const { recalled } = hold.bearer;
     hold.bearer.recalled = undefined;
-    const { push, ...others } = draft.wishes;
-    if (!record || !recalled || !push || Object.keys(others).length > 0 || draft.changes.size > 0) return false;
-    if (hold.due() || hold.refuse(push.push) || this.#queues.turns.isTaken(record.identifier)) return false;
+    const { push } = draft.wishes;
+    if (!record || !recalled || !push) return null;
+    if (hold.due() || hold.refuse(push.push) || this.#queues.turns.isTaken(record.identifier)) return null;
     const { commit, pushed } = planCommit(this.#settings, draft, this.#circumstances());
-    if (!commit) return false;
+    if (!commit) return null;
     const result = await this.#settings.store.write(record.identifier, { ...commit, on: recalled });
-    if (!result.ok) return false;
+    if (!result.ok) {
+      this.#overtaken = true;
+      return result.record;
+    }
     const after = committed(record.identifier, record, commit, result.rev);
     const { transactions = recalled.transactions + commit.transactions } = result;
     // What the process has counted and not written yet comes on top.
     hold.record = { ...after, transactions: transactions + record.transactions - recalled.transactions };
     hold.counted = true;
     await hold.answer(draft, pushed, false);
-    return true;
+    return "in";
   }
 
   /**
@@ -98,7 +104,7 @@ export class DraftWriter {
     let turn: Turn<SessionRecord> | undefined;
     let leaves: SessionRecord | undefined;
     try {
-      for (let refusals = 0; ; refusals++) {
+      for (let refusals = this.#overtaken ? 1 : 0; ; refusals++) {
         const identifier = this.#identifierFor(draft);
         if (!turn && (refusals > 0 || this.#queues.turns.isTaken(identifier))) {
           turn = await this.#queues.turns.take(identifier, deadline);

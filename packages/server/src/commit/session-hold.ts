@@ -71,9 +71,13 @@ export class SessionHold {
     return this.identifier;
   }
 
-  /** Reads the record; with `recalls`, what the store remembers will do, until something depends on it. */
-  async load({ redeems = true, recalls = false }: { redeems?: boolean; recalls?: boolean } = {}): Promise<void> {
-    this.record = await this.bearer.load(this.#recognisers, { redeems, recalls });
+  /**
+   * Reads the record, unless the store has just given it: `met`. With `recalls`, what the store remembers will do, until something
+   * depends on it.
+   */
+  async load(options: { redeems?: boolean; recalls?: boolean; met?: SessionRecord | null } = {}): Promise<void> {
+    const { redeems = true, recalls = false, met = null } = options;
+    this.record = await this.bearer.load(this.#recognisers, { redeems, recalls, met });
     if (this.record && this.bearer.isOutlived(this.record)) this.idle = this.counted = true;
   }
 

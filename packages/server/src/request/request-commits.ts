@@ -102,8 +102,9 @@ export class RequestCommits {
     const draft = view.take();
     if (draft.wishes.invalidate) return hold.end(draft);
     if (hold.bearer.recalled) {
-      if (await writer.writeRecalled(draft)) return;
-      await hold.load();
+      const outcome = await writer.writeRecalled(draft);
+      if (outcome === "in") return;
+      await hold.load({ met: outcome });
     }
     hold.screen(draft);
     if (draft.isEmpty && !hold.due()) await hold.touch();
