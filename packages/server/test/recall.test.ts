@@ -195,6 +195,14 @@ describe.each(places)("over %s", (_, installed, place) => {
     }
   });
 
+  test.skipIf(!installed)("what a tab has written to another session is not written to this one", async () => {
+    const { one, cookie } = await known();
+    const answer = await one.sync(cookie, "another-session-of-the-tab", { value: '"b"' });
+    expect(answer).toMatchObject({ ok: false, code: expect.stringMatching(/^SESSION_/) });
+    const shown = await one.run(cookie, (session) => new Response(session.value("note")));
+    expect(await shown.text()).toBe("a");
+  });
+
   test.skipIf(!installed)("a session that another process has ended takes nothing more", async () => {
     const { one, two, cookie, identifier } = await known();
     await two.sessions.revoke(identifier);
