@@ -13,13 +13,14 @@ export interface Contestant {
   stop(): void;
 }
 
-/** Starts one of the servers in `servers.ts`; `seed` is what begins a session. The database's CPU counts as the server's own. */
+/** Starts one of the servers in `servers.ts`; `seed` is what begins a session. The CPU of a database beside it counts as its own. */
 export async function start(
   name: string,
   seed: (n: number) => { path: string; body: unknown },
-  database?: { readonly port: number; cpu(): number },
+  database?: { readonly port: number; cpu(): number } | { readonly path: string },
 ): Promise<Contestant> {
-  const child = fork(new URL("./servers.ts", import.meta.url), [name, String(database?.port ?? "")], {
+  const at = database && "path" in database ? database.path : String(database?.port ?? "");
+  const child = fork(new URL("./servers.ts", import.meta.url), [name, at], {
     env: { ...process.env, NODE_ENV: "production" },
     execPath: serverNode,
   });
@@ -30,7 +31,7 @@ export async function start(
     async cpu() {
       child.send("cpu");
       const [used] = (await once(child, "message")) as [number];
-      return used + (database?.cpu() ?? 0);
+      return used + (database && "cpu" in database ? database.cpu() : 0);
     },
     stop: () => child.disconnect(),
   };

@@ -1,9 +1,13 @@
 import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { postgresStore } from "catnap/postgres";
 import { redisStore } from "catnap/redis";
 import type { SessionStore } from "catnap/server";
+import { sqliteStore } from "catnap/sqlite";
 import { inRedis } from "./at-rest.ts";
-import { race, start } from "./contestant.ts";
+import { type Contestant, race, start } from "./contestant.ts";
 import { type Database, poolAt, redisAt, startPostgres, startRedis } from "./databases.ts";
 import { type Figure, median } from "./figure.ts";
 import { identifiers, replay } from "./fill.ts";
@@ -126,7 +130,37 @@ export async function besideFew(): Promise<Figure[]> {
     }
     for (const database of [large, small]) await database.stop();
   }
-  return [...figures, ...(await atRestOfMany())];
+  return [...figures, ...(await besideFewInFile()), ...(await atRestOfMany())];
+}
+
+/** The same of two files of SQLite, one of them with a hundred thousand sessions: all over them, not in memory. */
+async function besideFewInFile(): Promise<Figure[]> {
+  const folder = mkdtempSync(join(tmpdir(), "catnap-bench-"));
+  const sizes = [Math.min(many, 100_000), few] as const;
+  const seed = () => ({ path: "/trpc/fill", body: null });
+  const opened: Contestant[] = [];
+  for (const count of sizes) {
+    const path = join(folder, `${count}.db`);
+    const store = sqliteStore(path);
+    const cookies = await fill(store, count);
+    await store.close();
+    opened.push({ ...(await start("fetch/sqlite/forgetting", seed, { path })), cookies });
+  }
+  const [all, some] = opened as [Contestant, Contestant];
+  const figures: Figure[] = [];
+  for (const [what, shot] of Object.entries(shots)) {
+    const cpu = await race([all, shot], [some, shot], sized("ROUNDS", 30));
+    figures.push({
+      what: `${what} of sessions all over the file, not in memory, SQLite, with ${sizes[0].toLocaleString("en")} sessions in it`,
+      ours: perSecond(cpu.ours),
+      rival: `with ${few.toLocaleString("en")}: ${perSecond(cpu.rival)}`,
+      ratio: cpu.ours / cpu.rival,
+      target: { most: 1.2 },
+    });
+  }
+  for (const { stop } of opened) stop();
+  rmSync(folder, { recursive: true });
+  return figures;
 }
 
 /** What one of many sessions of a single counter takes in Redis as it comes, against one of 20,000. */
