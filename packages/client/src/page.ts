@@ -35,7 +35,7 @@ export function watchPage(
     window.addEventListener("pagehide", leaveAtLast);
   });
   // By a signal of its own, each of these would leave something behind with it.
-  stop.signal.addEventListener("abort", forget);
+  stop.signal.onabort = forget;
   on(document, "freeze", () => asleep(false));
   on(document, "resume", awake);
   on(window, "pagehide", () => asleep(true));

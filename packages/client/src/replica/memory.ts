@@ -235,7 +235,7 @@ export class Memory {
     let value = this.base.get(name)?.value ?? null;
     const ops = this.ops(name);
     // Most of ten thousand keys have none, and this is what the first value of a page waits for.
-    const key = ops.length > 0 ? this.key(name) : undefined;
+    const key = ops[0] && this.key(name);
     if (!key) return value;
     // No merge should be shown what is no value of today's; the server does the same.
     if (key.merge && value !== null) value = this.shown(key, value);
