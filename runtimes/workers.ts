@@ -37,7 +37,7 @@ export async function keepLaws(url: string): Promise<void> {
   const ask = async (path: string) => (await fetch(new URL(path, url))).json();
   for (const name of (await ask("laws")) as string[]) {
     const { kind, reason } = (await ask(`laws?${encodeURIComponent(name)}`)) as { kind: string; reason?: string };
-    // No SQLite store recalls a session: to read it is no way to go.
+    // It saves a round trip to a database, and this one is in the process.
     if (kind !== "kept" && reason !== "the store has no recall") throw new Error(`${name}: ${kind}, ${reason}`);
   }
 }

@@ -7,10 +7,8 @@ export async function openBetterSqlite3(path: string): Promise<SqliteDatabase | 
     // It has no types of its own.
     const { default: Database } = await import("better-sqlite3" as string);
     return new Database(path);
-  } catch {
-    return missing(
-      "better-sqlite3",
-      "it is built by npm ci, which wants a compiler and the headers of Node (npm_config_nodedir)",
-    );
+  } catch (error) {
+    const remedy = "npm ci builds it, with a compiler and the headers of Node (npm_config_nodedir)";
+    return missing("better-sqlite3", `${remedy}. ${error}`);
   }
 }

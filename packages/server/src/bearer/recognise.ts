@@ -24,7 +24,7 @@ export interface Admission {
   readonly recalled?: SessionRecord;
 }
 
-/** Where a request's session comes from. */
+/** How a cookie's session is looked for. */
 export interface Sources {
   /** A connection keeps the cookie that it was opened with, so that a rotated token is no sign of theft there: `rotated`. */
   readonly keeps: boolean;
