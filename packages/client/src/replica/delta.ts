@@ -1,5 +1,10 @@
 import type { Note, Push, SessionFacts, SessionState, SyncSuccess } from "@catnap/shared";
-import type { BaseEntry } from "./memory.ts";
+
+/** What the server holds of a key, as far as this tab knows; `null`: deleted. */
+export interface BaseEntry {
+  readonly value: string | null;
+  readonly rev: number;
+}
 
 /** What a session knows of itself, in absolute times. */
 export type Facts = Omit<SessionState, "identifier">;

@@ -9,17 +9,12 @@ import {
   type Op,
   valueSum,
 } from "@catnap/shared";
+import type { BaseEntry } from "./delta.ts";
 import { call, type Listeners, listen, report } from "./listeners.ts";
 
 /** An op together with the tab that made it. */
 export interface Pending extends Op {
   readonly writer: string;
-}
-
-/** What the server holds of a key, as far as this tab knows; `null`: deleted. */
-export interface BaseEntry {
-  readonly value: string | null;
-  readonly rev: number;
 }
 
 /** Under this name, which is no key's, one subscribes to the status. */

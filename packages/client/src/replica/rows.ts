@@ -1,6 +1,6 @@
 import { noteName, type Op } from "@catnap/shared";
-import type { Facts, Undecided } from "./delta.ts";
-import type { BaseEntry, Pending } from "./memory.ts";
+import type { BaseEntry, Facts, Undecided } from "./delta.ts";
+import type { Pending } from "./memory.ts";
 
 // What rests in the browser, as the replica gives and takes it.
 
