@@ -17,7 +17,7 @@ test("tabs show each other's changes without the network", async ({ context, ope
 
 test("two tabs that count and fill the cart at once both count", async ({ context, openTab, server, shop }) => {
   const other = await openTab(context);
-  const times = 5;
+  const times = 3;
   const busy = async (tab: typeof shop, name: string) => {
     for (let i = 0; i < times; i++) {
       await tab.purr();
@@ -64,16 +64,16 @@ test("a tab that sat behind another shows the latest when it comes back", async 
   await expect(shop.note).toHaveValue("While you were away");
 });
 
-test("ten tabs that write at once, answered out of order, end with the same values: every count and the latest note", async ({
+test("nine tabs that write at once, answered out of order, end with the same values: every count and the latest note", async ({
   context,
   server,
   wire,
 }) => {
   const open = async () => new ShopPage(await context.newPage()).open(wire.url);
-  const tabs = await Promise.all(Array.from({ length: 10 }, open));
+  const tabs = await Promise.all(Array.from({ length: 9 }, open));
   // Of eight pushes at once the last is answered first.
   wire.lag = (push) => 50 * (7 - (push % 8));
-  const [times, skus] = [4, ["blanket", "mask", "pillow", "tea", "lamp", "bottle", "socks", "rain", "clock"]];
+  const [times, skus] = [2, ["blanket", "mask", "pillow", "tea", "lamp", "bottle", "socks", "rain", "clock"]];
   for (let time = 1; time <= times; time++) {
     const change = async (tab: ShopPage, index: number) => {
       await tab.changeAtOnce({ sku: skus[index], note: `Edit ${time} of tab ${index}` });
@@ -125,7 +125,7 @@ test("what a tab shows of a counter that several count up never goes back, howev
     });
   }
   wire.lag = (push) => 50 * (7 - (push % 8));
-  for (let i = 0; i < 30; i++) {
+  for (let i = 0; i < 15; i++) {
     await Promise.all(
       tabs.map(async (tab) => {
         await tab.changeAtOnce({});
@@ -134,7 +134,7 @@ test("what a tab shows of a counter that several count up never goes back, howev
     );
   }
   for (const { page, purrs } of tabs) {
-    await expect(purrs).toHaveText("120");
+    await expect(purrs).toHaveText("60");
     expect(await page.evaluate(() => (window as unknown as { falls: string[] }).falls)).toEqual([]);
   }
 });
