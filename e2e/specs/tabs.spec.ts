@@ -70,7 +70,8 @@ test("many tabs that write at once, answered out of order, end with the same val
   server,
   wire,
 }) => {
-  // More than the eight that a browser's record holds; Firefox, whose pages cost more, takes its time for so many.
+  // In the session the server keeps a record of eight pages of a browser: the ninth takes another's place. Nine pages of Firefox
+  // are too slow on two cores: a request may take longer than its ten seconds.
   const [count, times] = browserName === "firefox" ? [5, 4] : [9, 2];
   const open = async () => new ShopPage(await context.newPage()).open(wire.url);
   const tabs = await Promise.all(Array.from({ length: count }, open));

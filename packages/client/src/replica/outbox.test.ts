@@ -47,6 +47,29 @@ test("an op that is decided is not brought back by a row or a message that comes
   expect(outbox.clock).toBe(5);
 });
 
+/** Rows of another page load, whose first answer has decided all up to 6 but for these. */
+function waiting(...left: number[]) {
+  const outbox = new Outbox(new Memory(shop), now);
+  const rows = [3, 5, 7].map((seq) => ({ seq, key: "visits", value: String(seq), base: 0, writer: "other" }));
+  outbox.adopt(rows.map((op) => ({ identifier: null, epoch: "e", profile: "p", writer: "other", op })));
+  outbox.acknowledge("other", 6, left);
+  return { outbox, waits: () => rows.filter((op) => outbox.isWaiting(op)).map(({ seq }) => seq) };
+}
+
+test("an answer that is behind makes nothing wait that a later one has not met", () => {
+  const { outbox, waits } = waiting(3);
+  outbox.acknowledge("other", 4, [3, 7]);
+  expect(waits()).toEqual([3]);
+  expect(outbox.isDue).toBe(true);
+});
+
+test("an answer that is behind, and has decided some of what waits, takes nothing else for decided", () => {
+  const { outbox, waits } = waiting(3, 5);
+  outbox.acknowledge("other", 4);
+  expect(waits()).toEqual([5]);
+  expect(outbox.opsOf("other").map(({ seq }) => seq)).toEqual([5, 7]);
+});
+
 test("a change is made on what was shown: over a pending change, on that one's base", () => {
   const memory = new Memory(shop);
   const outbox = new Outbox(memory, now);

@@ -127,12 +127,13 @@ export class Outbox {
     const before = this.#waiting.get(writer) ?? [];
     // An answer that is behind may be news of what waits: a server that refused a later change, and begins no session for that,
     // remembers nothing of it, and the next one takes what waited.
-    if (seq < known && before.length === 0) return;
+    const isLate = seq < known;
+    if (isLate && before.length === 0) return;
     // Who has decided some of what waited may decide the rest, which is to be sent at once.
     const knows = before.some((one) => one <= seq && !left.includes(one));
     // Of two answers that came so far, what either has decided is; what comes later is news to neither.
     const waits = [
-      ...left.filter((one) => one > known || before.includes(one)),
+      ...left.filter((one) => (one > known && !isLate) || before.includes(one)),
       ...before.filter((one) => one > seq && (!knows || one <= known)),
     ];
     if (waits.length > 0) this.#waiting.set(writer, waits);
