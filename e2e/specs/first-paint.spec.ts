@@ -1,11 +1,18 @@
+import type { BrowserContext } from "@playwright/test";
 import { expect, test } from "../src/test.ts";
 
-test("no visit, login or logout leaves a warning or an error in the console", async ({ context, openTab }) => {
+/** All warnings and errors on the console of a context's pages. */
+function complaintsOf(context: BrowserContext): readonly string[] {
   const complaints: string[] = [];
   context.on("console", (message) => {
     if (["warning", "error"].includes(message.type())) complaints.push(message.text());
   });
   context.on("weberror", (error) => complaints.push(String(error.error())));
+  return complaints;
+}
+
+test("no visit, login or logout leaves a warning or an error in the console", async ({ context, openTab }) => {
+  const complaints = complaintsOf(context);
   const shop = await openTab(context);
   await shop.add("Linen blanket");
   await shop.switchTheme();
@@ -16,6 +23,23 @@ test("no visit, login or logout leaves a warning or an error in the console", as
   await shop.synced();
   await shop.logOut();
   await shop.reload();
+  expect(complaints).toEqual([]);
+});
+
+test("a page that was rendered before the logout arrived hydrates as any other, and then shows nothing of the visitor", async ({
+  context,
+  shop,
+}) => {
+  const complaints = complaintsOf(context);
+  await shop.add("Linen blanket");
+  await shop.logIn("Ada");
+  await context.route("**/*session.invalidate*", () => undefined);
+  await shop.logOut();
+  const rendered = await context.request.get("/");
+  expect(await rendered.text()).toContain("Good evening, Ada");
+  await shop.reload();
+  await expect(shop.page.getByRole("heading", { name: "Log in" })).toBeVisible();
+  expect(await shop.values()).toMatchObject({ cart: {} });
   expect(complaints).toEqual([]);
 });
 

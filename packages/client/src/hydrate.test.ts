@@ -76,6 +76,14 @@ test("what was rendered first is what hydration shows, whatever snapshots come l
   expect(session.initial("note")).toBe("first");
 });
 
+test("hydration repeats what was rendered before a logout had arrived, and then nothing of it shows", async () => {
+  const { browser, session: tab } = await twoSessions();
+  const snapshot = await browser.server();
+  await tab.invalidate();
+  const { session } = browser.tab({ initialSnapshot: snapshot });
+  expect([session.initial("note"), session.peek("note")]).toEqual(["first", undefined]);
+});
+
 test("a snapshot of a session that this browser has ended does not show", async () => {
   const { browser, session } = await twoSessions();
   const snapshot = await browser.server();

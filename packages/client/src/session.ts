@@ -105,15 +105,15 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
    * old one: a session that is awake asks the server which one the browser has now. On a server, where requests share a session that stands in a module, it would show one visitor's state to the next: `showing` is for there.
    */
   hydrate(snapshot: SessionSnapshot): void {
-    if (!this.#tab.hydrate(snapshot)) return;
+    this.#tab.hydrate(snapshot);
+    if (this.#initial) return;
     const { memory } = this.#replica;
-    if (!this.#initial) {
-      this.#initial = new Map();
-      for (const [name, { value }] of Object.entries(snapshot.entries)) {
-        const key = memory.key(name);
-        const shown = key && memory.shown(key, value);
-        if (key && shown != null) this.#initial.set(key.label, freezeInDevelopment(decode(shown, name)));
-      }
+    // Also of a session that this browser has ended: a page that was rendered before the logout arrived has its values in it.
+    this.#initial = new Map();
+    for (const [name, { value }] of Object.entries(snapshot.entries)) {
+      const key = memory.key(name);
+      const shown = key && memory.shown(key, value);
+      if (key && shown != null) this.#initial.set(key.label, freezeInDevelopment(decode(shown, name)));
     }
   }
 

@@ -93,19 +93,18 @@ export class Tab extends TabCore implements BaseHome {
   }
 
   /**
-   * Takes the state that the server rendered; `false`: it is of a session that this browser has ended. Of two sessions the
+   * Takes the state that the server rendered, unless it is of a session that this browser has ended. Of two sessions the
    * server knows which one the browser has now: it is asked.
    */
-  hydrate(snapshot: SessionSnapshot): boolean {
+  hydrate(snapshot: SessionSnapshot): void {
     const { identifier } = snapshot;
-    if (identifier !== null && this.parts.epochs.get().past.includes(identifier)) return false;
+    if (identifier !== null && this.parts.epochs.get().past.includes(identifier)) return;
     const isOther = identifier !== this.replica.identifier;
     this.replica.hydrate(snapshot);
     if (isOther && this.isAwake) {
       this.#comeBack();
       this.sync.catchUp();
     }
-    return true;
   }
 
   /** Sends what is pending home. Resolves when the server has acknowledged it, rejects when it did not. */
