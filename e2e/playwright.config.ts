@@ -1,10 +1,32 @@
 import { defineConfig } from "@playwright/test";
-import { findChromium, findFirefox, findWebKit } from "./src/browsers.ts";
+import { findChromium, findFirefox, findShell, findWebKit } from "./src/browsers.ts";
 
 // The workers read this file again: what the first reading found is handed down to them.
 process.env.CATNAP_CHROMIUM = await findChromium();
+const shell = findShell();
 const firefox = findFirefox();
 const webkit = findWebKit();
+
+function files(...specs: string[]): string[] {
+  return specs.map((spec) => `${spec}.spec.ts`);
+}
+const inChromium = (executablePath: string) => ({
+  browserName: "chromium" as const,
+  launchOptions: {
+    executablePath,
+    args: [
+      "--disable-quic",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--no-first-run",
+    ],
+  },
+});
+// How pages end, sleep and come back, and what a user has set, the whole browser shows, whether or not there is a shell.
+const ofWhole = files("page-end", "tab-close", "sleeping-page", "cookies-refused");
+// What the server decides, or the test kit, one browser shows as well as two.
+const ofServer = files("checkout", "server-restart", "devices", "secrets", "session-fixture-rules", "definition");
 
 export default defineConfig({
   testDir: "specs",
@@ -17,28 +39,15 @@ export default defineConfig({
   reporter: [["list"]],
   use: { actionTimeout: 10_000, contextOptions: { reducedMotion: "reduce" } },
   projects: [
-    {
-      name: "chromium",
-      use: {
-        browserName: "chromium",
-        launchOptions: {
-          executablePath: process.env.CATNAP_CHROMIUM,
-          args: [
-            "--disable-quic",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--no-first-run",
-          ],
-        },
-      },
-    },
+    { name: "chromium", use: inChromium(process.env.CATNAP_CHROMIUM), ...(shell && { testMatch: ofWhole }) },
+    ...(shell ? [{ name: "chromium-shell", use: inChromium(shell), testIgnore: ofWhole }] : []),
     ...(firefox
       ? [
           {
             name: "firefox",
             // Playwright cannot open a profile of a system Firefox, nor crash its tabs.
             grepInvert: /@profile|@chromium/,
+            testIgnore: ofServer,
             use: {
               browserName: "firefox" as const,
               channel: "moz-firefox",

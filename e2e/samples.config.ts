@@ -14,7 +14,7 @@ export default defineConfig({
   ...base,
   testDir: "..",
   testMatch: [".cache/samples/*.spec.ts", "e2e/samples/*.spec.ts"],
-  projects: base.projects?.filter(({ name }) => name !== "webkitgtk") ?? [],
+  projects: base.projects?.filter(({ testMatch }) => testMatch === undefined) ?? [],
   use: { ...base.use, baseURL },
   webServer: { command: "node ../../e2e/src/sample-app.mjs", cwd: "../.cache/samples", url: baseURL },
 });

@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { findChromium, findFirefox } from "../e2e/src/browsers.ts";
+import { findChromium, findFirefox, findShell } from "../e2e/src/browsers.ts";
 import { freePort } from "../e2e/src/free-port.ts";
 import { root } from "./install.mjs";
 import { names, noteInstalled, stage, stageExamples } from "./stage-examples.mjs";
@@ -117,7 +117,11 @@ try {
 
   await run("", "npx playwright test", {
     live: true,
-    env: { EXAMPLES: JSON.stringify(urls), CHROMIUM: await findChromium(), FIREFOX: findFirefox() ?? "" },
+    env: {
+      EXAMPLES: JSON.stringify(urls),
+      CHROMIUM: findShell() ?? (await findChromium()),
+      FIREFOX: findFirefox() ?? "",
+    },
   });
   told("Visited");
 } finally {

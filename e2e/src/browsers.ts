@@ -31,6 +31,11 @@ export async function findChromium(): Promise<string> {
   );
 }
 
+/** Debian's Chromium without windows, which starts a page in a quarter of the time; nothing is left out where it is not installed. */
+export function findShell(): string | undefined {
+  return ["/usr/bin/chromium-headless-shell"].find((path) => existsSync(path));
+}
+
 /** Firefox, by `CATNAP_FIREFOX` or where Debian puts it; without one its project is left out, unless `CATNAP_REQUIRE=all`. */
 export function findFirefox(): string | null {
   const named = process.env.CATNAP_FIREFOX;
