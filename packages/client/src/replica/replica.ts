@@ -125,7 +125,7 @@ export class Replica extends Owner {
       decided: this.#decided,
       undecided: this.#undecided,
       entries: [...memory.base],
-      sum: memory.knownSum,
+      sum: memory.sum,
     };
   }
 

@@ -69,7 +69,7 @@ export interface CacheRow {
   /** The browser has kept the session's cookie. */
   readonly kept?: boolean;
   readonly entries: readonly (readonly [string, BaseEntry])[];
-  /** What the checksum of the entries is made of; absent where nobody has asked for it. To work it out reads every value. */
+  /** What the checksum of the entries is made of; absent where some of them are missing. To work it out reads every value. */
   readonly sum?: number | undefined;
 }
 
