@@ -99,6 +99,16 @@ test("ops whose effect is in the page's snapshot, though nobody acknowledged the
   expect(seen).toEqual([2]);
 });
 
+test("the first snapshot on disk has the sum of its values, which the next page need not work out", async () => {
+  const { browser } = open();
+  const { session } = browser.tab();
+  session.setValue("note", "x");
+  await session.awake();
+  await session.sleep();
+  await until(async () => (await browser.rows()).has("cache"));
+  expect((await browser.rows()).get("cache")).toMatchObject({ sum: expect.any(Number) });
+});
+
 test.each(Object.entries(useless))(
   "with a disk that is %s the session works from memory and says so",
   async (kind, indexedDB) => {
