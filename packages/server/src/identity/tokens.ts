@@ -1,4 +1,5 @@
-import { createHash, hash, randomBytes } from "node:crypto";
+import { createHash, hash } from "node:crypto";
+import { randomText } from "../random.ts";
 
 /** A cookie's content: which session, and the secret that opens it. */
 export interface Token {
@@ -9,11 +10,10 @@ export interface Token {
 /** The name of a definition that was not given one. */
 const defaultName = "catnap";
 
-const base64url = (bytes: number) => randomBytes(bytes).toString("base64url");
 const sha256 = (purpose: string, text: string) => createHash("sha256").update(purpose).update(text);
 
 /** 256 random bits, secret. */
-export const mintSecret = (): string => base64url(32);
+export const mintSecret = (): string => randomText(32);
 
 const tokenPattern = /^([A-Za-z0-9_-]{22,80})\.([A-Za-z0-9_-]{43})$/;
 
@@ -45,7 +45,7 @@ export class Tokens {
 
   /** 128 random bits, public. */
   mintIdentifier(): string {
-    return base64url(16) + this.#tag;
+    return randomText(16) + this.#tag;
   }
 
   /** The identifier of the session that a browser's nonce starts; tells nothing of the nonce. */

@@ -1,5 +1,5 @@
-import { randomBytes } from "node:crypto";
 import { invalid } from "../../option-checks.ts";
+import { randomText } from "../../random.ts";
 import { within } from "../deadline.ts";
 import { EntryCache, freshStamp } from "../entry-cache.ts";
 import type { SessionStore, StoreKey } from "../store.ts";
@@ -94,7 +94,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
         assertSubjectText(commit.subject);
         names.push(keys.subject(shardOf(key), commit.subject));
       }
-      const nonce = driver.repeats ? randomBytes(6).toString("base64url") : "";
+      const nonce = driver.repeats ? randomText(6) : "";
       const stamp = freshStamp();
       const args = commitArguments(commit, lingerMs, stamp);
       const reply = await calls.change(commitScript, names, (until) => [publish, nonce, until, ...args]);
