@@ -40,17 +40,17 @@ export class RequestCookie {
    * is the one.
    */
   read(): Presented {
-    const today = nameIn(this.#settings, this.#exchange.host);
-    const former = new Set(this.#settings.former.map((scope) => nameIn(scope, this.#exchange.host)));
-    former.delete(today);
-    const others = [...former].filter((name) => this.#contents(name).length > 0);
+    const { host } = this.#exchange;
+    const today = nameIn(this.#settings, host);
+    const former = this.#settings.former.map((scope) => nameIn(scope, host));
+    const others = former.filter((name) => name !== today && this.#contents(name).length > 0);
     const isFormer = others.length > 0 && this.#contents(today).length === 0;
     const name = isFormer ? (others[0] as string) : today;
     const contents = this.#contents(name);
-    const allowed = this.#scopes(name).length;
+    const isAllowed = contents.length < 2 || contents.length <= this.#scopes(name).length;
     return {
       came: contents.length > 0,
-      tokens: contents.length > allowed ? [] : contents.map(parseToken).filter((token) => token !== null),
+      tokens: isAllowed ? contents.map(parseToken).filter((token) => token !== null) : [],
       isFormer,
       isRepeated: contents.length > 1,
       leftOver: !isFormer && others.length > 0,

@@ -45,9 +45,7 @@ export function ofFetch({ req, resHeaders }: Omit<FetchSource, "info">): Exchang
   return {
     method: req.method?.toUpperCase() ?? null,
     header: (name) => req.headers.get(name),
-    get host() {
-      return req.headers.get("host") ?? hostOf(req.url);
-    },
+    host: req.headers.get("host") ?? hostOf(req.url),
     url: req.url,
     address: null,
     ...into(resHeaders),
