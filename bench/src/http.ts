@@ -12,7 +12,7 @@ export async function besideTrpc(): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const [adapter, queryTarget, mutationTarget] of [
     ["standalone", 0.85, 0.7],
-    ["fetch", 0.87, 0.77],
+    ["fetch", 1 / 1.15, 1 / 1.3],
   ] as const) {
     const seed = () => ({ path: "/trpc/set", body: { key: "k0", value: "a" } });
     const [ours, bare] = await Promise.all([start(`${adapter}/memory`, seed), start(`${adapter}/bare`, seed)]);

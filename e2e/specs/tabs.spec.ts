@@ -75,8 +75,8 @@ test("many tabs that write at once, answered out of order, end with the same val
   const [count, times] = browserName === "firefox" ? [5, 4] : [9, 2];
   const open = async () => new ShopPage(await context.newPage()).open(wire.url);
   const tabs = await Promise.all(Array.from({ length: count }, open));
-  // Of eight pushes at once the last is answered first.
-  wire.lag = (push) => 100 * (7 - (push % 8));
+  // Of eight pushes at once the last is answered first, also on a machine so slow that they come one by one.
+  wire.lag = (push) => 200 * (7 - (push % 8));
   const skus = ["blanket", "mask", "pillow", "tea", "lamp", "bottle", "socks", "rain", "clock"].slice(0, count);
   for (let time = 1; time <= times; time++) {
     const change = async (tab: ShopPage, index: number) => {
@@ -86,8 +86,7 @@ test("many tabs that write at once, answered out of order, end with the same val
     await Promise.all(tabs.map(change));
   }
   for (const tab of tabs) await tab.synced();
-  // On a busy machine the tabs take turns by themselves, and few answers overtake another.
-  expect(wire.overtaken).toBeGreaterThan(0);
+  expect(wire.overtaken).toBeGreaterThan(tabs.length);
 
   // The latest edit is that of somebody who has seen all others. One of those arrives after it.
   const [latest, earlier] = tabs as [ShopPage, ShopPage];

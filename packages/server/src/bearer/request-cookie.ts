@@ -47,10 +47,10 @@ export class RequestCookie {
     const isFormer = others.length > 0 && this.#contents(today).length === 0;
     const name = isFormer ? (others[0] as string) : today;
     const contents = this.#contents(name);
-    const isAllowed = contents.length < 2 || contents.length <= this.#scopes(name).length;
+    const allowed = this.#scopes(name).length;
     return {
       came: contents.length > 0,
-      tokens: isAllowed ? contents.map(parseToken).filter((token) => token !== null) : [],
+      tokens: contents.length > allowed ? [] : contents.map(parseToken).filter((token) => token !== null),
       isFormer,
       isRepeated: contents.length > 1,
       leftOver: !isFormer && others.length > 0,
