@@ -33,10 +33,12 @@ export class Wire {
   lost = 0;
   /** What a push waits for before it goes on, by its body. */
   holds: (push: string) => Promise<unknown> | undefined = () => undefined;
-  /** For how many milliseconds the answer to a push is kept back, by the number of the push. */
-  lag: (push: number) => number = () => 0;
+  /** How many answers to pushes are kept until all of them are there, to be given latest first; fewer once none comes for a second. */
+  backwards = 1;
   /** How many answers to pushes have come after one to a later push. */
   overtaken = 0;
+  #kept: { push: number; give: () => void }[] = [];
+  #patience: NodeJS.Timeout | undefined;
   #pushes = 0;
   #answered = 0;
   readonly #server: Server;
@@ -115,13 +117,31 @@ export class Wire {
         await mended;
       }
       if (push) {
-        await sleep(this.lag(number));
+        if (this.backwards > 1) await this.#turn(number);
         if (number < this.#answered) this.overtaken++;
         this.#answered = Math.max(number, this.#answered);
       }
       this.#answer(answer, outgoing, fault);
     } finally {
       struck?.over();
+    }
+  }
+
+  /** Resolves when the answer to this push may be given. */
+  #turn(push: number): Promise<void> {
+    return new Promise((give) => {
+      this.#kept.push({ push, give });
+      clearTimeout(this.#patience);
+      if (this.#kept.length >= this.backwards) void this.#give();
+      else this.#patience = setTimeout(() => this.#give(), 1000);
+    });
+  }
+
+  /** With some time between two, so that the tab of the first one has told the others of it. */
+  async #give(): Promise<void> {
+    for (const { give } of this.#kept.splice(0).sort((one, other) => other.push - one.push)) {
+      give();
+      await sleep(50);
     }
   }
 

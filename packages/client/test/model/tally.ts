@@ -38,8 +38,8 @@ const least = {
 
 export type Trouble = keyof typeof least;
 
-/** So many schedules are enough to judge by. */
-const enough = 1000;
+/** So many schedules are enough to judge by: of fewer, a share is now and then too small by chance. */
+const enough = 5000;
 
 /** How many schedules have come to each trouble. */
 export class Tally {
