@@ -1,9 +1,10 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    // All cores: Vitest leaves one to itself, which of two is half.
-    maxWorkers: "100%",
+    // Half as many again as there are cores: many a test waits for a server.
+    maxWorkers: Math.ceil(1.5 * availableParallelism()),
     coverage: {
       provider: "v8",
       include: ["packages/*/src/**/*.{ts,tsx}"],

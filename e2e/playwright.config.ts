@@ -46,7 +46,7 @@ export default defineConfig({
       ? [
           {
             name: "firefox",
-            // Playwright cannot open a profile of a system Firefox, nor crash its tabs.
+            // Playwright cannot open a profile of a system Firefox, nor crash its tabs; and some specs no engine decides.
             grepInvert: /@profile|@chromium/,
             testIgnore: ofServer,
             use: {

@@ -160,27 +160,26 @@ const unfit = {
   "does not exist": () => Object.defineProperty(globalThis, "indexedDB", { value: undefined }),
 };
 for (const [how, script] of Object.entries(unfit)) {
-  test(`where IndexedDB ${how}, pages work from memory and the server, and begin one session`, async ({
-    context,
-    page,
-    server,
-    openTab,
-  }) => {
-    await context.addInitScript(script);
-    const errors = uncaught(page);
-    const [shop, other] = [await openTab(context), await openTab(context)];
-    for (const tab of [shop, other]) await tab.purr();
-    for (const tab of [shop, other]) await expect(tab.purrs).toHaveText("2");
-    await shop.write("From memory");
-    await shop.synced();
-    await other.synced();
-    await expect.poll(() => server.held(context)).toMatchObject({ purrs: 2, note: "From memory" });
-    await shop.reload();
-    await expect(shop.note).toHaveValue("From memory");
-    await shop.purr();
-    await shop.synced();
-    await expect(other.purrs).toHaveText("3");
-    await expect.poll(() => server.held(context)).toMatchObject({ purrs: 3 });
-    expect(errors).toEqual([]);
-  });
+  test(
+    `where IndexedDB ${how}, pages work from memory and the server, and begin one session`,
+    chromiumOnly,
+    async ({ context, page, server, openTab }) => {
+      await context.addInitScript(script);
+      const errors = uncaught(page);
+      const [shop, other] = [await openTab(context), await openTab(context)];
+      for (const tab of [shop, other]) await tab.purr();
+      for (const tab of [shop, other]) await expect(tab.purrs).toHaveText("2");
+      await shop.write("From memory");
+      await shop.synced();
+      await other.synced();
+      await expect.poll(() => server.held(context)).toMatchObject({ purrs: 2, note: "From memory" });
+      await shop.reload();
+      await expect(shop.note).toHaveValue("From memory");
+      await shop.purr();
+      await shop.synced();
+      await expect(other.purrs).toHaveText("3");
+      await expect.poll(() => server.held(context)).toMatchObject({ purrs: 3 });
+      expect(errors).toEqual([]);
+    },
+  );
 }

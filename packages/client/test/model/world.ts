@@ -141,12 +141,13 @@ export class World {
 
   /** Lets everything happen that needs neither time nor network. */
   async settle(): Promise<void> {
-    do {
-      await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.#ready.length === 0) this.#ready.push(...this.#late.splice(0));
+    while (this.#ready.length > 0) {
       for (let task = this.#ready.shift(); task; task = this.#ready.shift()) task();
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#ready.length === 0) this.#ready.push(...this.#late.splice(0));
-    } while (this.#ready.length > 0);
+    }
   }
 
   /** Lets so much time pass, timer by timer. */
