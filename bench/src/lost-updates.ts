@@ -16,7 +16,10 @@ export async function besideLost(kind: string, ours: Contestant, rival: string, 
   };
 }
 
-/** How many of 50 concurrent increments of one value do not count, in Catnap and in express-session, and what each takes. */
+/**
+ * How many of 50 concurrent increments of one value do not count, in Catnap and in express-session, and what each takes, beside
+ * one that meets no other: fifteen at once, in a session each.
+ */
 export async function besideCounters(
   kind: string,
   ours: Contestant,
@@ -25,8 +28,8 @@ export async function besideCounters(
 ): Promise<Figure> {
   const here = await increments(ours, "/trpc/increment", "/trpc/all", (body) => JSON.parse(body).result.data);
   const there = await increments(theirs, "/increment", "/all", (body) => JSON.parse(body));
-  const told = ({ lost, refused, us }: typeof here) =>
-    `${lost} lost, ${refused} of them refused, ${us.toFixed(0)} µs each`;
+  const told = ({ lost, refused, us, alone }: typeof here) =>
+    `${lost} lost, ${refused} of them refused, ${us.toFixed(0)} µs each (${(us / alone).toFixed(2)} × one alone)`;
   return {
     what: `increments lost, of 50 at once on one value, ${kind}, its CPU included`,
     ours: told(here),
@@ -43,28 +46,35 @@ async function increments(
   increment: string,
   all: string,
   read: (body: string) => Record<string, unknown>,
-): Promise<{ lost: number; refused: number; us: number }> {
-  const headers = { cookie: cookies[0]!, "content-type": "application/json" };
+): Promise<{ lost: number; refused: number; us: number; alone: number }> {
+  const of = (cookie: string) => ({ cookie, "content-type": "application/json" });
+  const headers = of(cookies[0]!);
   const value = async () => Number(read(await (await fetch(`http://127.0.0.1:${port}${all}`, { headers })).text()).k0);
   const set = increment.replace("increment", "set");
-  await fetch(`http://127.0.0.1:${port}${set}`, {
-    method: "POST",
-    headers,
-    body: JSON.stringify({ key: "k0", value: "0" }),
-  });
-  const one = async () => {
-    const response = await fetch(`http://127.0.0.1:${port}${increment}`, { method: "POST", headers, body: "{}" });
+  for (const cookie of cookies) {
+    const body = JSON.stringify({ key: "k0", value: "0" });
+    await fetch(`http://127.0.0.1:${port}${set}`, { method: "POST", headers: of(cookie), body });
+  }
+  const add = async (cookie: string) => {
+    const init = { method: "POST", headers: of(cookie), body: "{}" };
+    const response = await fetch(`http://127.0.0.1:${port}${increment}`, init);
     await response.text();
     return response.ok;
   };
+  const together: string[] = Array(50).fill(cookies[0]);
+  const used = { us: 0, alone: 0 };
+  const measure = async (what: keyof typeof used, sessions: readonly string[]) => {
+    const before = await cpu();
+    const answers = await Promise.all(sessions.map(add));
+    used[what] += ((await cpu()) - before) / (rounds * sessions.length);
+    return answers.filter((ok) => !ok).length;
+  };
   let refused = 0;
-  const before = await cpu();
   for (let round = 0; round < rounds; round++) {
-    const answers = await Promise.all(Array.from({ length: 50 }, one));
-    refused += answers.filter((ok) => !ok).length;
+    refused += await measure("us", together);
+    await measure("alone", cookies.slice(1));
   }
-  const us = ((await cpu()) - before) / (rounds * 50);
-  return { lost: Math.round((rounds * 50 - (await value())) / rounds), refused: Math.round(refused / rounds), us };
+  return { lost: Math.round((rounds * 50 - (await value())) / rounds), refused: Math.round(refused / rounds), ...used };
 }
 
 /** The same over the stores that no other figure is taken of. */

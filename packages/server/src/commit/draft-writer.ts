@@ -96,18 +96,21 @@ export class DraftWriter {
 
   /**
    * Writes a draft, once more on what another writer has left as often as one comes between. Requests of this process that
-   * want the same session take turns as soon as one was refused, and each goes on from what the one before has left. Not
-   * before: a commit whose answer is late would hold up all others.
+   * want the same session take turns as soon as one was refused, or would be, since another is under way; each goes on from what
+   * the one before has left. The first goes without: a commit whose answer is late does not hold up all others.
    */
   async #write(draft: Draft, deadline: number): Promise<void> {
     const hold = this.#hold;
+    const { turns } = this.#queues;
     let turn: Turn<SessionRecord> | undefined;
     let leaves: SessionRecord | undefined;
+    // What depends on no value is not refused for one.
+    const over = draft.reads ? turns.begin(this.#identifierFor(draft)) : undefined;
     try {
       for (let refusals = this.#overtaken ? 1 : 0; ; refusals++) {
         const identifier = this.#identifierFor(draft);
-        if (!turn && (refusals > 0 || this.#queues.turns.isTaken(identifier))) {
-          turn = await this.#queues.turns.take(identifier, deadline);
+        if (!turn && (refusals > 0 || over === null || turns.isTaken(identifier))) {
+          turn = await turns.take(identifier, deadline);
           if (hold.record && turn.left && turn.left.rev > hold.record.rev) hold.record = turn.left;
         } else if (refusals > 0) await pause(Math.random() * Math.min(longestPauseMs, 2 ** refusals));
         if (performance.now() > deadline) throw contended();
@@ -119,6 +122,7 @@ export class DraftWriter {
         return;
       }
     } finally {
+      over?.();
       turn?.end(leaves);
     }
   }

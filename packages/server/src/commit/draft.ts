@@ -129,6 +129,12 @@ export class Draft {
     for (const change of chained) this.#changes.set(change.key.name, change);
   }
 
+  /** Whether any change depends on what is there when it is committed. */
+  get reads(): boolean {
+    for (const change of this.#changes.values()) if (reads(change)) return true;
+    return false;
+  }
+
   get isEmpty(): boolean {
     return this.#changes.size === 0 && Object.keys(this.wishes).length === 0;
   }

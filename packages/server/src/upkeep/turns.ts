@@ -12,10 +12,19 @@ export interface Turn<T> {
 export class Turns<T> {
   /** By thing, the end of the last turn that was asked for. */
   readonly #last = new Map<string, Promise<T | undefined>>();
+  /** Things that somebody does something about without a turn. */
+  readonly #early = new Set<string>();
 
   /** Whether anybody has the turn, or waits for it. */
   isTaken(thing: string): boolean {
     return this.#last.has(thing);
+  }
+
+  /** Begins without a turn, for which nobody waits. Gives what to call when it is over; `null` where somebody has begun already. */
+  begin(thing: string): (() => void) | null {
+    if (this.#early.has(thing)) return null;
+    this.#early.add(thing);
+    return () => void this.#early.delete(thing);
   }
 
   /** Waits for the turn, until `deadline` by `performance.now()`. Throws `CONFLICT` when it does not come in time. */
