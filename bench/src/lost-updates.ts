@@ -39,7 +39,9 @@ export async function besideCounters(
   };
 }
 
-const rounds = 20;
+const rounds = 40;
+/** Rounds before those that are measured. */
+const warmUp = 20;
 
 async function increments(
   { port, cookies, cpu }: Contestant,
@@ -70,11 +72,13 @@ async function increments(
     return answers.filter((ok) => !ok).length;
   };
   let refused = 0;
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < warmUp + rounds; round++) {
+    if (round === warmUp) Object.assign(used, { us: 0, alone: 0 });
     refused += await measure("us", together);
     await measure("alone", cookies.slice(1));
   }
-  return { lost: Math.round((rounds * 50 - (await value())) / rounds), refused: Math.round(refused / rounds), ...used };
+  const each = (total: number) => Math.round(total / (warmUp + rounds));
+  return { lost: each((warmUp + rounds) * 50 - (await value())), refused: each(refused), ...used };
 }
 
 /** The same over the stores that no other figure is taken of. */

@@ -159,9 +159,9 @@ describe.each(places)("over %s", (_, installed, place) => {
     const tabs = Array.from({ length: 20 }, (_, i) => `writer-1${i}`);
     const answers = await Promise.all(tabs.map((tab) => one.syncAs(tab, cookie, identifier, visit)));
     for (const answer of answers) expect(answer).toMatchObject({ ok: true, acked: 1 });
-    // Each is refused once at most, and goes on from what the refusal has told.
-    expect(new Set(one.asked)).toEqual(new Set(["write"]));
-    expect(one.asked.length).toBeLessThanOrEqual(40);
+    // The first needs no turn, which the next may not know yet; whoever waits for a turn reads what is new first.
+    expect(one.asked.filter((name) => name === "write").length).toBeLessThanOrEqual(22);
+    expect(one.asked.length).toBeLessThanOrEqual(42);
     const shown = await one.run(cookie, (session) => new Response(String(session.value("visits"))));
     expect(await shown.text()).toBe("20");
   });

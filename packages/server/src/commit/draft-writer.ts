@@ -67,8 +67,8 @@ export class DraftWriter {
 
   /**
    * Writes a push on what the store remembers of the session, in one round trip. Where the session is not as it was, gives what the
-   * store has of it, by which the request has to be judged anew; `null`: there is more to do, or nothing to write, and the record
-   * has to be read first.
+   * store has of it, by which the request has to be judged anew; `null`: there is more to do, another commit is under way, or there
+   * is nothing to write, and the record has to be read first.
    */
   async writeRecalled(draft: Draft): Promise<"in" | SessionRecord | null> {
     const hold = this.#hold;
@@ -79,8 +79,9 @@ export class DraftWriter {
     if (!record || !recalled || !push) return null;
     if (hold.due() || hold.refuse(push.push) || this.#queues.turns.isTaken(record.identifier)) return null;
     const { commit, pushed } = planCommit(this.#settings, draft, this.#circumstances());
-    if (!commit) return null;
-    const result = await this.#settings.store.write(record.identifier, { ...commit, on: recalled });
+    const over = commit && this.#queues.turns.begin(record.identifier);
+    if (!over) return null;
+    const result = await this.#settings.store.write(record.identifier, { ...commit, on: recalled }).finally(over);
     if (!result.ok) {
       this.#overtaken = true;
       return result.record;

@@ -129,10 +129,10 @@ export class Draft {
     for (const change of chained) this.#changes.set(change.key.name, change);
   }
 
-  /** Whether any change depends on what is there when it is committed. */
+  /** Whether any change depends on what is there when it is committed, as those of a push do. */
   get reads(): boolean {
     for (const change of this.#changes.values()) if (reads(change)) return true;
-    return false;
+    return this.wishes.push !== undefined;
   }
 
   get isEmpty(): boolean {
