@@ -1,15 +1,20 @@
+import { afterEntry, afterField } from "./text.ts";
+
 /** When a session expires, as SQL: what `expiresAt` of the contract says, over columns of `session`. */
 export const expiry = "least(ends_at, accessed_at + timeout_ms)";
 
+const [field, entry] = [afterField, afterEntry].map((codes) => `'${codes}'`);
+
 /**
- * A record as one JSON text, so that neither the types that an application has taught its driver nor a row per entry
- * stand between the database and us. Whose stamp is `known` comes without its entries; no stamp is `NULL`.
+ * A record as one text, so that neither the types that an application has taught its driver nor a row per entry stand between
+ * the database and us: a list in JSON, and after it the entries; of one that is gone there is no value. Whose stamp is `known`
+ * comes without them; no stamp is `NULL`. As JSON, the entries would take the database five times as long.
  */
 export const recordOf = (schema: string, known: string): string => `
-  json_build_array(rev, created_at, ends_at, accessed_at, timeout_ms, transactions, subject, authenticated_at, stamp,
-    CASE WHEN stamp = ${known} THEN NULL ELSE coalesce(
-      (SELECT json_agg(json_build_array(key, value, rev, writer, seq)) FROM ${schema}.entry
-       WHERE entry.session = session.id), '[]') END)::text`;
+  json_build_array(rev, created_at, ends_at, accessed_at, timeout_ms, transactions, subject, authenticated_at, stamp)::text ||
+    CASE WHEN stamp = ${known} THEN '' ELSE ${entry} || coalesce((
+      SELECT string_agg(key || ${field} || rev || ${field} || writer || ${field} || seq || coalesce(${field} || value, ''), ${entry})
+      FROM ${schema}.entry WHERE entry.session = session.id), '') END`;
 
 /** The channel of NOTIFY that tells of commits in this schema, whose name comes quoted. */
 export function channelOf(schema: string): string {

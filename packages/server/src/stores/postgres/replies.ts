@@ -1,6 +1,6 @@
 import { SessionError } from "@catnap/shared";
 import type { Entry, Page, SessionInfo, SessionRecord, StoreKey } from "../store.ts";
-import { disarm } from "./text.ts";
+import { afterEntry, afterField, disarm } from "./text.ts";
 
 // What the store's statements answer, made into what the contract says. Every column is asked for as text. Each function
 // ends whatever it is given, and throws `STORE_UNUSABLE` for what it cannot read; the message never shows a value.
@@ -87,11 +87,14 @@ export function toRecord(
   reply: unknown,
   known?: Known,
 ): { readonly stamp: number; readonly record: SessionRecord } {
-  const [rev, createdAt, endsAt, accessedAt, timeoutMs, transactions, subject, authenticatedAt, rawStamp, rows] = json(
+  const all = text(identifier, reply, "the row");
+  const end = all.indexOf(afterEntry);
+  const row = end < 0 ? all : all.slice(0, end);
+  const [rev, createdAt, endsAt, accessedAt, timeoutMs, transactions, subject, authenticatedAt, rawStamp] = json(
     identifier,
-    reply,
+    row,
     "the row",
-    10,
+    9,
   );
   const stamp = time(identifier, rawStamp, "the stamp");
   const record: SessionRecord = {
@@ -104,20 +107,27 @@ export function toRecord(
     transactions: whole(identifier, transactions, "the count of transactions"),
     subject: subject === null ? null : text(identifier, subject, "the subject"),
     authenticatedAt: authenticatedAt === null ? null : time(identifier, authenticatedAt, "the time of authentication"),
-    entries: rows === null && known?.stamp === stamp ? known.entries : toEntries(identifier, rows),
+    entries: end < 0 ? entriesOf(identifier, stamp, known) : toEntries(identifier, all.slice(end + afterEntry.length)),
   };
   return { stamp, record };
 }
 
-function toEntries(of: StoreKey, rows: unknown): ReadonlyMap<string, Entry> {
+function entriesOf(of: StoreKey, stamp: number, known: Known | undefined): ReadonlyMap<string, Entry> {
+  if (known?.stamp === stamp) return known.entries;
+  throw damaged(of, "the entries");
+}
+
+function toEntries(of: StoreKey, texts: string): ReadonlyMap<string, Entry> {
   const entries = new Map<string, Entry>();
-  for (const row of list(of, rows, "the entries")) {
-    const [key, value, rev, writer, seq] = list(of, row, "an entry", 5);
+  if (texts === "") return entries;
+  for (const one of texts.split(afterEntry)) {
+    const [key, rev, writer, seq, value, ...others] = one.split(afterField);
+    if (others.length > 0) throw damaged(of, "an entry");
     entries.set(armoured(of, key, "an entry's name"), {
-      value: value === null ? null : armoured(of, value, "an entry's value"),
-      rev: whole(of, rev, "an entry's revision"),
+      value: value === undefined ? null : armoured(of, value, "an entry's value"),
+      rev: whole(of, toNumber(rev), "an entry's revision"),
       writer: armoured(of, writer, "an entry's writer"),
-      seq: whole(of, seq, "an entry's number"),
+      seq: whole(of, toNumber(seq), "an entry's number"),
     });
   }
   return entries;

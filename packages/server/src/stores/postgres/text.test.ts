@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { armour, disarm } from "./text.ts";
+import { afterEntry, afterField, armour, disarm } from "./text.ts";
 
 const awkward = fc.string({
   unit: fc.oneof(
-    fc.constantFrom("\0", "\u0001", "\u0002", "\u0003", "d800", "\ud800", "\udc00", "🐈"),
+    fc.constantFrom("\0", "\u0001", "\u0002", "\u0003", "\u0004", "\u0005", "d800", "\ud800", "\udc00", "🐈"),
     fc.string({ unit: "binary", maxLength: 1 }),
   ),
 });
@@ -15,6 +15,17 @@ test("texts come back as they were, as text that PostgreSQL holds", () => {
       const armoured = armour(plain);
       expect(armoured).not.toMatch(/[\0\p{Surrogate}]/u);
       expect(disarm(armoured)).toBe(plain);
+    }),
+  );
+});
+
+test("what stands between texts is in none of them, nor where two of them meet", () => {
+  fc.assert(
+    fc.property(awkward, awkward, (one, other) => {
+      for (const between of [afterField, afterEntry]) {
+        const [, ...parts] = [armour(one), armour(other)].join(between).split(between);
+        expect(parts).toEqual([armour(other)]);
+      }
     }),
   );
 });

@@ -8,6 +8,10 @@ const codeOfMark = "\u0003";
 /** A lone surrogate's code is its number in hex. */
 const hexDigits = 4;
 
+/** Stand between texts that are armoured, in which neither can be. */
+export const afterField: string = `${mark}\u0004`;
+export const afterEntry: string = `${mark}\u0005`;
+
 /** Any text as the database keeps it. */
 export function armour(text: string): string {
   if (!text.includes(mark) && !text.includes("\0") && isWellFormed(text)) return text;
