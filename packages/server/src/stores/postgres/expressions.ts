@@ -3,12 +3,13 @@ import { afterEntry, afterField } from "./text.ts";
 /** When a session expires, as SQL: what `expiresAt` of the contract says, over columns of `session`. */
 export const expiry = "least(ends_at, accessed_at + timeout_ms)";
 
-const [field, entry] = [afterField, afterEntry].map((codes) => `'${codes}'`);
+const field = `'${afterField}'`;
+const entry = `'${afterEntry}'`;
 
 /**
  * A record as one text, so that neither the types that an application has taught its driver nor a row per entry stand between
  * the database and us: a list in JSON, and after it the entries; of one that is gone there is no value. Whose stamp is `known`
- * comes without them; no stamp is `NULL`. As JSON, the entries would take the database five times as long.
+ * comes without them; no stamp is `NULL`. As JSON, a hundred entries would take the database four times as long.
  */
 export const recordOf = (schema: string, known: string): string => `
   json_build_array(rev, created_at, ends_at, accessed_at, timeout_ms, transactions, subject, authenticated_at, stamp)::text ||
