@@ -15,6 +15,10 @@ export function quantile(values: readonly number[], share: number): number {
 
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
 
+/** Requests per second of CPU, of what one takes in microseconds. */
+export const perSecond = (us: number): string =>
+  `${Math.round(1e6 / us).toLocaleString("en")} /CPU-s (${us.toFixed(0)} µs)`;
+
 /** The middle of what each of the two measures, in as many rounds of one after the other; some before warm up. */
 export async function inTurn(rounds: number, one: () => Promise<number>, other: () => Promise<number>) {
   const [ones, others]: [number[], number[]] = [[], []];

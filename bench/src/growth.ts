@@ -9,9 +9,8 @@ import { sqliteStore } from "catnap/sqlite";
 import { inRedis } from "./at-rest.ts";
 import { type Contestant, race, start } from "./contestant.ts";
 import { type Database, poolAt, redisAt, startPostgres, startRedis } from "./databases.ts";
-import { type Figure, median } from "./figure.ts";
+import { type Figure, median, perSecond } from "./figure.ts";
 import { identifiers, replay } from "./fill.ts";
-import { perSecond } from "./http.ts";
 import { oneCounter, tenValues } from "./rehearsal.ts";
 import { sized } from "./sizes.ts";
 

@@ -1,11 +1,10 @@
 import { race, start } from "./contestant.ts";
-import type { Figure } from "./figure.ts";
+import { type Figure, perSecond } from "./figure.ts";
 import type { Shot } from "./load.ts";
 import { besideLost } from "./lost-updates.ts";
 
 const trpcSet = (key: string): Shot => ({ path: "/trpc/set", body: (n) => ({ key, value: `value ${n}` }) });
 const get: Shot = { path: "/trpc/get" };
-export const perSecond = (us: number) => `${Math.round(1e6 / us).toLocaleString("en")} /CPU-s (${us.toFixed(0)} µs)`;
 
 /** What the session adds to a query and to a mutation of tRPC, in requests per CPU second of the server. */
 export async function besideTrpc(): Promise<Figure[]> {

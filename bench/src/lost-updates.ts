@@ -1,6 +1,7 @@
 import { type Contestant, start } from "./contestant.ts";
 import { startRedis } from "./databases.ts";
 import type { Figure } from "./figure.ts";
+import { besideFirst } from "./first-visits.ts";
 import { names } from "./sessions.ts";
 
 /** How many of 50 concurrent changes of one session are gone afterwards, in Catnap and in express-session. */
@@ -95,6 +96,7 @@ export async function besideLostElsewhere(): Promise<Figure[]> {
     const theirs = await start(`express/${server}`, () => ({ path: "/fill", body: {} }), database);
     const rival = `express 5 + express-session + ${store}`;
     figures.push(await besideLost(kind, ours, rival, theirs), await besideCounters(kind, ours, rival, theirs));
+    figures.push(await besideFirst(kind, ours, rival, theirs));
     for (const contestant of [ours, theirs]) contestant.stop();
   }
   await valkey?.stop();

@@ -1,7 +1,7 @@
 import { type Contestant, race, start } from "./contestant.ts";
 import { type Database, startPostgres, startRedis } from "./databases.ts";
-import type { Figure } from "./figure.ts";
-import { perSecond } from "./http.ts";
+import { type Figure, perSecond } from "./figure.ts";
+import { besideFirst } from "./first-visits.ts";
 import { besideCounters, besideLost, besideLostElsewhere } from "./lost-updates.ts";
 import { bytesAtRest, bytesSent } from "./redis-bytes.ts";
 import { roundTrips } from "./round-trips.ts";
@@ -62,6 +62,7 @@ export async function besideServers(): Promise<Figure[]> {
       figures.push(...(await besideHandmade(ours, forgetting, database)));
       figures.push(await bytesSent(database, ours, rival, theirs), await bytesAtRest(database, ours, rival, theirs));
     }
+    figures.push(await besideFirst(kind, ours, rival, theirs));
     for (const contestant of [ours, forgetting, theirs]) contestant.stop();
     await database.stop();
   }

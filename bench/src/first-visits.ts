@@ -1,0 +1,28 @@
+import { type Contestant, race } from "./contestant.ts";
+import { type Figure, perSecond } from "./figure.ts";
+
+const value = (n: number) => ({ key: "k0", value: `value ${n}` });
+
+/** Whoever comes without a cookie, each time. */
+const nobody = (contestant: Contestant): Contestant => ({
+  ...contestant,
+  cookies: contestant.cookies.map(() => "none=none"),
+});
+
+/**
+ * A first visit, which begins a session with one value, in Catnap and in express-session; the CPU of the server and of the
+ * database together. Each leaves one more session in its store.
+ */
+export async function besideFirst(kind: string, ours: Contestant, rival: string, theirs: Contestant): Promise<Figure> {
+  const { ratio, ...cpu } = await race(
+    [nobody(ours), { path: "/trpc/set", body: value }],
+    [nobody(theirs), { path: "/set", body: value }],
+  );
+  return {
+    what: `first visit, a new session with one value, ${kind}, its CPU included`,
+    ours: perSecond(cpu.ours),
+    rival: `${rival}: ${perSecond(cpu.rival)}`,
+    ratio,
+    target: { least: 1 },
+  };
+}
