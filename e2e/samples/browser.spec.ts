@@ -18,6 +18,8 @@ test("a draft can be typed freely, outlives a reload, shows in other tabs, and i
   context,
   page,
 }) => {
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
   await page.goto("/form");
   const draft = page.getByRole("textbox");
   await draft.pressSequentially(" ann@ ");
@@ -41,6 +43,10 @@ test("a draft can be typed freely, outlives a reload, shows in other tabs, and i
   // What the server holds, without the spaces.
   const held = async () => (await (await page.request.get("/form/trpc/session.values")).json()).result.data;
   await expect.poll(held).toEqual({ email: "ann@shop.test" });
+
+  await draft.pressSequentially("a".repeat(201));
+  await expect(draft).toHaveValue("a".repeat(200));
+  expect(errors).toEqual([]);
 });
 
 test("a theme that was chosen offline, until the session had expired, is chosen in the next session", async ({
