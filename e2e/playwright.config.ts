@@ -46,7 +46,8 @@ export default defineConfig({
       ? [
           {
             name: "firefox",
-            // Playwright cannot open a profile of a system Firefox, nor crash its tabs; and some specs no engine decides.
+            // Playwright cannot open a profile of a system Firefox, nor crash its tabs. Other specs of these tags show what is the
+            // same in every engine.
             grepInvert: /@profile|@chromium/,
             testIgnore: ofServer,
             use: {

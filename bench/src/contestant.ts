@@ -53,6 +53,12 @@ export async function visitors(port: number, seed: (n: number) => { path: string
   return cookies;
 }
 
+/** The same server, asked by visitors who come without a session each time. */
+export const byStrangers = (contestant: Contestant): Contestant => ({
+  ...contestant,
+  cookies: contestant.cookies.map(() => "none=none"),
+});
+
 const requestsPerRound = 400;
 const warmUp = 10;
 

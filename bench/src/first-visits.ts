@@ -1,13 +1,7 @@
-import { type Contestant, race } from "./contestant.ts";
+import { byStrangers, type Contestant, race } from "./contestant.ts";
 import { type Figure, perSecond } from "./figure.ts";
 
 const value = (n: number) => ({ key: "k0", value: `value ${n}` });
-
-/** Whoever comes without a cookie, each time. */
-const nobody = (contestant: Contestant): Contestant => ({
-  ...contestant,
-  cookies: contestant.cookies.map(() => "none=none"),
-});
 
 /**
  * A first visit, which begins a session with one value, in Catnap and in express-session; the CPU of the server and of the
@@ -15,8 +9,8 @@ const nobody = (contestant: Contestant): Contestant => ({
  */
 export async function besideFirst(kind: string, ours: Contestant, rival: string, theirs: Contestant): Promise<Figure> {
   const { ratio, ...cpu } = await race(
-    [nobody(ours), { path: "/trpc/set", body: value }],
-    [nobody(theirs), { path: "/set", body: value }],
+    [byStrangers(ours), { path: "/trpc/set", body: value }],
+    [byStrangers(theirs), { path: "/set", body: value }],
   );
   return {
     what: `first visit, a new session with one value, ${kind}, its CPU included`,

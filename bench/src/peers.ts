@@ -1,4 +1,4 @@
-import { type Contestant, cpuEach, start, visitors } from "./contestant.ts";
+import { byStrangers, type Contestant, cpuEach, start, visitors } from "./contestant.ts";
 import { type Database, startRedis } from "./databases.ts";
 import type { Figure } from "./figure.ts";
 import type { Shot } from "./load.ts";
@@ -65,7 +65,7 @@ async function entered(name: string, database?: Database): Promise<Record<Visito
   const small = await start(name, () => ({ path: "/set", body: { key: "k0", value: "a" } }), database);
   const large = { ...small, cookies: await visitors(small.port, () => ({ path: "/fill", body: {} })) };
   for (const one of [small, large]) await assertKeeps(name, one);
-  return { small, large, nobody: { ...small, cookies: small.cookies.map(() => "none=none") } };
+  return { small, large, nobody: byStrangers(small) };
 }
 
 /** Two visitors set a value each. Throws unless each reads their own; without a session, both read what came last. */

@@ -1,7 +1,7 @@
 import { ShopPage } from "../src/shop-page.ts";
 import { expect, test } from "../src/test.ts";
 
-/** In which order answers come, no engine decides; and nine pages of Firefox are too slow on two cores. */
+/** The order of answers is the same matter in every engine, and so many pages of Firefox are too slow on two cores. */
 const chromiumOnly = { tag: "@chromium" };
 
 test("tabs show each other's changes without the network", async ({ context, openTab, shop }) => {

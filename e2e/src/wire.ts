@@ -33,7 +33,7 @@ export class Wire {
   lost = 0;
   /** What a push waits for before it goes on, by its body. */
   holds: (push: string) => Promise<unknown> | undefined = () => undefined;
-  /** How many answers to pushes are kept until all of them are there, to be given latest first; fewer once none comes for a second. */
+  /** So many answers to pushes are kept back, and then given with the latest first. */
   backwards = 1;
   /** How many answers to pushes have come after one to a later push. */
   overtaken = 0;
@@ -127,7 +127,7 @@ export class Wire {
     }
   }
 
-  /** Resolves when the answer to this push may be given. */
+  /** Resolves when the answer to this push may be given. When no other comes for a second, those that are kept are all. */
   #turn(push: number): Promise<void> {
     return new Promise((give) => {
       this.#kept.push({ push, give });

@@ -105,7 +105,7 @@ export class DraftWriter {
     const { turns } = this.#queues;
     let turn: Turn<SessionRecord> | undefined;
     let leaves: SessionRecord | undefined;
-    // What depends on no value is not refused for one.
+    // Of several that depend on what the session holds, the store may refuse all but one: the others take turns (`null`).
     const over = draft.reads ? turns.begin(this.#identifierFor(draft)) : undefined;
     try {
       for (let refusals = this.#overtaken ? 1 : 0; ; refusals++) {

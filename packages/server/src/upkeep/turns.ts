@@ -12,7 +12,7 @@ export interface Turn<T> {
 export class Turns<T> {
   /** By thing, the end of the last turn that was asked for. */
   readonly #last = new Map<string, Promise<T | undefined>>();
-  /** Things that somebody does something about without a turn. */
+  /** What is being done without a turn. */
   readonly #early = new Set<string>();
 
   /** Whether anybody has the turn, or waits for it. */
@@ -20,7 +20,10 @@ export class Turns<T> {
     return this.#last.has(thing);
   }
 
-  /** Begins without a turn, for which nobody waits. Gives what to call when it is over; `null` where somebody has begun already. */
+  /**
+   * Begins at once, without a turn: whoever takes a turn does not wait for this. Gives a function to call at the end, or `null`
+   * where somebody else has begun so and is not done.
+   */
   begin(thing: string): (() => void) | null {
     if (this.#early.has(thing)) return null;
     this.#early.add(thing);

@@ -8,8 +8,9 @@ const entry = `'${afterEntry}'`;
 
 /**
  * A record as one text, so that neither the types that an application has taught its driver nor a row per entry stand between
- * the database and us: a list in JSON, and after it the entries; of one that is gone there is no value. Whose stamp is `known`
- * comes without them; no stamp is `NULL`. As JSON, a hundred entries would take the database four times as long.
+ * the database and us: a JSON list, and after it the entries, each with its name, revision, writer, number and value. The value
+ * of a deleted entry is left out. So are all entries where the record's stamp is `known`; `NULL` is no stamp. As JSON, a hundred
+ * entries would take the database four times as long.
  */
 export const recordOf = (schema: string, known: string): string => `
   json_build_array(rev, created_at, ends_at, accessed_at, timeout_ms, transactions, subject, authenticated_at, stamp)::text ||

@@ -8,7 +8,7 @@ const codeOfMark = "\u0003";
 /** A lone surrogate's code is its number in hex. */
 const hexDigits = 4;
 
-/** Stand between texts that are armoured, in which neither can be. */
+/** Separators: an armoured text contains neither of them. */
 export const afterField: string = `${mark}\u0004`;
 export const afterEntry: string = `${mark}\u0005`;
 
