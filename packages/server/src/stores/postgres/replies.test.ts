@@ -115,6 +115,14 @@ describe("what a database gives back", () => {
     expect(attempt(() => toRecord("alice", reply), "alice")).toBeUndefined();
   });
 
+  test("an entry with a field too many or too few is refused", () => {
+    const row = [1, 0, 0, 0, 0, 1, null, null, 7];
+    const fits = ["a", 1, "server", 0, secret];
+    expect(toRecord("alice", toReply([row, [fits]])).record.entries.get("a")?.value).toBe(secret);
+    for (const entry of [[...fits, secret], fits.slice(0, 3)])
+      expect(attempt(() => toRecord("alice", toReply([row, [entry]])), "alice")).toBeUndefined();
+  });
+
   test("a damaged record is read as a record, or refused with its identifier and without its values", () => {
     fc.assert(
       fc.property(fc.oneof(damaged(recordRow, toReply), junk), (json) => {
