@@ -88,6 +88,8 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
   );
   tab.open();
   if (options.initialSnapshot) session.hydrate(options.initialSnapshot);
+  // No event of the page is left that would.
+  if (page?.document.readyState === "complete") void tab.awake();
   return session;
 }
 

@@ -52,7 +52,7 @@ export class Life {
       }
       const own = [...replica.outbox.own.values()];
       const isQuiet = [host, replica.epoch].some((name) => epoch.quiet.includes(name));
-      this.#leave(this.#hand(epoch.ended ?? "SESSION_REPLACED", isQuiet ? [] : own, epoch.ended === "SESSION_EXPIRED"));
+      this.#leave(this.#hand(epoch.ended ?? "SESSION_REPLACED", isQuiet ? [] : own, !!epoch.ended));
     } else if (epoch.identifier !== null && identifier === (replica.isGuest ? epoch.identifier : null)) {
       // The browser has met a session: its first, or the one that only this page knew.
       this.#join();

@@ -200,6 +200,23 @@ test("Retry-After of a month is an hour", async () => {
   expect(calls).toBe(2);
 });
 
+test("a client that is made after the page was loaded awakes by itself, after it has taken in its snapshot", async () => {
+  const { world, browser } = open();
+  const first = browser.tab();
+  first.session.setValue("note", "there");
+  await first.session.sleep();
+  const initialSnapshot = await browser.server();
+  world.requests.length = 0;
+  const document = Object.assign(new EventTarget(), { visibilityState: "visible", readyState: "interactive" });
+  const page = { document, window: new EventTarget() };
+  const early = browser.tab({ surroundings: { page } }).session;
+  document.readyState = "complete";
+  const late = browser.tab({ initialSnapshot, surroundings: { page } }).session;
+  await until(() => late.status().state === "synced" && late.status().storage === "disk");
+  expect([early.status().state, late.value("note")]).toEqual(["asleep", "there"]);
+  expect(world.requests.map(({ body }) => superjson.parse<Push>(body).since)).toEqual([initialSnapshot.rev]);
+});
+
 test("a departure that the browser has ended in the middle is made by the page's next event", async () => {
   const { world, browser } = open();
   const document = Object.assign(new EventTarget(), { visibilityState: "visible" });

@@ -1,6 +1,6 @@
 /** The two event targets of a page. */
 export interface Page {
-  readonly document: EventTarget & { readonly visibilityState: string };
+  readonly document: EventTarget & { readonly visibilityState: string; readonly readyState?: string };
   readonly window: EventTarget;
 }
 

@@ -85,15 +85,16 @@ export class ClientSession<D extends AnyDefinition = AnyDefinition> extends Base
 
   /**
    * Calls `listener` when a change of this browser was not simply applied: once in a browser, by the tab that hears of it
-   * first. Gives the function that ends it. Where nobody listens, a change that is lost or rejected is a line on the console.
+   * first; tabs take turns, so that it may be some milliseconds after `sleep` has resolved. Gives the function that ends it.
+   * Where nobody listens, a change that is lost or rejected is a line on the console.
    */
   onConflict(listener: (conflict: Conflict<D>) => void): () => void {
     return listen(this.#conflicts, listener);
   }
 
   /**
-   * Calls `listener` when the session ended while changes were unsent. Gives the function that ends it. Where nobody listens,
-   * such changes are a line on the console.
+   * Calls `listener` in each tab when the server has ended the session, with the changes that were never sent. Gives the
+   * function that ends it. Where nobody listens, such changes are a line on the console.
    */
   onExpired(listener: (event: Expired) => void): () => void {
     return listen(this.#ends, listener);

@@ -56,7 +56,7 @@ export class Piggyback {
     this.#alone.add(path);
     const remedy =
       "put a sessionLink into each branch of the splitLink, before its last link, raise maxItems, or send mutations over HTTP";
-    const message = `"${path}" left in another request than the changes that were to come before it: ${remedy}`;
+    const message = `"${path}" left without the changes before it: ${remedy}`;
     call(() => {
       throw new SessionError("INVALID_OPTION", message);
     });

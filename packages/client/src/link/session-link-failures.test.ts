@@ -82,7 +82,7 @@ test("calls that no longer fit into the batch of their push are reported", async
     await Promise.all([api.note.mutate(), api.count.mutate()]);
   });
   expect(asked().slice(0, 2)).toEqual(["session.sync,note", "count"]);
-  expect(reports).toMatchObject([{ message: expect.stringMatching(/"count" left in another request.*maxItems/) }]);
+  expect(reports).toMatchObject([{ message: expect.stringMatching(/"count" left without.*maxItems/) }]);
 });
 
 test("a batch that gets lost fails the mutation and keeps the changes, which go home later", async () => {

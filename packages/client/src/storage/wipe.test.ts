@@ -205,6 +205,20 @@ test("the tabs of an expired session begin the next one together", async () => {
   await beginTogether(browser, [a, b, browser.tab()], "3");
 });
 
+test("each tab hears that the server has ended the session, whatever it had written, and none is offline for it", async () => {
+  const { world, browser } = open();
+  const a = await signedIn(browser);
+  const b = browser.tab();
+  await b.session.awake();
+  const states: string[] = [];
+  for (const { session } of [a, b]) session.subscribeStatus(() => void states.push(session.status().state));
+  await world.sessions.revoke(a.session.identifier());
+  await a.session.awake();
+  await until(() => b.expired.length > 0 && [a, b].every(({ session }) => session.status().state === "synced"));
+  for (const { expired } of [a, b]) expect(expired).toEqual([{ code: "SESSION_GONE", unsent: [] }]);
+  expect(states).not.toContain("offline");
+});
+
 test("what a tab wrote for a session that it had not met, and that has ended, is handed to its app, and the tab begins the next one with the others", async () => {
   const { world, browser } = open();
   const late = browser.tab({ surroundings: deaf });

@@ -9,7 +9,6 @@ import type { Troubles } from "./troubles.ts";
 export class Intake {
   /** The server has declared the session expired, and there is no other since. */
   expired = false;
-  closed = false;
   readonly #parts: SyncParts;
   readonly #events: SyncEvents;
   readonly #troubles: Troubles;
@@ -30,7 +29,7 @@ export class Intake {
    */
   take(push: Push, answer: Answer): boolean {
     const { replica, persister, siblings, epochs, now } = this.#parts;
-    if (this.closed) return true;
+    if (this.#pace.closed) return true;
     this.#events.before();
     // The tab has moved on to another session since: nothing of this one may be shown.
     if (!replica.isOwn(push)) {
@@ -51,7 +50,7 @@ export class Intake {
       }
       if (push.nonce !== undefined && (code === "SESSION_GONE" || code === "SESSION_EXPIRED")) {
         this.#events.spent();
-        throw new SessionError("CONFLICT", "The session has ended. Changes are kept and sent later");
+        throw new SessionError("CONFLICT", "The session has ended. What waits is kept and sent later");
       }
       this.#refused(code === "SESSION_GONE" && isOver ? "SESSION_EXPIRED" : code, message);
     }
@@ -132,7 +131,7 @@ export class Intake {
       if (now() - op.seq > unknownMs) this.reject(op, { code, message });
       // What others have left is theirs to tell of.
       else if (replica.isMine(writer)) {
-        this.#troubles.warn({ code, message: `${message}. Changes are kept and sent later` });
+        this.#troubles.warn({ code, message: `${message}. What waits is kept and sent later` });
       }
     }
   }

@@ -11,13 +11,14 @@ const wonderMs = 5_000;
 export class Pace {
   /** Failures since the last success. */
   failures = 0;
+  /** The tab is closed: no round is due, and no answer is taken in. */
+  closed = false;
   readonly #parts: Pick<SyncParts, "now" | "random" | "maxWaitMs" | "replica">;
   readonly #round: () => void;
   #timer: Cancel | undefined;
   #wondering: Cancel | undefined;
   /** When writes postpone the next round no longer. */
   #dueAt: number = never;
-  #closed = false;
 
   constructor(parts: Pick<SyncParts, "now" | "random" | "maxWaitMs" | "replica">, round: () => void) {
     this.#parts = parts;
@@ -31,12 +32,12 @@ export class Pace {
 
   /** The next failure is the first again; what was closed is open. */
   open(): void {
-    this.#closed = false;
+    this.closed = false;
     this.failures = 0;
   }
 
   close(): void {
-    this.#closed = true;
+    this.closed = true;
     this.#cancel();
     this.#wondering?.();
   }
@@ -50,7 +51,7 @@ export class Pace {
   /** Makes a round after so long without another call. */
   later(ms: number = longestMs): void {
     this.#cancel();
-    if (!this.#closed) this.#timer = after(ms, this.#round);
+    if (!this.closed) this.#timer = after(ms, this.#round);
   }
 
   /** Like `later`, but at most `maxWaitMs` after the first call; and while the server is away the backoff decides. */

@@ -37,7 +37,6 @@ export class Sync {
   /** The next failure is the first again; what was closed is open. */
   refresh(): void {
     this.pace.open();
-    this.intake.closed = false;
     this.#lastSent = 0;
   }
 
@@ -114,12 +113,12 @@ export class Sync {
   }
 
   close(): void {
-    this.intake.closed = true;
     this.pace.close();
   }
 
   async #run(): Promise<void> {
     const { transport, epochs, replica } = this.#parts;
+    const { writer } = replica;
     try {
       const doubted = await this.#begin();
       // First of all: the cookie still names a session that is to die, and a pull would bring its values back.
@@ -140,9 +139,11 @@ export class Sync {
     } catch (thrown) {
       const { error, retryMs, isProblem } = failure(thrown);
       if (isProblem) this.troubles.warn(error);
-      if (error.code !== "SESSION_EXPIRED" && !this.intake.closed) this.pace.failed(retryMs);
-      // What was taken along: whoever has asked meanwhile has shared this round, and put off the next.
-      else if (replica.outbox.own.size > 0) this.pace.later(0);
+      // That the session has ended is an answer, and no failure.
+      if (retryMs !== null || writer === replica.writer) {
+        if (!this.pace.closed) this.pace.failed(retryMs);
+        // What was taken along: whoever has asked meanwhile has shared this round, and put off the next.
+      } else if (replica.outbox.own.size > 0) this.pace.later(0);
       throw error;
     } finally {
       // In this very moment: a call of `round` before the promise has settled would join a round that is over, and cancel the next.
@@ -221,7 +222,7 @@ export class Sync {
     const next = left.find((op) => !replica.outbox.isWaiting(op));
     if (!next) return;
     if (left[0] === next && next.seq === push.ops[0]?.seq && replica.isOwn(push)) {
-      throw new SessionError("CONFLICT", "The server took none. Changes are kept and sent later");
+      throw new SessionError("CONFLICT", "The server took none. What waits is kept and sent later");
     }
     if (!replica.isMine(writer)) await this.#exchange(writer, left);
   }
