@@ -36,7 +36,9 @@ async function record(page: Page): Promise<() => Promise<string>> {
   await page.evaluate(() => {
     const shown: string[] = [];
     Object.assign(window, { shown });
+    let frozen = false;
     const look = () => {
+      if (frozen) return;
       const theme = `Theme: ${document.documentElement.dataset.theme}`;
       shown.push(theme, document.body.innerText, document.querySelector("textarea")?.value ?? "");
     };
@@ -46,8 +48,13 @@ async function record(page: Page): Promise<() => Promise<string>> {
     };
     eachFrame();
     new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
+    // What React has begun as the page was left may come after it was frozen: nobody sees that.
     document.addEventListener("freeze", () => {
       shown.length = 0;
+      frozen = true;
+    });
+    document.addEventListener("resume", () => {
+      frozen = false;
     });
   });
   return () => page.evaluate(() => (window as unknown as { shown: string[] }).shown.join("\n"));
