@@ -49,6 +49,25 @@ test("a draft can be typed freely, outlives a reload, shows in other tabs, and i
   expect(errors).toEqual([]);
 });
 
+test("what waits for the disk shows no default before the value", async ({ page }) => {
+  await page.addInitScript(() => {
+    const shown: string[] = [];
+    Object.assign(globalThis, { shown });
+    new MutationObserver(() => shown.push(document.querySelector("button")?.textContent ?? "")).observe(document, {
+      subtree: true,
+      childList: true,
+      characterData: true,
+    });
+  });
+  await page.goto("/when-read");
+  await page.getByRole("button").click();
+  await expect(page.getByRole("button")).toHaveText("dark (synced)");
+  await page.reload();
+  await expect(page.getByRole("button")).toHaveText("dark (synced)");
+  const shown = await page.evaluate(() => (globalThis as unknown as { shown: string[] }).shown);
+  expect(shown.filter((text) => text.startsWith("light"))).toEqual([]);
+});
+
 test("a theme that was chosen offline, until the session had expired, is chosen in the next session", async ({
   page,
   session: held,

@@ -1,6 +1,6 @@
 // Serves the README's app from the samples that were cut out of it, in the folder that this was started in: its server under
 // tRPC's standalone adapter, and a page with its client and its component. The samples of docs/browser.md that want a page have
-// one each beside it: /form, with a server for its own definition, and /offline.
+// one each beside it: /form, with a server for its own definition, /when-read and /offline.
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { initTRPC } from "@trpc/server";
@@ -20,6 +20,14 @@ const pages = {
     import { Email, SessionProvider, signup } from "./form";
     const client = createSessionClient({ definition: signup, http: { url: "/form/trpc" } });
     createRoot(document.getElementById("root")).render(<SessionProvider client={client}><Email /></SessionProvider>);`,
+  "/when-read": `import { SessionProvider } from "catnap/react";
+    import { createRoot } from "react-dom/client";
+    import { App } from "./app";
+    import { session } from "./client";
+    import { WhenRead } from "./when-read";
+    createRoot(document.getElementById("root")).render(
+      <SessionProvider client={session}><WhenRead><App /></WhenRead></SessionProvider>,
+    );`,
   "/offline": `import { session } from "./offline";
     globalThis.session = session;
     session.awake();`,

@@ -12,14 +12,13 @@ const isText = (value: unknown) => typeof value === "string" && value !== "";
 const has = (value: unknown, ...methods: string[]) =>
   methods.every((name) => isFunction((Object(value) as Unknown)[name]));
 
+const isDefinition = (value: unknown) => isObject(value) && value.keys instanceof Map;
+
 const seconds: Rule = [(value) => typeof value === "number" && value >= 0, "give a number of seconds, 0 or more"];
 
 /** Of each option: the compiler misses none. */
 const rules: Record<keyof SessionClientOptions<AnyDefinition>, Rule> = {
-  definition: [
-    (value) => isObject(value) && value.keys instanceof Map,
-    "pass what defineSession of this version of catnap returned",
-  ],
+  definition: [isDefinition, "pass what defineSession of this version of catnap returned"],
   http: [isObject, "pass the object that your httpLink gets"],
   path: [
     (value) => typeof value === "string" && /^[^\s./?#]+(\.[^\s./?#]+)*$/.test(value),
@@ -72,6 +71,7 @@ const parts: Record<keyof Surroundings, true> = {
 
 /** Checks the options of `createSessionClient`, in development alone: they are the app's code. Throws `INVALID_OPTION`. */
 export function checkOptions(options: unknown): void {
+  if (isDefinition(options)) throw invalid("createSessionClient was given a definition: pass { definition, http }");
   known("createSessionClient", options, Object.keys(rules));
   const { http, surroundings } = options as Unknown;
   hold("", options, rules, ["definition", "http"]);

@@ -10,7 +10,6 @@ import { Database } from "./storage/database.ts";
 import { Epochs } from "./storage/epochs.ts";
 import { Journal } from "./storage/journal.ts";
 import { Table } from "./storage/table.ts";
-import type { Channel } from "./sync/siblings.ts";
 import { Transport } from "./sync/transport.ts";
 import { Tab } from "./tab.ts";
 
@@ -64,7 +63,7 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
       page &&
       watchPage(
         page,
-        () => void tab.awake().catch(() => undefined),
+        () => void tab.awake(),
         (leaving) => tab.depart(leaving),
         () => tab.look(),
       ),
@@ -88,8 +87,6 @@ export function createSessionClient<D extends AnyDefinition>(options: SessionCli
   );
   tab.open();
   if (options.initialSnapshot) session.hydrate(options.initialSnapshot);
-  // No event of the page is left that would.
-  if (page?.document.readyState === "complete") void tab.awake();
   return session;
 }
 
@@ -97,42 +94,31 @@ function browser(): Surroundings {
   return {
     now: Date.now,
     random: Math.random,
-    id(bytes) {
-      try {
-        return btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(bytes)))).replace(/\W/g, (one) =>
-          one === "=" ? "" : one < "/" ? "-" : "_",
-        );
-      } catch {
-        // A Worker forbids randomness while its module is loaded. What is made then only shows; a push is refused without ids.
-        return "";
-      }
-    },
+    // A Worker forbids randomness while its module is loaded. What is made then only shows; a push is refused without ids.
+    id: (bytes) =>
+      allowed(() =>
+        btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(bytes)))).replace(/\W/g, (one) =>
+          one < "/" ? "-" : one > "/" ? "" : "_",
+        ),
+      ) ?? "",
     // Of these, runtimes of servers have some as well.
     ...(typeof document === "undefined"
       ? undefined
       : {
           indexedDB: globalThis.indexedDB,
-          localStorage: storage(),
-          channel: openChannel,
+          // Where cookies are blocked, merely naming the one throws, and in Firefox the other.
+          localStorage: allowed(() => globalThis.localStorage),
+          channel: (name) => allowed(() => new BroadcastChannel(name)),
           locks: navigator.locks,
           page: { document, window },
         }),
   };
 }
 
-/** Where cookies are blocked, Firefox throws at it. */
-function openChannel(name: string): Channel | undefined {
+/** What a browser gives, unless it forbids that. */
+function allowed<T>(get: () => T): T | undefined {
   try {
-    return new BroadcastChannel(name);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Where cookies are blocked, merely naming it throws. */
-function storage(): Storage | undefined {
-  try {
-    return globalThis.localStorage;
+    return get();
   } catch {
     return undefined;
   }

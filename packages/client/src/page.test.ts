@@ -403,6 +403,21 @@ test("what is written to a session that was closed reaches the disk and the sibl
   await until(() => other.session.value("note", "") === "and again");
 });
 
+test("what is written to a session that was closed in a page that was loaded awakes it; made and closed in one task it stays closed", async () => {
+  const { world, browser } = open();
+  const document = Object.assign(new EventTarget(), { visibilityState: "visible", readyState: "complete" });
+  const page = { document, window: new EventTarget() };
+  const [{ session }, other] = [browser.tab({ surroundings: { page } }), browser.tab()];
+  session.close();
+  await other.session.awake();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect([session.status().state, world.requests]).toMatchObject(["asleep", [{ path: "session.sync" }]]);
+  session.setValue("note", "here");
+  await until(() => other.session.value("note", "") === "here" && session.status().state === "synced");
+  other.session.setValue("note", "there");
+  await until(() => session.value("note") === "there");
+});
+
 test("what was written as the session was closed is sent by the sleep that comes after", async () => {
   const { browser } = open();
   const { session } = browser.tab();

@@ -10,6 +10,7 @@ const given = { definition: shop, http };
 
 test.each<[what: string, options: unknown, message: RegExp]>([
   ["nothing", undefined, /createSessionClient takes its options as an object with any of definition, http/],
+  ["a definition in place of options", shop, /was given a definition: pass \{ definition, http \}/],
   ["no definition", { http }, /definition is undefined: pass what defineSession/],
   ["the groups of a definition", { definition: { shared: {} }, http }, /definition is an object: pass/],
   ["no http", { definition: shop }, /http is undefined: pass the object that your httpLink gets/],

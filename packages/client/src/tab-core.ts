@@ -81,7 +81,12 @@ export class TabCore {
       ...parts,
       question: () => replica.push(replica.writer, []),
       heard: (asked, event) => this.sync.hear(asked, event),
-      refused: () => this.sync.troubles.say("live is refused: check http.EventSource and headers"),
+      // Unless the server is away altogether.
+      refused: () =>
+        void this.sync
+          .nextRound()
+          .then(() => this.sync.troubles.say("live is refused: check http.headers and EventSource"))
+          .catch(() => undefined),
     });
   }
 

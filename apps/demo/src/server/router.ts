@@ -1,6 +1,6 @@
 import { randomInt, randomUUID } from "node:crypto";
 import { TRPCError } from "@trpc/server";
-import { z } from "zod";
+import * as z from "zod";
 import { totalOf } from "../catalogue.ts";
 import { sessions } from "./sessions.ts";
 import { procedure, router } from "./trpc.ts";

@@ -42,7 +42,8 @@ export class LinkedCall implements Waiting {
     const { type, signal } = this.op;
     this.#sent = this.#again = false;
     if (type !== "mutation" || !(sync.forced || replica.outbox.own.size > 0)) return this.follow();
-    piggyback.add(this, linked);
+    // In the same request as a push that may not arrive it would run all the same.
+    if (!sync.troubles.problem) piggyback.add(this, linked);
     signal?.addEventListener("abort", () => this.#sent || this.#fail(signal.reason), { once: true });
     this.#home = tab.sleep();
     this.#home

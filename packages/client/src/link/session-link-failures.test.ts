@@ -3,7 +3,7 @@ import { createTRPCClient, httpBatchLink, httpBatchStreamLink, httpLink, splitLi
 import { observable } from "@trpc/server/observable";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { type AppRouter, type Ending, line, openShop, optionsOf } from "../../test/linked.ts";
-import { until } from "../../test/world.ts";
+import { type Browser, open, until } from "../../test/world.ts";
 import { sessionLink } from "../index.ts";
 
 /** What is thrown at nobody while `run` does. */
@@ -84,6 +84,26 @@ test("calls that no longer fit into the batch of their push are reported", async
   expect(asked().slice(0, 2)).toEqual(["session.sync,note", "count"]);
   expect(reports).toMatchObject([{ message: expect.stringMatching(/"count" left without.*maxItems/) }]);
 });
+
+test.each<[string, NonNullable<Parameters<Browser["tab"]>[0]>]>([
+  ["at another path", { path: "sesion" }],
+  ["with another transformer", { http: { url: "https://shop.test/trpc" } }],
+])(
+  "a session that asks %s than the server's is no mutation's companion: the mutation fails, and did not run",
+  async (_, wrong) => {
+    const warn = vi.spyOn(console, "warn").mockReturnValue();
+    onTestFinished(() => warn.mockRestore());
+    const { world, browser } = open();
+    const good = browser.tab();
+    const { session } = browser.tab({ ...wrong, ...(wrong.http && { http: { ...wrong.http, fetch: good.fetch } }) });
+    await session.awake();
+    session.setValue("cart", [line]);
+    const api = createTRPCClient<AppRouter>({ links: [sessionLink(session), httpBatchLink(optionsOf(good))] });
+    for (const _again of [1, 2]) await expect(api.checkout.mutate()).rejects.toThrow(/answered/);
+    expect(world.requests.filter(({ path }) => path.includes("checkout"))).toEqual([]);
+    expect(session.status()).toMatchObject({ pending: 1, problem: { code: "UNREACHABLE" } });
+  },
+);
 
 test("a batch that gets lost fails the mutation and keeps the changes, which go home later", async () => {
   const { world, session, api, browser, asked } = await openShop();

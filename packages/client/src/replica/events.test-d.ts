@@ -41,3 +41,5 @@ any.onConflict(({ key, mine }) => {
   expectTypeOf(key).toEqualTypeOf<string>();
   expectTypeOf(mine).toBeAny();
 });
+
+expectTypeOf(session.awake()).toEqualTypeOf<Promise<void>>();

@@ -50,7 +50,7 @@ export class Intake {
       }
       if (push.nonce !== undefined && (code === "SESSION_GONE" || code === "SESSION_EXPIRED")) {
         this.#events.spent();
-        throw new SessionError("CONFLICT", "The session has ended. What waits is kept and sent later");
+        throw new SessionError("CONFLICT", "The session has ended. It is tried again by itself");
       }
       this.#refused(code === "SESSION_GONE" && isOver ? "SESSION_EXPIRED" : code, message);
     }
@@ -131,7 +131,7 @@ export class Intake {
       if (now() - op.seq > unknownMs) this.reject(op, { code, message });
       // What others have left is theirs to tell of.
       else if (replica.isMine(writer)) {
-        this.#troubles.warn({ code, message: `${message}. What waits is kept and sent later` });
+        this.#troubles.warn({ code, message: `${message}. It is tried again by itself` });
       }
     }
   }

@@ -157,7 +157,67 @@ test.each([
   session.setValue("note", "second");
   await session.sleep();
   expect(session.status()).toMatchObject({ state: "synced", pending: 0, problem: undefined });
-  expect(warn.mock.calls).toEqual([[expect.stringContaining("http.EventSource")]]);
+  expect(warn.mock.calls).toEqual([[expect.stringContaining("http.headers and EventSource")]]);
+});
+
+test("a stream that is refused again and again makes the page ask the server once, not each time", async () => {
+  const warn = vi.spyOn(console, "warn").mockReturnValue();
+  onTestFinished(() => warn.mockRestore());
+  const { world, browser } = open();
+  let streams = 0;
+  class Counted extends Refused {
+    constructor(url: string) {
+      super(url);
+      streams++;
+    }
+  }
+  const http = { ...optionsOf(browser.tab()), EventSource: Counted };
+  const { session } = browser.tab({ live: true, http, surroundings: { random: () => 0 } });
+  session.setValue("note", "first");
+  await session.awake();
+  await until(() => streams > 20);
+  // Its awake, and what it asks to learn whether it is the stream alone that is refused.
+  expect(world.requests).toHaveLength(2);
+  expect(warn).toHaveBeenCalledTimes(1);
+});
+
+test("a stream that a gateway refuses while the server is away is no fault of a setting, and comes back by itself", async () => {
+  const warn = vi.spyOn(console, "warn").mockReturnValue();
+  onTestFinished(() => warn.mockRestore());
+  const { world, browser } = open();
+  let isAway = false;
+  const away = () => new Response("<h1>Bad gateway</h1>", { status: 502 });
+  const { fetch } = browser.tab();
+  let refused = 0;
+  class Stream extends EventSource {
+    constructor(url: string) {
+      super(url, {
+        async fetch(input, init) {
+          if (!isAway) return fetch(input as URL, init as RequestInit);
+          refused++;
+          return away();
+        },
+      });
+    }
+  }
+  const http = { ...optionsOf({ fetch }), EventSource: Stream };
+  const { session, page } = browser.tab({
+    live: true,
+    http: { ...http, fetch: async (...asked) => (isAway ? away() : fetch(...(asked as Parameters<typeof fetch>))) },
+    surroundings: { random: () => 0 },
+  });
+  session.setValue("note", "first");
+  await session.sleep();
+  await session.awake();
+  await until(() => world.streams.size === 1);
+  isAway = true;
+  page.hide();
+  page.document.visibilityState = "visible";
+  page.fire("pageshow");
+  await until(() => refused > 2 && session.status().state === "offline");
+  isAway = false;
+  await until(() => world.streams.size === 1);
+  expect(warn.mock.calls).toEqual([]);
 });
 
 test("a frame that is denied locks has a stream, and begins its session, all the same", async () => {

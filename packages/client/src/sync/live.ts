@@ -13,7 +13,7 @@ export interface LiveParts {
   /** A push of no ops, which tells what the tab knows. */
   readonly question: () => Push;
   readonly heard: (asked: Push, event: ChangesEvent) => void;
-  /** There is no stream, or something else in its place: the browser does not say what. */
+  /** There is no stream, or something else in its place, for the first time in a row: the browser does not say what. */
   readonly refused: () => void;
 }
 
@@ -80,7 +80,7 @@ export class Live {
     const openedAt = now();
     const again = (isRefused: boolean) => {
       this.#end?.();
-      if (isRefused) refused();
+      if (isRefused && !this.#failures) refused();
       if (now() - openedAt > shortMs) this.#failures = 0;
       this.#end = after(random() * Math.min(60_000, firstMs * 2 ** this.#failures++), () => this.#open());
     };

@@ -222,7 +222,7 @@ export class Sync {
     const next = left.find((op) => !replica.outbox.isWaiting(op));
     if (!next) return;
     if (left[0] === next && next.seq === push.ops[0]?.seq && replica.isOwn(push)) {
-      throw new SessionError("CONFLICT", "The server took none. What waits is kept and sent later");
+      throw new SessionError("CONFLICT", "The server took none. It is tried again by itself");
     }
     if (!replica.isMine(writer)) await this.#exchange(writer, left);
   }

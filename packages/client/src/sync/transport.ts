@@ -147,7 +147,7 @@ export function failure(thrown: unknown): { error: SessionError; isProblem: bool
   const isAway = !known || /STORE_UNAV|CONFLICT|NO_COOKIE/.test(known.code);
   const why = statusOf(thrown) === undefined ? "The server could not be reached" : message;
   return {
-    error: known ?? new SessionError("UNREACHABLE", `${why}. What waits is kept and sent later`, { cause: thrown }),
+    error: known ?? new SessionError("UNREACHABLE", `${why}. It is tried again by itself`, { cause: thrown }),
     isProblem: known ? !/STORE_UNAV|CONFLICT|SESSION_/.test(known.code) : Boolean(remedy),
     retryMs: isAway ? Math.min(longestMs, Math.max(0, afterMs || 0)) : null,
   };

@@ -70,7 +70,7 @@ test("a change of a key that the server does not know waits, shows, and goes hom
   expect((await server()).entries).toMatchObject({ note: { value: '"new"' }, visits: { value: "1" } });
   expect([conflicts, warn.mock.calls]).toEqual([
     [],
-    [['catnap: The server has no "note": it runs another version of the app. What waits is kept and sent later']],
+    [['catnap: The server has no "note": it runs another version of the app. It is tried again by itself']],
   ]);
   warn.mockRestore();
 });

@@ -3,8 +3,8 @@ import { play } from "./play.ts";
 import { schedules } from "./schedule.ts";
 import { Tally } from "./tally.ts";
 
-/** How many schedules all searches together play: few beside other work, 20,000 in CI, 100,000 before a release. */
-const all = Number(process.env.CATNAP_SCHEDULES ?? (process.env.CI ? 20_000 : 2_000));
+/** How many schedules all searches together play: few beside other work, 14,000 in CI, 100,000 before a release. */
+const all = Number(process.env.CATNAP_SCHEDULES ?? (process.env.CI ? 14_000 : 2_000));
 /** The searches run side by side, each in a file of its own, since a file is what a test runner gives to a core. */
 const searches = 2;
 

@@ -176,9 +176,13 @@ export class BaseSession<D extends AnyDefinition, S extends Side> {
     return this.#home.invalidate();
   }
 
-  /** Starts a transaction. A subclass that overrides it calls `super.awake(trans)`. */
-  awake(_trans?: Transaction): void | Promise<void> {
-    return this.#home.awake();
+  /**
+   * Starts a transaction. A subclass that overrides it calls `super.awake(trans)`. In the browser it shows what the disk
+   * holds, then the server's news, and resolves when the server has answered, or could not be reached.
+   */
+  awake(_trans?: Transaction): S extends "browser" ? Promise<void> : void | Promise<void> {
+    // The browser's home gives a promise.
+    return this.#home.awake() as Promise<void>;
   }
 
   /** Ends a transaction: what is dirty goes home. Resolves when it has arrived. */
