@@ -42,7 +42,7 @@ export const syncing: readonly Syncing[] = [
     name: "a gateway, with its header in all but the stream",
     ...guarded,
     authorization: gateway,
-    liveless: "http.EventSource",
+    liveless: "http.headers and EventSource",
   },
   {
     name: "a proxy that strips a path",
