@@ -134,10 +134,13 @@ export class Life {
     this.#leave(() => undefined);
   }
 
-  /** What ended sessions have left on disk. */
+  /** What ended sessions have left on disk. All of one that has just expired says so. */
   leftover(rows: readonly OpRow[]): void {
+    const { ended, past } = this.#parts.epochs.get();
     const ops = rows.map(({ writer, op }) => ({ ...op, writer }));
-    this.#hand("SESSION_REPLACED", ops)();
+    // An expiry leaves its epoch as the last that is past; any other end leaves the session's name there.
+    const hasExpired = rows.every(({ epoch }) => epoch === past.at(-1));
+    this.#hand((hasExpired && ended) || "SESSION_REPLACED", ops)();
   }
 
   #join(): void {

@@ -113,7 +113,7 @@ export class Tab extends TabCore implements BaseHome {
     const owed = await this.sync.settle(() => this.open());
     // Another tab has ended the session, and this one has heard of it.
     if (owed && writer !== this.replica.writer) {
-      throw new SessionError("SESSION_GONE", "The session has ended with what was not sent");
+      throw new SessionError("SESSION_GONE", "The session has ended");
     }
   }
 

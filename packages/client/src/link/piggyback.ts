@@ -54,7 +54,7 @@ export class Piggyback {
   /** The call went in another request than the push, and may have missed it: it follows no push any more. */
   strayed(path: string): void {
     this.#alone.add(path);
-    const remedy = "put a sessionLink into each branch of the splitLink, raise maxItems, or send mutations over HTTP";
+    const remedy = "put a sessionLink into each branch of the splitLink, raise maxItems, or go over HTTP";
     const message = `"${path}" left without the changes before it: ${remedy}`;
     call(() => {
       throw new SessionError("INVALID_OPTION", message);

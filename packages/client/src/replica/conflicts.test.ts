@@ -275,7 +275,7 @@ test("where nobody listens, one line on the console names the key of a lost chan
   await b.awake();
   await b.awake();
   expect(warn.mock.calls).toEqual([
-    ["Catnap dropped changes of note: lost to another device. Listen with session.onConflict or onExpired"],
+    ["catnap: dropped changes of note: lost to another device. See onConflict and onExpired"],
   ]);
   warn.mockRestore();
 });
@@ -290,7 +290,7 @@ test("where nobody listens, one line on the console names the key of a rejected 
   session.setValue("theme", "dark");
   await session.sleep();
   expect(warn.mock.calls).toEqual([
-    ["Catnap dropped changes of note: rejected UNKNOWN_KEY. Listen with session.onConflict or onExpired"],
+    ["catnap: dropped changes of note: rejected UNKNOWN_KEY. See onConflict and onExpired"],
   ]);
   warn.mockClear();
   const { a, b } = await silent((b) => b.setValue("cart", [{ sku: "ink", qty: 2 }]));
@@ -311,7 +311,7 @@ test("where nobody listens, one line on the console names the keys that were uns
   await world.sessions.revoke(b.identifier());
   await b.sleep().catch(() => undefined);
   expect(warn.mock.calls).toEqual([
-    ["Catnap dropped changes of note, visits: unsent SESSION_GONE. Listen with session.onConflict or onExpired"],
+    ["catnap: dropped changes of note, visits: unsent SESSION_GONE. See onConflict and onExpired"],
   ]);
   warn.mockClear();
   const { world: other, b: idle } = await silent(() => undefined);

@@ -62,7 +62,7 @@ export function tell<E extends { readonly what?: string; readonly code?: string 
   const { what = "unsent", code = "to another device" } = event;
   if (all.size === 0 && dropped.length > 0) {
     const keys = dropped.map(({ key }) => key).join(", ");
-    console.warn(`Catnap dropped changes of ${keys}: ${what} ${code}. Listen with session.onConflict or onExpired`);
+    console.warn(`catnap: dropped changes of ${keys}: ${what} ${code}. See onConflict and onExpired`);
   }
   for (const listener of [...all]) call(() => listener(event));
 }

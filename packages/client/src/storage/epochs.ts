@@ -87,7 +87,7 @@ export class Epochs {
     this.#text = text.padEnd(room);
     if (this.#write(this.#text)) return;
     this.shared = false;
-    console.warn("catnap: localStorage is full: this tab goes on alone");
+    console.warn("catnap: localStorage is full: this tab is alone");
   }
 
   /**

@@ -123,7 +123,7 @@ export class Table {
       if (turn === this.#turn) this.#db = db;
       return await run(db);
     } catch (error) {
-      const { name } = (error ?? {}) as { name?: string };
+      const name = (error as { name?: string } | undefined)?.name;
       // iOS closes connections without an event; Safari loses the database process.
       if (!this.#db || (name !== "InvalidStateError" && name !== "UnknownError")) throw error;
       this.close();

@@ -205,6 +205,44 @@ test("the tabs of an expired session begin the next one together", async () => {
   await beginTogether(browser, [a, b, browser.tab()], "3");
 });
 
+test("what a tab that has closed meanwhile leaves of a session that expires is told as left by an expiry", async () => {
+  let now = Date.now();
+  const { world, browser } = open(createWorld({ timeout: 60, clock: () => now }));
+  const [a, b] = [await signedIn(browser), browser.tab()];
+  await b.session.awake();
+  world.fate = () => "lost";
+  a.session.setValue("theme", "dark");
+  b.session.setValue("note", "unsent-note");
+  await until(async () => b.session.value("theme") === "dark" && (await onDisk(browser)).includes("unsent-note"));
+  a.kill();
+  now += 120_000;
+  world.fate = () => "ok";
+  await b.session.awake();
+  // The next one of these reads what the dead tab has left.
+  b.session.setValue("note", "of the next session");
+  await b.session.sleep();
+  expect(b.expired).toEqual([
+    { code: "SESSION_EXPIRED", unsent: [{ key: "note", value: "unsent-note" }] },
+    { code: "SESSION_EXPIRED", unsent: [{ key: "theme", value: "dark" }] },
+  ]);
+});
+
+test("what is found of an earlier session than the one that expired last is not told as left by an expiry", async () => {
+  const { world, browser } = open();
+  const a = await signedIn(browser);
+  world.fate = () => "lost";
+  a.session.setValue("theme", "dark");
+  await until(async () => (await onDisk(browser)).includes("dark"));
+  a.kill();
+  world.fate = () => "ok";
+  const { name, identifier } = browser.epoch();
+  const past = [name, identifier ?? "", "the one that expired"];
+  browser.agree({ name: "the one after", identifier: null, past, ended: "SESSION_EXPIRED" });
+  const next = browser.tab();
+  await next.session.awake();
+  expect(next.expired).toEqual([{ code: "SESSION_REPLACED", unsent: [{ key: "theme", value: "dark" }] }]);
+});
+
 test("each tab hears that the server has ended the session, whatever it had written, and none is offline for it", async () => {
   const { world, browser } = open();
   const a = await signedIn(browser);

@@ -61,7 +61,7 @@ export class Intake {
       replica.adopt(identifier);
       this.#anew = true;
     } else if (identifier !== push.identifier) {
-      this.#refused("SESSION_REPLACED", "The browser has another session now");
+      this.#refused("SESSION_REPLACED", "The browser has another session");
     }
     if (identifier) {
       this.expired = false;

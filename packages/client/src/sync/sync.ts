@@ -235,7 +235,7 @@ export class Sync {
     if (statusOf(error) !== 413 || !op) throw error;
     replica.pushBytes = JSON.stringify(ops).length / 2;
     if (ops.length > 1 || !replica.isOwn(push)) return;
-    const problem = { code: "LIMIT_EXCEEDED", message: "This size is refused (413): raise the body limit" } as const;
+    const problem = { code: "LIMIT_EXCEEDED", message: "Too large (413): raise the body limit" } as const;
     this.troubles.warn(problem);
     this.intake.reject({ ...op, writer }, problem);
   }
