@@ -51,7 +51,7 @@ export interface SessionClientOptions<D extends AnyDefinition> {
    * hears of it first.
    */
   readonly onConflict?: (conflict: Conflict<D>) => void;
-  /** As `session.onExpired`. Called in each tab when the server has ended the session, with what it had not sent. */
+  /** As `session.onExpired`. Called in each tab when the server has ended the session, with the changes that were never sent. */
   readonly onExpired?: (event: Expired) => void;
   /** Parts of the browser to replace, for tests. */
   readonly surroundings?: Partial<Surroundings>;

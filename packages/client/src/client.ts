@@ -106,7 +106,7 @@ function browser(): Surroundings {
       ? undefined
       : {
           indexedDB: globalThis.indexedDB,
-          // Where cookies are blocked, merely naming the one throws, and in Firefox the other.
+          // Where cookies are blocked, merely naming localStorage throws, and in Firefox making a channel.
           localStorage: allowed(() => globalThis.localStorage),
           channel: (name) => allowed(() => new BroadcastChannel(name)),
           locks: navigator.locks,
@@ -115,7 +115,7 @@ function browser(): Surroundings {
   };
 }
 
-/** What a browser gives, unless it forbids that. */
+/** What `get` gives; `undefined` where the browser forbids it, which throws. */
 function allowed<T>(get: () => T): T | undefined {
   try {
     return get();

@@ -134,7 +134,7 @@ export class Life {
     this.#leave(() => undefined);
   }
 
-  /** What ended sessions have left on disk. All of one that has just expired says so. */
+  /** Hands out what ended sessions have left on disk: as left by an expiry, where all is of the session that expired last. */
   leftover(rows: readonly OpRow[]): void {
     const { ended, past } = this.#parts.epochs.get();
     const ops = rows.map(({ writer, op }) => ({ ...op, writer }));

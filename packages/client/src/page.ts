@@ -10,8 +10,8 @@ const leastMs = 1_000;
 /**
  * Tells when the page comes and goes, until what it gives is aborted. `asleep` may run several times for one departure: the
  * order of the events differs between browsers, and none of them is certain to come. It is told whether the page is
- * `leaving`, into the back/forward cache perhaps, and not just hidden. No `unload` listener, which would cost that cache. A page
- * that is loaded already has come, at the end of the task.
+ * `leaving`, into the back/forward cache perhaps, and not just hidden. No `unload` listener, which would cost that cache. In a
+ * page that was loaded before, `awake` is called at the end of the task.
  * `stored`: another tab has written to localStorage, and this one can read it.
  */
 export function watchPage(
@@ -47,7 +47,7 @@ export function watchPage(
     focusedAt = timeStamp;
     awake();
   });
-  // None of these is left to come. What is made and closed in one task stays closed.
+  // None of these events is left to come. A client that is made and closed in one task stays closed.
   if (document.readyState === "complete") queueMicrotask(() => stop.signal.aborted || awake());
   return stop;
 }

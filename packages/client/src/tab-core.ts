@@ -81,7 +81,7 @@ export class TabCore {
       ...parts,
       question: () => replica.push(replica.writer, []),
       heard: (asked, event) => this.sync.hear(asked, event),
-      // Unless the server is away altogether.
+      // Told once the server itself has answered: while it is away, no setting is at fault.
       refused: () =>
         void this.sync
           .nextRound()

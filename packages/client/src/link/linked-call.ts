@@ -42,7 +42,7 @@ export class LinkedCall implements Waiting {
     const { type, signal } = this.op;
     this.#sent = this.#again = false;
     if (type !== "mutation" || !(sync.forced || replica.outbox.own.size > 0)) return this.follow();
-    // In the same request as a push that may not arrive it would run all the same.
+    // While something is set wrong the push may not arrive, and a call in the same request would run all the same.
     if (!sync.troubles.problem) piggyback.add(this, linked);
     signal?.addEventListener("abort", () => this.#sent || this.#fail(signal.reason), { once: true });
     this.#home = tab.sleep();

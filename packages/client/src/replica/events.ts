@@ -8,7 +8,7 @@ import {
 } from "@catnap/shared";
 import { call, type Listeners } from "./listeners.ts";
 
-/** A session ended with changes that never went home: the app decides what becomes of them. */
+/** The server has ended the session: the app decides what becomes of changes that never went home. */
 export interface Expired {
   readonly code: "SESSION_EXPIRED" | "SESSION_GONE" | "SESSION_REPLACED";
   /** The latest unsent change of each key; a `value` of `undefined` is a deletion. */

@@ -16,6 +16,16 @@ async function signedIn(browser: Browser) {
   return tab;
 }
 
+/** A tab is killed with a change that the disk alone has. */
+async function diedUnsent(world: ReturnType<typeof createWorld>, browser: Browser): Promise<void> {
+  const tab = await signedIn(browser);
+  world.fate = () => "lost";
+  tab.session.setValue("note", "unsent-note");
+  await until(async () => (await onDisk(browser)).includes("unsent-note"));
+  tab.kill();
+  world.fate = () => "ok";
+}
+
 test("invalidate wipes memory and disk of every tab, and ends the session on the server", async () => {
   const { browser } = open();
   const a = await signedIn(browser);
@@ -106,13 +116,8 @@ test("an expired session hands what was not sent to the app, and starts empty", 
 
 test("a page of another session hands over what the disk still holds of the one before, and keeps nothing of it", async () => {
   const { world, browser } = open();
-  const ada = await signedIn(browser);
-  world.fate = () => "lost";
-  ada.session.setValue("note", "unsent-note");
-  await until(async () => (await onDisk(browser)).includes("unsent-note"));
-  ada.kill();
-  // A form has logged her out, and somebody else in.
-  world.fate = () => "ok";
+  await diedUnsent(world, browser);
+  // A form has logged its user out, and somebody else in.
   const other = world.browser();
   await signedIn(other);
   browser.jar.cookie = other.jar.cookie;
@@ -229,18 +234,13 @@ test("what a tab that has closed meanwhile leaves of a session that expires is t
 
 test("what is found of an earlier session than the one that expired last is not told as left by an expiry", async () => {
   const { world, browser } = open();
-  const a = await signedIn(browser);
-  world.fate = () => "lost";
-  a.session.setValue("theme", "dark");
-  await until(async () => (await onDisk(browser)).includes("dark"));
-  a.kill();
-  world.fate = () => "ok";
+  await diedUnsent(world, browser);
   const { name, identifier } = browser.epoch();
   const past = [name, identifier ?? "", "the one that expired"];
   browser.agree({ name: "the one after", identifier: null, past, ended: "SESSION_EXPIRED" });
   const next = browser.tab();
   await next.session.awake();
-  expect(next.expired).toEqual([{ code: "SESSION_REPLACED", unsent: [{ key: "theme", value: "dark" }] }]);
+  expect(next.expired).toEqual([{ code: "SESSION_REPLACED", unsent: [{ key: "note", value: "unsent-note" }] }]);
 });
 
 test("each tab hears that the server has ended the session, whatever it had written, and none is offline for it", async () => {

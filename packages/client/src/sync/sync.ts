@@ -139,7 +139,7 @@ export class Sync {
     } catch (thrown) {
       const { error, retryMs, isProblem } = failure(thrown);
       if (isProblem) this.troubles.warn(error);
-      // That the session has ended is an answer, and no failure.
+      // Nothing to try again, and the tab is another writer since: the session has ended. That is an answer, and no failure.
       if (retryMs !== null || writer === replica.writer) {
         if (!this.pace.closed) this.pace.failed(retryMs);
         // What was taken along: whoever has asked meanwhile has shared this round, and put off the next.
